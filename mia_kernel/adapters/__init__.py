@@ -1,0 +1,1 @@
+"""Touch: the only rooms that meet the outside world, one file per outside thing."""

@@ -1,0 +1,1 @@
+"""Look back: everything here reads journal rows and returns tables or text."""

@@ -1,0 +1,1 @@
+"""Weigh: one score, every contribution kept."""

@@ -1,0 +1,1 @@
+"""Name: the words every other room speaks."""

@@ -1,0 +1,153 @@
+"""What was known, wished, permitted and done at one decision point.
+
+How it moves: features fill a `FeatureVector`, confluence turns it into a `Score`, a strategy may wish a
+`Signal`, the gate answers with `Gate` rows and a `Verdict`, execution makes intents, and `Decision` joins
+all of it into the journal line. Arrays stay arrays: names and weights stand once in the run's header, and
+sentences are made when somebody looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_kernel.core.errors import InvariantError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+ByteArray = NDArray[np.int8]
+
+# Status of a component (domain: component value).
+OK, NOT_READY, STALE, ABSENT = range(4)
+STATUS_NAMES = ("ok", "not_ready", "stale", "absent")
+
+# Grades, worst first. GOOD exists on the `launch` scale only.
+NO_TRADE, WEAK, GOOD, STRONG, PREMIUM = range(5)
+GRADE_NAMES = ("NO_TRADE", "WEAK", "GOOD", "STRONG", "PREMIUM")
+
+# How a gate weighs and how it ended.
+BLOCKING, WARNING, INFO = range(3)
+LEVEL_NAMES = ("blocking", "warning", "info")
+PASSED, FAILED, NOT_APPLICABLE, UNKNOWN = range(4)
+OUTCOME_NAMES = ("passed", "failed", "not_applicable", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureVector:
+    """Every registered component at one instant, in registry order.
+
+    `values` and `quality` are NaN where they are unknown; `status` says why. A value is a number exactly
+    where its status is OK.
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+    quality: FloatArray
+    status: ByteArray
+    ts_event: int
+
+    def __post_init__(self) -> None:
+        known = self.status == OK
+        if not np.array_equal(np.isfinite(self.values), known):
+            wrong = int(np.flatnonzero(np.isfinite(self.values) != known)[0])
+            raise InvariantError(
+                f"component {self.names[wrong]!r} has value {self.values[wrong]} "
+                f"with status {STATUS_NAMES[int(self.status[wrong])]}; a value is finite exactly when its status is ok"
+            )
+
+    def value(self, name: str) -> float | None:
+        """Return the value of a component, None where it is not ok."""
+        at = self.names.index(name)
+        return float(self.values[at]) if self.status[at] == OK else None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The weighed vector. `total` is the sum of `contributions` (vector order, 0 where not ok).
+
+    `weights` are those in force (after dynamic multipliers), `coverage` the share of the *static* weights
+    whose components are ok, `percent` is 50·(1 + |total|), `side` the sign of `total`.
+    """
+
+    total: float
+    percent: float
+    coverage: float
+    quality: float
+    grade: int
+    side: int
+    contributions: FloatArray
+    weights: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A wish: prices in ticks, `side` +1 long or -1 short, `confidence` in [0, 1] or None."""
+
+    ts_event: int
+    side: int
+    strategy: str
+    strength: float
+    confidence: float | None
+    entry_ticks: int
+    stop_ticks: int
+    target_ticks: int
+    grade: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One question asked before an order: what was required, what was found."""
+
+    code: str
+    level: int
+    outcome: int
+    required: float | None
+    actual: float | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A permission: `qty` contracts of `symbol` (0 = denied), the binding limit and all others by name."""
+
+    allowed: bool
+    code: str
+    symbol: str
+    qty: int
+    binding: str
+    limits: Mapping[str, float]
+    size_multiplier: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The journal line of one decision point, trade or no trade.
+
+    `gate_outcome`, `gate_required` and `gate_actual` lie in the order of the run header's gate codes (NaN =
+    unknown). `ghost` marks a signal that a gate refused: it is followed to its barriers, never traded.
+    """
+
+    sequence: int
+    event_sequence: int
+    ts_event: int
+    price_ticks: int
+    vector: FeatureVector
+    score: Score
+    signal: Signal | None
+    gate_outcome: ByteArray
+    gate_required: FloatArray
+    gate_actual: FloatArray
+    verdict: Verdict | None
+    intents: tuple[Any, ...] = ()
+    fills: tuple[Any, ...] = ()
+    context: Mapping[str, float | int | str | None] | None = None
+
+    @property
+    def grade_name(self) -> str:
+        return GRADE_NAMES[self.score.grade]

@@ -1,0 +1,1 @@
+"""Carry: order truth and the simulated venue."""

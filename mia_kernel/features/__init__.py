@@ -1,0 +1,1 @@
+"""Measure: one file per component, one registry."""

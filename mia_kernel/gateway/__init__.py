@@ -1,0 +1,1 @@
+"""Stand in: the simulated IB Gateway."""

@@ -1,0 +1,1 @@
+"""Filter: the ensemble that may refuse a signal."""

@@ -1,0 +1,1 @@
+"""Permit: limits, sizing and the gate."""

@@ -1,0 +1,1 @@
+"""Remember: every kernel that sees market events, and the one record they write."""

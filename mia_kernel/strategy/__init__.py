@@ -1,0 +1,1 @@
+"""Propose: a wish, never an order."""
