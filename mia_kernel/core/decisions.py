@@ -29,6 +29,32 @@ STATUS_NAMES = ("ok", "not_ready", "stale", "absent")
 NO_TRADE, WEAK, GOOD, STRONG, PREMIUM = range(5)
 GRADE_NAMES = ("NO_TRADE", "WEAK", "GOOD", "STRONG", "PREMIUM")
 
+# What a decision row carries beside the vector; prices in ticks, money in USD, codes as numbers.
+CONTEXT_NAMES = (
+    "vwap_ticks",
+    "vwap_sd_ticks",
+    "poc_ticks",
+    "vah_ticks",
+    "val_ticks",
+    "session_high_ticks",
+    "session_low_ticks",
+    "atr_5m_ticks",
+    "vix",
+    "volatility_regime",
+    "market_regime",
+    "phase",
+    "spread_ticks",
+    "data_quality",
+    "battle_score",
+    "ball_trend",
+    "position",
+    "day_net_usd",
+    "open_usd",
+    "equity_usd",
+    "cumulative_delta",
+    "obi_signal",
+)
+
 # How a gate weighs and how it ended.
 BLOCKING, WARNING, INFO = range(3)
 LEVEL_NAMES = ("blocking", "warning", "info")
@@ -130,7 +156,8 @@ class Decision:
     """The journal line of one decision point, trade or no trade.
 
     `gate_outcome`, `gate_required` and `gate_actual` lie in the order of the run header's gate codes (NaN =
-    unknown). `ghost` marks a signal that a gate refused: it is followed to its barriers, never traded.
+    unknown). `context` holds the surroundings a reader wants beside the decision (VWAP, value area, ATR,
+    regimes, position, P&L ...) in the order of CONTEXT_NAMES, NaN = unknown; it is not part of the digest.
     """
 
     sequence: int
@@ -146,7 +173,7 @@ class Decision:
     verdict: Verdict | None
     intents: tuple[Any, ...] = ()
     fills: tuple[Any, ...] = ()
-    context: Mapping[str, float | int | str | None] | None = None
+    context: FloatArray | None = None
 
     @property
     def grade_name(self) -> str:
