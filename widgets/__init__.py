@@ -1,0 +1,1 @@
+"""Draw: views get plain arrays and draw them; they never decide."""
