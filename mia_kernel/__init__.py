@@ -1,0 +1,45 @@
+"""MIA: read the E-mini S&P 500 order flow, decide, simulate, explain.
+
+    import mia_kernel as mia
+    day = mia.day("replay:2019-08-09")        # a recorded day, lazily read
+    run = day.replay(weights="mia14")         # every decision, every simulated trade
+    run.at("2019-08-09T09:45:15-05:00").why_not()
+
+Names are looked up on first use, so importing the package (or one of its rooms) loads nothing else.
+Nobody inside the package imports from here. Parsed by old Pythons too (see bootstrap.py).
+"""
+
+__version__ = "0.1.0"
+
+# name -> module that holds it
+_HOME = {
+    "Desk": "mia_kernel.desk",
+    "attach": "mia_kernel.desk",
+    "day": "mia_kernel.desk",
+    "feature": "mia_kernel.features.spec",
+    "Settings": "mia_kernel.settings",
+    "Instrument": "mia_kernel.core.instrument",
+}
+
+__all__ = ["Desk", "Instrument", "Settings", "__version__", "attach", "day", "feature"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mia_kernel.core.instrument import Instrument
+    from mia_kernel.desk import Desk, attach, day
+    from mia_kernel.features.spec import feature
+    from mia_kernel.settings import Settings
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError("module 'mia_kernel' has no %r; it has: %s" % (name, ", ".join(__all__)))
+    import importlib
+
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)
