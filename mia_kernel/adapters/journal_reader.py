@@ -225,9 +225,7 @@ class JournalReader:
 
     def _decision(self, row: record.Row) -> Decision:
         try:
-            blobs = [
-                np.frombuffer(b, np.int8 if i in (2, 5) else np.float64) for i, b in enumerate(row[11:20])
-            ]
+            blobs = [_array(blob, i in (2, 5)) for i, blob in enumerate(row[11:20])]
             value, quality, status, contribution, weight, outcome, required, actual, context = blobs
             detail = self._json(row[0], row[20])
             reals = [float("nan") if x is None else x for x in row[5:9]]
