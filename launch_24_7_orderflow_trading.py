@@ -11,18 +11,7 @@ import sys
 # The file may be started from anywhere: the project is where this file lies.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from mia_kernel.__main__ import main  # noqa: E402  (the path comes first)
-
-LIVE_IS_PAPER = """
-==============================================================================
-  --live means IBKR PAPER trading: real market data, simulated money.
-  Real money is never started from here.
-==============================================================================
-"""
+from mia_kernel.__main__ import main
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    if "--live" in arguments and not os.environ.get("MIA_LIVE_SAID"):
-        os.environ["MIA_LIVE_SAID"] = "1"
-        sys.stderr.write(LIVE_IS_PAPER)
-    sys.exit(main(["run"] + arguments))
+    sys.exit(main(["run"] + sys.argv[1:]))

@@ -156,7 +156,7 @@ def prepare(root, folder, extras):
     """
     if os.path.exists(environment_python(folder)) and _is_current(folder, root, extras):
         return
-    say("setting up in %s (once; about 1.2 GB and one to three minutes)" % folder)
+    say("setting up in %s (once; 1 to 2 GB and one to three minutes)" % folder)
     try:
         _make(folder)
         hashes = lock_hashes(root)
@@ -187,7 +187,11 @@ def say(text):
 def _make(folder):
     if os.path.exists(environment_python(folder)):
         return
-    if os.path.isdir(folder) and os.listdir(folder) and not os.path.exists(os.path.join(folder, "pyvenv.cfg")):
+    if (
+        os.path.isdir(folder)
+        and os.listdir(folder)
+        and not os.path.exists(os.path.join(folder, "pyvenv.cfg"))
+    ):
         raise SetupError(
             2, "%s is a folder with other files in it.\nway out: name an empty one in MIA_VENV." % folder
         )
@@ -208,7 +212,8 @@ def _base_python():
 
 def _install_lock(root, folder, extras):
     lock = _lock(root, extras)
-    total = sum(1 for line in open(lock) if "==" in line)
+    with open(lock) as handle:
+        total = sum(1 for line in handle if "==" in line)
     log = os.path.join(folder, LOG)
     python = environment_python(folder)
     pip = [python, "-m", "pip", "install", "--require-hashes", "--disable-pip-version-check"]
@@ -242,7 +247,14 @@ def _install_lock(root, folder, extras):
 
 def _install_project(root, folder):
     say("installing the project itself")
-    command = [environment_python(folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command = [
+        environment_python(folder),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     command += ["--no-index", "--no-deps", "--no-build-isolation", "--quiet", "--editable", root]
     code, text = _run(command)
     if code:
@@ -261,17 +273,21 @@ def _which(name):
 def _run(command, total=0, log=None):
     """Run a command; return (exit code, output). With `total`, show one line of progress per step."""
     child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, env=_clean_environment()
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        env=_clean_environment(),
     )
     lines = []
     seen = 0
-    for line in child.stdout:
+    for line in child.stdout or ():
         lines.append(line)
         if total and line.startswith(("Collecting ", "Downloaded ")):
             seen += 1
             _show_progress(seen, total, line.split()[1])
         elif total and line.startswith(("Installing collected", "Resolved", "Prepared", "Installed")):
-            _show_progress(seen, total, line.split(":")[0].strip().lower(), last=True)
+            _show_progress(seen, total, line.split(":")[0].strip(), last=True)
     code = child.wait()
     if log is not None:
         with open(log, "a") as handle:
@@ -285,7 +301,7 @@ def _clean_environment():
 
 
 def _show_progress(seen, total, what, last=False):
-    text = "  %3d/%d  %s" % (seen, total, what)
+    text = "  %s" % what if last else "  %3d/%d  %s" % (seen, total, what)
     if sys.stdout.isatty():
         sys.stdout.write("\r" + text[:76].ljust(76) + ("\n" if last else ""))
     elif last or seen % 20 == 0:
@@ -301,3 +317,4 @@ def rerun(folder, arguments):
     if os.name == "nt":  # exec on Windows returns to the shell at once and loses the exit code
         return subprocess.call(command)
     os.execv(command[0], command)
+    return None  # not reached: this process has become the other
