@@ -1,0 +1,212 @@
+"""Bar tables of any author: FirstRate, TradingView and generic CSV, JSON and Parquet.
+
+A table is a bar table if it has a time, open, high, low and close (or last). Members of one archive
+with the same symbol and contract are one series (a year of day-JSONs). Sierra's text comes through
+here too, once `sierra` has read its contract and checked its columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mia_kernel.adapters.parts import Ask, Part, resolve_symbol
+from mia_kernel.adapters.quality import Findings
+from mia_kernel.adapters.rawbars import BarRows, RawBars, bar_rows, bar_seconds
+from mia_kernel.adapters.stamps import NS, naive_stamps, resolve_zone, to_utc
+from mia_kernel.adapters.table import Table, read_csv, read_json, read_parquet
+from mia_kernel.adapters.wrappers import Member
+from mia_kernel.core.errors import FormatError
+from mia_kernel.core.events import Adjustment, Carries, SourceInfo
+
+IntArray = NDArray[np.int64]
+
+STAMPS = ("timestamp", "datetime", "time", "date", "tsevent", "ts")
+CLOSES = ("close", "last")
+_OFFSET = re.compile(r"(Z|[+-]\d{2}:?\d{2})$")
+
+
+def is_bar_header(names: Iterable[str]) -> bool:
+    """Return whether column names are those of a bar table."""
+    have = set(names)
+    return {"open", "high", "low"} <= have and bool(have & set(CLOSES)) and bool(have & set(STAMPS))
+
+
+def read_bar_csv(members: list[Member], ask: Ask) -> list[Part]:
+    """Return the bars of CSV members, one part per contract."""
+    return bar_parts(members, ask, read_csv, "bars-csv", _continuous)
+
+
+def read_bar_json(members: list[Member], ask: Ask) -> list[Part]:
+    """Return the bars of JSON members; the keys of FirstRate's day files name a back-adjusted series."""
+    return bar_parts(members, ask, read_json, "bars-json", _json_adjustment)
+
+
+def read_bar_parquet(members: list[Member], ask: Ask) -> list[Part]:
+    """Return the bars of Parquet members."""
+    return bar_parts(members, ask, read_parquet, "bars-parquet", _continuous)
+
+
+def _continuous(table: Table, contract: str | None) -> Adjustment:
+    return "contract" if contract is not None else "unknown"
+
+
+def _json_adjustment(table: Table, contract: str | None) -> Adjustment:
+    # `dateTime` with OHLCV is the day file of FirstRate's continuous series, which is shifted at each roll.
+    firstrate = list(table.columns) == ["datetime", "open", "high", "low", "close", "volume"]
+    return "back_adjusted" if firstrate and contract is None else _continuous(table, contract)
+
+
+def bar_parts(
+    members: list[Member],
+    ask: Ask,
+    read: Callable[[Member], Table],
+    adapter: str,
+    adjust: Callable[[Table, str | None], Adjustment],
+) -> list[Part]:
+    """Return one part per symbol and contract of the members."""
+    groups: dict[tuple[str, str | None], list[tuple[Table, IntArray, str | None]]] = {}
+    shown = tqdm(members, desc=adapter, unit="file", disable=not ask.progress or len(members) < 20)
+    for member in shown:
+        table = read(member)
+        key = resolve_symbol(member.path, ask)
+        groups.setdefault(key, []).append((table, *table_stamps(table)))
+    return [_series(root, contract, pieces, ask, adapter, adjust) for (root, contract), pieces in groups.items()]
+
+
+def table_stamps(table: Table) -> tuple[IntArray, str | None]:
+    """Return the stamps of a table in ns and their zone: "UTC" where the file tells it, None if naive."""
+    if table.has("date") and table.has("time"):
+        dates, times = table.text("date"), table.text("time")
+        return naive_stamps(dates, times, path=table.path, first_line=table.first_line), None
+    name = table.has(*STAMPS)
+    if name is None:
+        raise FormatError("no time column", path=table.path, value=list(table.columns), rule=f"one of {STAMPS}")
+    column = table.columns[name]
+    if pa.types.is_timestamp(column.type):
+        stamps = column.cast(pa.timestamp("ns", column.type.tz)).to_numpy(zero_copy_only=False)
+        if pd.isna(stamps).any():
+            row = int(np.flatnonzero(pd.isna(stamps))[0])
+            raise FormatError("a row without time", path=table.path, line=table.first_line + row, field=name, value=None)
+        return stamps.astype("datetime64[ns]").astype(np.int64), "UTC" if column.type.tz else None
+    if not pa.types.is_string(column.type):
+        return _epoch(table, name), "UTC"
+    return _text_stamps(table, name)
+
+
+def _epoch(table: Table, name: str) -> IntArray:
+    values = table.numbers(name)
+    bad = ~np.isfinite(values) | (values < 1e8)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise FormatError("not a time", path=table.path, line=table.first_line + row, field=name, value=values[row],
+                          rule="text, or seconds/ms/us/ns since 1970")  # fmt: skip
+    scale = next(s for limit, s in ((1e11, NS), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1)) if values.max() < limit)
+    whole = table.columns[name]
+    exact = np.asarray(whole.to_numpy(zero_copy_only=False)) if pa.types.is_integer(whole.type) else np.rint(values)
+    return exact.astype(np.int64) * scale
+
+
+def _text_stamps(table: Table, name: str) -> tuple[IntArray, str | None]:
+    text = table.text(name)
+    if len(text) and _OFFSET.search(str(text[0])) and len(str(text[0])) > 10:
+        stamps = pd.to_datetime(pd.Series(text), utc=True, errors="coerce", format="ISO8601")
+        if stamps.isna().any():
+            row = int(np.flatnonzero(stamps.isna())[0])
+            raise FormatError("not a time", path=table.path, line=table.first_line + row, field=name, value=text[row],
+                              rule="ISO 8601 with offset, as in the first row")  # fmt: skip
+        return np.asarray(stamps.dt.as_unit("ns").astype("int64"), np.int64), "UTC"
+    halves = pd.Series(text, dtype=object).str.replace("T", " ", n=1).str.split(" ", n=1, expand=True)
+    dates = halves[0].to_numpy(object)
+    times = halves[1].fillna("0:00").to_numpy(object) if halves.shape[1] > 1 else np.full(len(text), "0:00", object)
+    return naive_stamps(dates, times, path=table.path, first_line=table.first_line), None
+
+
+def _series(
+    root: str,
+    contract: str | None,
+    pieces: list[tuple[Table, IntArray, str | None]],
+    ask: Ask,
+    adapter: str,
+    adjust: Callable[[Table, str | None], Adjustment],
+) -> Part:
+    first = pieces[0][0]
+    path = first.path if len(pieces) == 1 else first.path.split("!")[0]
+    stamps = np.concatenate([piece[1] for piece in pieces])
+    naive = any(zone is None for _, _, zone in pieces)
+    if naive:
+        zone, how = resolve_zone(stamps, ask.tz, path=path)
+        stamps = to_utc(stamps, zone, path=path)
+    else:
+        zone, how = "UTC", "from the file"
+    raw = _raw_bars([piece[0] for piece in pieces], stamps)
+    findings = Findings(path, len(stamps), ask.quality)
+    _unterminated([piece[0] for piece in pieces], raw, findings)
+    rows = bar_rows(raw, root, findings, bar_seconds(raw.start, path))
+    adjustment = adjust(first, contract)
+    notes = [f"zone {zone} {how}", f"{rows.seconds} s bars, stamped at their start in the file"]
+    if adjustment == "back_adjusted":
+        notes.append("prices are shifted at each roll: not the traded prices of older days")
+    if not rows.has_volume:
+        notes.append("no volume in the file: sizes are unknown")
+    info = SourceInfo(
+        tag="imported",
+        adapter=adapter,
+        name=path,
+        symbol=root,
+        contract=contract,
+        zone=zone,
+        clock_resolution_ns=rows.seconds * NS,
+        adjustment=adjustment,
+        carries=bar_carries(rows),
+        notes=tuple(notes),
+    )
+    return Part(rows.events, info, findings.verdict(), path)
+
+
+def bar_carries(rows: BarRows) -> Carries:
+    """Return what a bar source carries: its sides count only where both columns exist and can be believed."""
+    side = "none" if not rows.side_given else "feed" if rows.side_trusted else "untrusted"
+    return Carries(aggressor=side, bars=True, bar_seconds=rows.seconds)
+
+
+def _unterminated(tables: list[Table], raw: RawBars, findings: Findings) -> None:
+    """Set aside last lines without a line end: what is cut there may still look like a number."""
+    cut = np.zeros(findings.rows, np.bool_)
+    ends = np.cumsum([len(table) for table in tables])
+    for table, end in zip(tables, ends, strict=True):
+        cut[end - 1] = table.unterminated
+    findings.quarantine(
+        "unterminated", cut, lambda i: f"{raw.where(i)} has no line end and may be cut", refusing=False
+    )
+
+
+def _raw_bars(tables: list[Table], start: IntArray) -> RawBars:
+    def column(*names: str) -> Any:
+        found = [table.has(*names) for table in tables]
+        if any(name is None for name in found):
+            return None
+        return np.concatenate([t.numbers(name) for t, name in zip(tables, found, strict=True) if name])
+
+    sizes = [len(table) for table in tables]
+    return RawBars(
+        start=start,
+        open=column("open"),
+        high=column("high"),
+        low=column("low"),
+        close=column(*CLOSES),
+        volume=column("volume", "vol"),
+        trades=column("numberoftrades", "#oftrades", "trades"),
+        bid_volume=column("bidvolume"),
+        ask_volume=column("askvolume"),
+        lines=np.concatenate([np.arange(n, dtype=np.int64) + t.first_line for n, t in zip(sizes, tables, strict=True)]),
+        member=np.repeat(np.arange(len(tables)), sizes),
+        members=tuple(table.path for table in tables),
+    )

@@ -1,0 +1,105 @@
+"""Event rows as Parquet columns and back, and what is known of a source as JSON and back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mia_kernel.core import events as ev
+from mia_kernel.core.events import DEPTH, Carries, ContractChange, EventArray, SourceInfo
+
+KINDS = {ev.TRADE: "trades", ev.QUOTE: "quotes", ev.BOOK: "book", ev.BAR: "bars", ev.TIMER: "timers"}
+"""Kind of row to the name of its table."""
+
+_COMMON = ("ts_event", "ts_recv", "seq", "flags")
+_BAR_COLUMNS = {
+    "open": ev.BAR_OPEN,
+    "high": ev.BAR_HIGH,
+    "low": ev.BAR_LOW,
+    "bid_volume": ev.BAR_BID_VOLUME,
+    "ask_volume": ev.BAR_ASK_VOLUME,
+    "trades": ev.BAR_TRADES,
+    "seconds": ev.BAR_SECONDS,
+}
+_PLAIN = {
+    ev.TRADE: ("px", "sz", "side", "order_count"),
+    ev.QUOTE: ("bid", "ask"),
+    ev.BOOK: ("bid", "ask"),
+    ev.BAR: ("px", "sz"),
+    ev.TIMER: (),
+}
+_LEVELS = {ev.QUOTE: 1, ev.BOOK: DEPTH}
+
+
+def to_table(events: EventArray, kind: int) -> pa.Table:
+    """Return the rows of one kind as a table; prices in ticks, stamps in ns UTC."""
+    rows = events[events["kind"] == kind]
+    columns: dict[str, Any] = {name: rows[name] for name in (*_COMMON, *_PLAIN[kind])}
+    for i in range(_LEVELS.get(kind, 0)):
+        columns[f"b{i}"], columns[f"a{i}"] = rows["b"][:, i], rows["a"][:, i]
+    if kind == ev.BAR:
+        columns |= {name: rows["b"][:, at] for name, at in _BAR_COLUMNS.items()}
+    return pa.table({name: pa.array(np.ascontiguousarray(values)) for name, values in columns.items()})
+
+
+def from_table(table: pa.Table, kind: int) -> EventArray:
+    """Return a table written by `to_table` as rows."""
+    rows = ev.empty(len(table))
+    rows["kind"] = kind
+    for name in (*_COMMON, *_PLAIN[kind]):
+        rows[name] = table.column(name).to_numpy()
+    for i in range(_LEVELS.get(kind, 0)):
+        rows["b"][:, i] = table.column(f"b{i}").to_numpy()
+        rows["a"][:, i] = table.column(f"a{i}").to_numpy()
+    if kind == ev.BAR:
+        for name, at in _BAR_COLUMNS.items():
+            rows["b"][:, at] = table.column(name).to_numpy()
+    return rows
+
+
+def whole_table(events: EventArray) -> pa.Table:
+    """Return rows of every kind and instrument as one table."""
+    plain = [name for name in ev.EVENT_DTYPE.names or () if name not in ("b", "a")]
+    columns = {name: pa.array(np.ascontiguousarray(events[name])) for name in plain}
+    for i in range(DEPTH):
+        columns[f"b{i}"] = pa.array(np.ascontiguousarray(events["b"][:, i]))
+        columns[f"a{i}"] = pa.array(np.ascontiguousarray(events["a"][:, i]))
+    return pa.table(columns)
+
+
+def whole_rows(table: pa.Table) -> EventArray:
+    """Return a table written by `whole_table` as rows."""
+    rows = ev.empty(len(table))
+    for name in ev.EVENT_DTYPE.names or ():
+        if name not in ("b", "a"):
+            rows[name] = table.column(name).to_numpy()
+    for i in range(DEPTH):
+        rows["b"][:, i] = table.column(f"b{i}").to_numpy()
+        rows["a"][:, i] = table.column(f"a{i}").to_numpy()
+    return rows
+
+
+def source_to_json(source: SourceInfo) -> dict[str, Any]:
+    """Return what is known of a source as plain JSON values."""
+    return asdict(source)
+
+
+def source_from_json(value: dict[str, Any]) -> SourceInfo:
+    """Return the source of `source_to_json`."""
+    carries = Carries(**value["carries"])
+    return SourceInfo(**{**value, "carries": carries, "notes": tuple(value["notes"])})
+
+
+def object_to_json(event: object) -> dict[str, Any]:
+    """Return an object event as plain JSON values."""
+    if not isinstance(event, ContractChange):
+        raise TypeError(f"no stored form for {type(event).__name__}")
+    return asdict(event)
+
+
+def object_from_json(value: dict[str, Any]) -> ContractChange:
+    """Return the object event of `object_to_json`."""
+    return ContractChange(**value)

@@ -1,0 +1,157 @@
+"""What a reader is asked and what it answers: one `Part` per contract of a file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_kernel.adapters.quality import QualityParams, Verdict
+from mia_kernel.core.errors import FormatError, InputError
+from mia_kernel.core.events import BAR, TRADE, EventArray, SourceInfo
+
+ROOTS = ("ES", "MES", "NQ", "MNQ", "VIX")
+"""Symbols MIA can read."""
+
+_TICKS_PER_POINT = {"ES": 4, "MES": 4, "NQ": 4, "MNQ": 4, "VIX": 100}
+_MONTHS = {"H": 3, "M": 6, "U": 9, "Z": 12}
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])(MES|MNQ|ES|NQ|VIX)(?:([HMUZ])(\d{2}|\d(?!\d)))?(?![A-Za-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the user said about a source; None where the file must say it."""
+
+    symbol: str | None = None
+    tz: str | None = None
+    quality: QualityParams = field(default_factory=QualityParams)
+    progress: bool = False
+
+    @property
+    def root(self) -> str | None:
+        """Return the product of `symbol` (ES of ESU19), None where no symbol was given."""
+        return None if self.symbol is None else split_symbol(self.symbol)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of one contract (or continuous series) of one file, with what is known about them."""
+
+    events: EventArray
+    source: SourceInfo
+    verdict: Verdict
+    path: str
+
+    @property
+    def volume(self) -> int:
+        """Return contracts traded."""
+        return contracts_traded(self.events)
+
+
+def contracts_traded(events: EventArray) -> int:
+    """Return the volume of trade and bar rows."""
+    rows = (events["kind"] == TRADE) | (events["kind"] == BAR)
+    return int(events["sz"][rows].sum(dtype=np.int64))
+
+
+def ticks_per_point(root: str) -> int:
+    """Return how many ticks make one index point."""
+    return _TICKS_PER_POINT[root]
+
+
+def split_symbol(symbol: str) -> tuple[str, str | None]:
+    """Return (root, contract) of `ES` or `ESU19`; the contract is None for a bare root.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    match = _TOKEN.fullmatch(symbol.strip())
+    if match is None:
+        raise InputError("unknown symbol", field="symbol", value=symbol,
+                         rule=f"one of {', '.join(ROOTS)}, or a contract such as ESU19",
+                         way_out="--symbol ES")  # fmt: skip
+    root = match[1].upper()
+    return root, None if match[2] is None else f"{root}{match[2].upper()}{match[3]}"
+
+
+def symbol_in_name(path: str) -> tuple[str, str | None] | None:
+    """Return (root, contract) where the file's own name, its archive's or its folder's name tells one product."""
+    for text in reversed(re.split(r"[!/\\]", path)[-4:]):
+        stem = PurePosixPath(text).name
+        found = {(m[1].upper(), m[2], m[3]) for m in _TOKEN.finditer(stem)}
+        if len({root for root, _, _ in found}) == 1:
+            contracts = {f"{root}{month.upper()}{year}" for root, month, year in found if month}
+            return next(iter(found))[0], contracts.pop() if len(contracts) == 1 else None
+    return None
+
+
+def resolve_symbol(path: str, ask: Ask) -> tuple[str, str | None]:
+    """Return (root, contract) from the file where it tells, else from the user, else ask.
+
+    Raises
+    ------
+    InputError
+        If nobody says it, or the user says another product than the file.
+    """
+    named = symbol_in_name(path)
+    if named is None:
+        if ask.symbol is None:
+            raise InputError("the file does not say which symbol it holds", path=path, field="symbol", value=None,
+                             rule=f"one of {', '.join(ROOTS)}", way_out="give --symbol, for example --symbol ES")  # fmt: skip
+        return split_symbol(ask.symbol)
+    if ask.root is not None and ask.root != named[0]:
+        raise InputError("the file holds another symbol", path=path, field="symbol", value=ask.symbol,
+                         rule=f"the file's name says {named[0]}", way_out=f"--symbol {named[0]}")  # fmt: skip
+    return named
+
+
+def contract_code(root: str, month: int, year: int) -> str:
+    """Return the contract's name with a two-digit year, for example ESU19.
+
+    Raises
+    ------
+    FormatError
+        If the month is none of the quarterly cycle.
+    """
+    for letter, number in _MONTHS.items():
+        if number == month:
+            return f"{root}{letter}{year % 100:02d}"
+    raise FormatError("not a quarterly contract", field="month", value=month, rule="March, June, September, December")
+
+
+def full_contract(code: str, near_year: int) -> str:
+    """Return a contract code with a two-digit year: ESH4 seen in 2023 is ESH24."""
+    root, contract = split_symbol(code)
+    if contract is None:
+        return code
+    digits = contract[len(root) + 1 :]
+    if len(digits) == 2:
+        return contract
+    decade = near_year - near_year % 10
+    year = min((decade + int(digits) + shift for shift in (-10, 0, 10)), key=lambda y: abs(y - near_year))
+    return f"{root}{contract[len(root)]}{year % 100:02d}"
+
+
+def expiry_rank(contract: str | None) -> tuple[int, int]:
+    """Return a key that sorts contracts by expiry month; a series without contract comes first."""
+    if contract is None:
+        return (0, 0)
+    root, code = split_symbol(contract)
+    if code is None:
+        return (0, 0)
+    year = int(code[len(root) + 1 :])
+    return (year + (1900 if year >= 80 else 2000), _MONTHS[code[len(root)]])
+
+
+def to_ticks(points: NDArray[np.float64], root: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return prices in ticks and where a price is no positive multiple of the tick (or no number at all)."""
+    scaled = points * _TICKS_PER_POINT[root]
+    usable = np.isfinite(scaled) & (scaled > 0) & (scaled < 2**31 - 1)
+    safe = np.where(usable, scaled, 0.0)
+    ticks = np.rint(safe).astype(np.int64)
+    return ticks, ~usable | (np.abs(safe - ticks) > 1e-6)

@@ -1,0 +1,188 @@
+"""Dates, times and zones of text files: naive stamps to ns UTC, and the proof of a zone.
+
+The market itself proves a zone: CME index futures never trade from 16:00 to 17:00 Chicago (before
+2012-11-19: from 16:30), nor from Friday 16:00 to Sunday 17:00. Of the zones exporters use, only the
+right one leaves that hole empty. Where two fit or none does, the user is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mia_kernel.core.errors import DataError, FormatError, InputError
+
+CHICAGO = "America/Chicago"
+NEW_YORK = "America/New_York"
+CANDIDATES = (CHICAGO, NEW_YORK, "UTC")
+"""Zones that exporters of CME data write without saying so."""
+
+NS = 1_000_000_000
+DAY_NS = 86_400 * NS
+_MAINTENANCE_HOUR_SINCE = (date(2012, 11, 19) - date(1970, 1, 1)).days
+_FITS = 0.001  # share of rows in the hole that still counts as empty: a stray row does not unprove a zone
+_NEVER = 0.004  # share another zone must put into the hole before it is out
+
+_YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})$")
+_YEAR_LAST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})$")
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})$")
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?$")
+
+IntArray = NDArray[np.int64]
+
+
+def parse_date(text: str) -> int | None:
+    """Return days since 1970 of `2019-08-09`, `2019/8/9`, `8/9/2019` (month first) or `20190809`; else None."""
+    text = text.strip()
+    match = _YEAR_FIRST.match(text) or _COMPACT.match(text)
+    if match:
+        year, month, day = (int(group) for group in match.groups())
+    else:
+        match = _YEAR_LAST.match(text)
+        if match is None:
+            return None
+        month, day, year = (int(group) for group in match.groups())
+    try:
+        return (date(year, month, day) - date(1970, 1, 1)).days
+    except ValueError:
+        return None
+
+
+def parse_time(text: str) -> int | None:
+    """Return ns since midnight of `9:30`, `09:30:00` or `09:30:00.5` (a fraction of a second); else None."""
+    match = _TIME.match(text.strip())
+    if match is None:
+        return None
+    hour, minute, second = int(match[1]), int(match[2]), int(match[3] or 0)
+    if hour > 23 or minute > 59 or second > 59:
+        return None
+    return ((hour * 60 + minute) * 60 + second) * NS + int((match[4] or "0").ljust(9, "0"))
+
+
+def naive_stamps(dates: NDArray[Any], times: NDArray[Any], *, path: str, first_line: int) -> IntArray:
+    """Return naive local stamps in ns from parallel arrays of date and time strings.
+
+    Each distinct string is parsed once: a year of minutes has few of either.
+
+    Raises
+    ------
+    FormatError
+        Naming the line of the first date or time that is none.
+    """
+    days = _parse_distinct(dates, parse_date, "date", path, first_line)
+    clock = _parse_distinct(times, parse_time, "time", path, first_line)
+    return days * DAY_NS + clock
+
+
+def _parse_distinct(texts: NDArray[Any], parse: Any, field: str, path: str, first_line: int) -> IntArray:
+    codes, distinct = pd.factorize(texts)
+    values = np.zeros(len(distinct), np.int64)
+    for i, text in enumerate(distinct):
+        value = parse(str(text))
+        if value is None:
+            row = int(np.flatnonzero(codes == i)[0])
+            raise FormatError(f"not a {field}", path=path, line=first_line + row, field=field, value=str(text),
+                              rule="YYYY-MM-DD, YYYY/M/D, M/D/YYYY or YYYYMMDD; H:MM[:SS[.fraction]]",
+                              way_out="fix or remove the line")  # fmt: skip
+        values[i] = value
+    return values[codes]
+
+
+def check_zone(zone: str) -> str:
+    """Return `zone` if it is an IANA zone (`CT`, `ET` and `UTC` are understood too)."""
+    full = {"CT": CHICAGO, "ET": NEW_YORK, "US/CENTRAL": CHICAGO, "US/EASTERN": NEW_YORK}.get(zone.upper(), zone)
+    try:
+        ZoneInfo(full)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError("unknown time zone", field="tz", value=zone, rule="an IANA zone, CT, ET or UTC",
+                         way_out="--tz America/Chicago, for example") from error  # fmt: skip
+    return full
+
+
+def to_utc(local: IntArray, zone: str, *, path: str) -> IntArray:
+    """Return naive local stamps (ns) as ns UTC; a stamp that the clock change skips or doubles is refused."""
+    if zone == "UTC" or len(local) == 0:
+        return local
+    try:
+        index = pd.DatetimeIndex(local.astype("datetime64[ns]")).tz_localize(zone)
+    except ValueError as error:
+        raise DataError("a stamp lies inside a clock change", path=path, field="tz", value=zone, rule=str(error),
+                        way_out="give the right --tz") from error  # fmt: skip
+    return np.asarray(index.tz_convert("UTC").as_unit("ns").asi8, np.int64)
+
+
+def to_local(ts: IntArray, zone: str = CHICAGO) -> IntArray:
+    """Return ns UTC as naive local ns of `zone`."""
+    index = pd.DatetimeIndex(ts.astype("datetime64[ns]")).tz_localize("UTC")
+    return np.asarray(index.tz_convert(zone).tz_localize(None).as_unit("ns").asi8, np.int64)
+
+
+def in_hole(ts: IntArray) -> NDArray[np.bool_]:
+    """Return where ns UTC lies in the weekly hours when CME index futures never trade (holidays apart)."""
+    local = to_local(ts)
+    day = local // DAY_NS
+    minute = (local - day * DAY_NS) // (60 * NS)
+    weekday = (day + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
+    starts = np.where(day >= _MAINTENANCE_HOUR_SINCE, 16 * 60, 16 * 60 + 30)
+    hole = (weekday < 4) & (minute >= starts) & (minute < 17 * 60)
+    weekend = ((weekday == 4) & (minute >= starts)) | (weekday == 5) | ((weekday == 6) & (minute < 17 * 60))
+    return np.asarray(hole | weekend, np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneProof:
+    """Which zone the session hours prove, and the share of rows each candidate puts into the hole."""
+
+    zone: str | None
+    shares: dict[str, float]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{zone} {share:.2%}" for zone, share in self.shares.items())
+
+
+def prove_zone(local: IntArray, *, path: str, candidates: tuple[str, ...] = CANDIDATES) -> ZoneProof:
+    """Return the one candidate zone whose session hole is empty while all others fill it, else None."""
+    shares: dict[str, float] = {}
+    for zone in candidates:
+        try:
+            shares[zone] = float(np.mean(in_hole(to_utc(local, zone, path=path)))) if len(local) else 0.0
+        except DataError:
+            shares[zone] = 1.0  # stamps that this zone's clock skips: it cannot be the zone
+    fitting = [zone for zone, share in shares.items() if share <= _FITS]
+    others_out = all(share >= _NEVER for zone, share in shares.items() if zone not in fitting)
+    return ZoneProof(fitting[0] if len(fitting) == 1 and others_out else None, shares)
+
+
+def resolve_zone(local: IntArray, given: str | None, *, path: str) -> tuple[str, str]:
+    """Return the zone of naive stamps and how it is known ("given" or "proven by session hours").
+
+    Raises
+    ------
+    InputError
+        If none is given and the hours prove none.
+    DataError
+        If the given zone puts more than 1 % of the rows into hours when the market is always closed.
+    """
+    if given is None:
+        proof = prove_zone(local, path=path)
+        if proof.zone is None:
+            raise InputError("the stamps carry no time zone and the session hours prove none", path=path, field="tz",
+                             value=None, rule=f"share of rows in closed hours: {proof}",
+                             way_out="give --tz, for example --tz America/Chicago")  # fmt: skip
+        return proof.zone, "proven by session hours"
+    zone = check_zone(given)
+    share = float(np.mean(in_hole(to_utc(local, zone, path=path)))) if len(local) else 0.0
+    if share > 0.01:
+        proof = prove_zone(local, path=path)
+        hint = f"--tz {proof.zone} leaves them empty" if proof.zone else "check the file's zone"
+        raise DataError(f"wrong zone: {share:.1%} of the rows would lie in hours when CME is closed", path=path,
+                        field="tz", value=zone, rule="no trade from 16:00 to 17:00 Chicago nor at the weekend",
+                        way_out=hint)  # fmt: skip
+    return zone, "given"
