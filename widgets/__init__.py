@@ -1,1 +1,14 @@
-"""Draw: views get plain arrays and draw them; they never decide."""
+"""Views: they get plain frames (arrays, numbers, words) and draw; they never decide.
+
+Each view is an anywidget for a live notebook and, by `static()`, a plotly figure of the same frame for
+analysis and reports. Colours and words come from `theme`, and from there only.
+"""
+
+from widgets.base import View
+from widgets.day import DayView
+from widgets.delta import DeltaView
+from widgets.equity import EquityView
+from widgets.page import Html
+from widgets.price import PriceView
+
+__all__ = ["DayView", "DeltaView", "EquityView", "Html", "PriceView", "View"]

@@ -74,21 +74,20 @@ def marked_equity(
         marks of their own.
     """
     ts, price = _marks(trips, mark_ts, mark_ticks)
-    cents = np.full(len(ts), capital_cents, np.float64)
-    low = cents.copy()
+    n = len(ts)
+    closed = np.zeros(n + 1, np.int64)
+    floating, dip = np.zeros(n), np.zeros(n)
     for trip in trips:
         value = tick_cents(trip.symbol) * trip.qty
         first, last = np.searchsorted(ts, (trip.entry_ts, trip.exit_ts), side="left")
-        held = slice(int(first), int(last))
-        move = trip.side * (price[held] - trip.entry_ticks) * value - trip.fees_cents
-        cents[held] += move
-        low[held] += move
-        cents[last:] += trip.net_cents
-        low[last:] += trip.net_cents
+        move = trip.side * (price[first:last] - trip.entry_ticks) * value - trip.fees_cents
+        floating[first:last] += move
+        closed[last] += trip.net_cents
         if len(move):
-            worst = int(first) + int(np.argmin(move))
             trough = -trip.mae_ticks * value - trip.fees_cents
-            low[worst] += min(0.0, trough - float(move.min()))
+            dip[first + int(np.argmin(move))] += min(0.0, trough - float(move.min()))
+    cents = capital_cents + np.cumsum(closed[:n]) + floating
+    low = cents + dip
     head = np.array([ts[0] if len(ts) else 0], np.int64)
     start = np.array([capital_cents], np.int64)
     return Curve(

@@ -9,7 +9,7 @@ daily results over a fixed capital with zero days kept. Unknown is None.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from mia_kernel.analytics.bootstrap import SEED, interval_by_day, wilson
 from mia_kernel.analytics.equity import Curve, marked_equity, tick_cents
 from mia_kernel.core.orders import RoundTrip
+from mia_kernel.core.session import next_trading_day, trading_days_of
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+DayOf = Callable[[IntArray], NDArray[Any]]
 Target = Literal["supported", "refuted", "not shown"]
 
 TRADING_DAYS_PER_YEAR = 252
@@ -40,9 +43,9 @@ def performance(
     trips: Sequence[RoundTrip],
     *,
     capital_cents: int,
-    days: Sequence[Hashable],
-    day_of: Callable[[int], Hashable],
-    mark_ts: NDArray[np.int64] | None = None,
+    days: Sequence[int] | None = None,
+    day_of: DayOf = trading_days_of,
+    mark_ts: IntArray | None = None,
     mark_ticks: FloatArray | None = None,
     seed: int = SEED,
 ) -> dict[str, Any]:
@@ -54,10 +57,11 @@ def performance(
         Closed positions in order of exit.
     capital_cents : int
         Fixed starting capital.
-    days : sequence
-        Every trading day of the run in order, also those without a trade.
+    days : sequence of int, optional
+        Every trading day of the run in order, also those without a trade. Default: all from the first mark or
+        entry to the last mark or exit.
     day_of : callable
-        Trading day of a time in ns UTC, in the same words as `days`.
+        Trading days of times in ns UTC, in the same words as `days`.
     mark_ts, mark_ticks : ndarray of shape (n,), optional
         Times and prices to mark open positions at.
     seed : int
@@ -70,6 +74,7 @@ def performance(
         `payoff_ratio`, `expectancy_usd`, `gross_usd`, `costs_usd`, `mean_win_usd`, `mean_loss_usd`,
         `best_usd`, `worst_usd`, `days`. Money in USD, drawdown percent of the peak; unknown is None.
     """
+    days = trading_days(trips, mark_ts, day_of) if days is None else days
     net = np.array([t.net_cents for t in trips], np.int64)
     kinds = np.array([outcome(t) for t in trips], np.int8)
     won, lost = int(net[net > 0].sum()), int(-net[net < 0].sum())
@@ -126,8 +131,8 @@ def r_multiples(trips: Sequence[RoundTrip]) -> FloatArray:
 def daily_table(
     trips: Sequence[RoundTrip],
     *,
-    days: Sequence[Hashable],
-    day_of: Callable[[int], Hashable],
+    days: Sequence[int],
+    day_of: DayOf,
     curve: Curve,
 ) -> FloatArray:
     """Return one row per trading day: net, won, lost, low and high of the day's marked equity over its start.
@@ -138,20 +143,41 @@ def daily_table(
         Cents. A trip counts on the day of its exit; a day without a trade is a row of zeros.
     """
     table = np.zeros((len(days), 5))
+    if len(days) == 0:
+        return table
     at = {day: i for i, day in enumerate(days)}
-    for trip in trips:
-        row = table[at[day_of(trip.exit_ts)]]
+    exits = day_of(np.array([t.exit_ts for t in trips], np.int64)).tolist() if trips else []
+    for trip, day in zip(trips, exits, strict=True):
+        row = table[at[day]]
         row[_NET] += trip.net_cents
         row[_WON] += max(0, trip.net_cents)
         row[_LOST] += max(0, -trip.net_cents)
-    starts = curve.cents[0] + np.concatenate([[0.0], np.cumsum(table[:, _NET])[:-1]]) if len(days) else []
-    where = np.array([at.get(day_of(int(ts)), -1) for ts in curve.ts], np.int64)
-    for i in range(len(days)):
-        inside = where == i
-        if inside.any():
-            table[i, _LOW] = min(0.0, float(curve.low_cents[inside].min()) - starts[i])
-            table[i, _HIGH] = max(0.0, float(curve.cents[inside].max()) - starts[i])
+    starts = curve.cents[0] + np.concatenate([[0.0], np.cumsum(table[:, _NET])[:-1]])
+    where = day_of(curve.ts[1:])
+    if len(where) == 0:
+        return table
+    edges = np.flatnonzero(np.concatenate([[True], where[1:] != where[:-1]]))
+    for first, last in zip(edges, [*edges[1:], len(where)], strict=True):
+        i = at.get(int(where[first]))
+        if i is not None:
+            low, high = curve.low_cents[1 + first : 1 + last].min(), curve.cents[1 + first : 1 + last].max()
+            table[i, _LOW] = min(0.0, float(low) - starts[i])
+            table[i, _HIGH] = max(0.0, float(high) - starts[i])
     return table
+
+
+def trading_days(trips: Sequence[RoundTrip], mark_ts: IntArray | None, day_of: DayOf) -> list[int]:
+    """Return every trading day from the first mark or entry to the last mark or exit."""
+    ends = [] if mark_ts is None or len(mark_ts) == 0 else [int(mark_ts[0]), int(mark_ts[-1])]
+    ends += [t.entry_ts for t in trips] + [t.exit_ts for t in trips]
+    if not ends:
+        return []
+    day, last = (int(d) for d in day_of(np.array([min(ends), max(ends)], np.int64)))
+    days = [day]
+    while day < last:
+        day = next_trading_day(day)
+        days.append(day)
+    return days
 
 
 def targets(figures: dict[str, Any]) -> dict[str, Target]:
