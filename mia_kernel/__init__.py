@@ -23,13 +23,6 @@ _HOME = {
 
 __all__ = ["Desk", "Instrument", "Settings", "__version__", "attach", "day", "feature"]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from mia_kernel.core.instrument import Instrument
-    from mia_kernel.desk import Desk, attach, day
-    from mia_kernel.features.spec import feature
-    from mia_kernel.settings import Settings
-
 
 def __getattr__(name):
     if name not in _HOME:

@@ -25,7 +25,7 @@ LOG = "mia-setup.log"
 _NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectionError|ConnectTimeout|ReadTimeout|Name or service not known|No address associated"
     r"|Temporary failure in name resolution|Network is unreachable|getaddrinfo failed|dns error|Connection refused"
-    r"|ProxyError|tcp connect error|error sending request|No route to host",
+    r"|ProxyError|from versions: none|tcp connect error|error sending request|No route to host",
     re.IGNORECASE,
 )
 
@@ -289,6 +289,8 @@ def _run(command, total=0, log=None):
         elif total and line.startswith(("Installing collected", "Resolved", "Prepared", "Installed")):
             _show_progress(seen, total, line.split(":")[0].strip(), last=True)
     code = child.wait()
+    if child.stdout:
+        child.stdout.close()
     if log is not None:
         with open(log, "a") as handle:
             handle.write("".join(lines))

@@ -27,6 +27,8 @@ DEFAULT_PROFILE = "development"
 PROFILE_FOLDER = Path(__file__).resolve().parent / "profiles"
 PROJECT = Path(__file__).resolve().parent.parent
 
+JOURNAL_SUFFIXES = (".journal", ".sqlite", ".db")
+
 NOT_FIELDS = ("MIA_VENV", "MIA_BOOTSTRAP", "MIA_LIVE_SAID", "MIA_SHARED_DATA")
 """MIA_* variables that other doors read: bootstrap, launcher and tests."""
 
@@ -57,6 +59,26 @@ class Settings(BaseSettings):
 
     # of the rooms: one line each
     # ROOMS
+
+    @property
+    def data_folder(self) -> Path:
+        """Return where the catalog lies: events by symbol and day, options, models, journal."""
+        return self.home / "data"
+
+    @property
+    def journal_folder(self) -> Path:
+        """Return where the journals of runs and replays lie."""
+        return self.home / "data" / "journal"
+
+    def journals(self) -> list[Path]:
+        """Return the journals in MIA_HOME, newest first."""
+        found = [p for p in self.journal_folder.glob("*") if p.is_file() and p.suffix in JOURNAL_SUFFIXES]
+        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+    @property
+    def reports_folder(self) -> Path:
+        """Return where generated pages go."""
+        return self.home / "reports"
 
 
 OF_THE_MACHINE = frozenset({"profile", "home", "secrets"})

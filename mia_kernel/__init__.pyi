@@ -1,0 +1,11 @@
+"""What a type checker sees of the lazy front door."""
+
+from mia_kernel.core.instrument import Instrument as Instrument
+from mia_kernel.desk import Desk as Desk
+from mia_kernel.desk import attach as attach
+from mia_kernel.desk import day as day
+from mia_kernel.features.spec import feature as feature
+from mia_kernel.settings import Settings as Settings
+
+__version__: str
+__all__: list[str]

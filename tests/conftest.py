@@ -1,0 +1,22 @@
+"""Fixtures and settings that every test shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A failing example is printed so that it can be pasted back; the first call of a kernel may compile, which
+# is no reason to call an example slow.
+settings.register_profile("mia", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mia")
+
+
+@pytest.fixture
+def mia_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A MIA_HOME of its own, empty."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("MIA_HOME", str(home))
+    return home

@@ -1,0 +1,175 @@
+"""The first start: what is refused, what is installed once, what a missing network says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mia_kernel import bootstrap
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _project(folder: Path) -> Path:
+    (folder / "requirements").mkdir(parents=True)
+    for name in ("run", "test"):
+        (folder / "requirements" / f"{name}.txt").write_text(f"# {name}\none==1 \\\n    --hash=sha256:00\n")
+    return folder
+
+
+class Recorder:
+    """Stands where child processes are started and keeps what was asked."""
+
+    def __init__(self, environment: Path) -> None:
+        self.environment = environment
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: list[str], total: int = 0, log: str | None = None) -> tuple[int, str]:
+        self.commands.append(command)
+        python = Path(bootstrap.environment_python(str(self.environment)))
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.touch()
+        return 0, ""
+
+
+@pytest.fixture
+def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder(tmp_path / "environment")
+    monkeypatch.setattr(bootstrap, "_run", recorder)
+    monkeypatch.setattr(bootstrap, "_which", lambda name: None)
+    monkeypatch.delenv("MIA_BOOTSTRAP", raising=False)
+    return recorder
+
+
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 10, 13), (3, 13, 0), (4, 0, 0)])
+def test_other_pythons_are_refused_by_name(version: tuple[int, int, int]) -> None:
+    with pytest.raises(bootstrap.SetupError, match="this is Python {}.{}.{}".format(*version)) as refusal:
+        bootstrap.refuse_unsupported_python(version)
+    assert refusal.value.code == 2
+    assert "way out" in str(refusal.value)
+
+
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 9)])
+def test_supported_pythons_pass(version: tuple[int, int, int]) -> None:
+    bootstrap.refuse_unsupported_python(version)
+
+
+def test_first_start_installs_by_hash_and_the_second_nothing(tmp_path: Path, recorder: Recorder) -> None:
+    root = str(_project(tmp_path / "project"))
+    environment = str(recorder.environment)
+    bootstrap.prepare(root, environment, "run")
+    venv, lock, project = recorder.commands
+    assert venv[1:3] == ["-m", "venv"]
+    assert "--require-hashes" in lock
+    assert lock[-1].endswith("run.txt")
+    assert {"--no-deps", "--no-build-isolation"} <= set(project)
+    recorder.commands.clear()
+    bootstrap.prepare(root, environment, "run")
+    assert recorder.commands == []
+
+
+def test_tests_add_their_extras_to_an_environment_that_runs(tmp_path: Path, recorder: Recorder) -> None:
+    root = str(_project(tmp_path / "project"))
+    environment = str(recorder.environment)
+    bootstrap.prepare(root, environment, "run")
+    recorder.commands.clear()
+    bootstrap.prepare(root, environment, "test")
+    assert [c[-1].rsplit(os.sep, 1)[-1] for c in recorder.commands] == ["test.txt", "project"]
+    marker = json.loads((recorder.environment / bootstrap.MARKER).read_text())
+    assert marker["run"] == bootstrap.lock_hashes(root)["run"]
+    recorder.commands.clear()
+    bootstrap.prepare(root, environment, "run")
+    assert recorder.commands == []
+
+
+def test_a_changed_lock_is_installed_again(tmp_path: Path, recorder: Recorder) -> None:
+    root = _project(tmp_path / "project")
+    environment = str(recorder.environment)
+    bootstrap.prepare(str(root), environment, "run")
+    (root / "requirements" / "run.txt").write_text("two==2 \\\n    --hash=sha256:00\n")
+    recorder.commands.clear()
+    bootstrap.prepare(str(root), environment, "run")
+    assert any("--require-hashes" in command for command in recorder.commands)
+
+
+def test_an_interrupted_start_leaves_no_marker(
+    tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(command: list[str], total: int = 0, log: str | None = None) -> tuple[int, str]:
+        if "--require-hashes" in command:
+            return 1, "ERROR: Hash mismatch"
+        return recorder(command, total, log)
+
+    monkeypatch.setattr(bootstrap, "_run", broken)
+    root = str(_project(tmp_path / "project"))
+    with pytest.raises(bootstrap.SetupError, match="Hash mismatch") as failure:
+        bootstrap.prepare(root, str(recorder.environment), "run")
+    assert failure.value.code == 2
+    assert not (recorder.environment / bootstrap.MARKER).exists()
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, recorder: Recorder) -> None:
+    root = str(_project(tmp_path / "project"))
+    recorder.environment.mkdir()
+    (recorder.environment / "thesis.txt").write_text("mine")
+    with pytest.raises(bootstrap.SetupError, match="other files"):
+        bootstrap.prepare(root, str(recorder.environment), "run")
+    assert (recorder.environment / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.integration
+def test_missing_network_is_said_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setattr(bootstrap, "_which", lambda name: None)
+    root = _project(tmp_path / "project")
+    (root / "requirements" / "run.txt").write_text(
+        f"mia-absent-package==1 \\\n    --hash=sha256:{'0' * 64}\n"
+    )
+    with pytest.raises(bootstrap.SetupError, match="no network") as failure:
+        bootstrap.prepare(str(root), str(tmp_path / "environment"), "run")
+    assert failure.value.code == 3
+    assert "run the same command again" in str(failure.value)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "command", [["-m", "mia_kernel", "test"], ["launch_24_7_orderflow_trading.py", "--dry-run"]]
+)
+def test_old_pythons_print_the_message_instead_of_a_traceback(command: list[str]) -> None:
+    pythons = _other_pythons()
+    if not pythons:
+        pytest.skip("no other Python on this machine to try it with")
+    for python in pythons:
+        done = subprocess.run(
+            [python, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+        assert done.returncode == 2, f"{python}: {done.stdout}"
+        assert "MIA runs on Python 3.11 or 3.12" in done.stdout
+        assert "Traceback" not in done.stdout
+
+
+def _other_pythons() -> list[str]:
+    folders = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    names = ("2.7", "3.6", "3.8", "3.9", "3.10", "3.13", "3.14")
+    found = [str(p) for n in names for p in folders.glob(f"{n}.*/bin/python")]
+    found += [path for n in names if (path := shutil.which(f"python{n}")) and "shims" not in path]
+    return [p for p in found if subprocess.run([p, "--version"], capture_output=True).returncode == 0]
+
+
+def test_this_environment_needs_no_second_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIA_BOOTSTRAP", "off")
+    assert bootstrap.main(["config"]) is None
+    assert sys.version_info[:2] in (bootstrap.OLDEST, bootstrap.NEWEST)
