@@ -14,16 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.core.errors import InvariantError
+from mia_kernel.core.instrument import instrument
 from mia_kernel.core.orders import RoundTrip
 
 IntArray = NDArray[np.int64]
 
-TICK_CENTS = {"ES": 1250, "MES": 125, "NQ": 500, "MNQ": 50}
-
 
 def tick_cents(symbol: str) -> int:
     """Return what one tick of one contract is worth, in cents."""
-    return TICK_CENTS[symbol]
+    cents = instrument(symbol).tick_cents
+    if cents is None:
+        raise InvariantError(f"{symbol} cannot be traded, so it has no round trips")
+    return cents
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,337 @@
+"""Explain: a stored decision becomes sentences; nothing here looks at the market again.
+
+How it moves: `why` lists the contributions that add up to the score, `why_not` every gate that failed with
+what it asked and what it found, `nearest_change` the smallest single change that would have flipped the
+decision. All read one `Decision` and the run's header, so a journal row explains itself years later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mia_kernel.core.decisions import (
+    BLOCKING,
+    FAILED,
+    GRADE_NAMES,
+    LEVEL_NAMES,
+    OK,
+    STATUS_NAMES,
+    Decision,
+)
+
+Form = Literal["brief", "full"]
+Light = Literal["no trade", "neutral", "go"]
+
+FEEDS = {
+    "gamma_levels": "an option chain",
+    "options_flow": "an option chain",
+    "es_nq_correlation": "a NQ feed",
+    "order_book": "book depth",
+    "delta_divergence": "trades with the aggressor's side",
+    "volume_confirmation": "trades with the aggressor's side",
+    "tick_momentum": "single trades",
+    "smart_money": "trades with the aggressor's side and quotes",
+}
+"""What would make an absent component present, in the trader's words."""
+
+GATE_WORDS = {
+    "data_quality": "data quality",
+    "market_open": "the market is closed",
+    "coverage": "coverage",
+    "grade": "confluence",
+    "battle_side": "Battle Navale does not point the same way",
+    "regime_side": "the regime does not allow this side",
+    "spread": "the spread",
+    "fomo": "the move is already extended",
+    "rvol": "relative volume",
+    "confidence": "confidence",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the decisions of one run have in common, from the run's header.
+
+    `static_weights` are the normalised weights before dynamic multipliers, by component.
+    """
+
+    names: tuple[str, ...]
+    static_weights: Mapping[str, float]
+    weights_name: str
+    gate_codes: tuple[str, ...]
+    gate_levels: tuple[int, ...]
+    gate_units: tuple[str, ...]
+    coverage_floor: float
+    tick_points: float
+    symbol: str
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any]) -> RunFacts:
+        """Return the facts of a journal header; what an older header lacks takes its usual value."""
+        names, codes = tuple(header["names"]), tuple(header["gate_codes"])
+        weights = header["weights"]
+        by_name = dict(weights) if isinstance(weights, Mapping) else dict(zip(names, weights, strict=True))
+        return cls(
+            names=names,
+            static_weights={k: float(v) for k, v in by_name.items()},
+            weights_name=str(header.get("weights_name", "custom")),
+            gate_codes=codes,
+            gate_levels=tuple(header.get("gate_levels") or (BLOCKING,) * len(codes)),
+            gate_units=tuple(header.get("gate_units") or ("",) * len(codes)),
+            coverage_floor=float(header.get("coverage_floor", 0.60)),
+            tick_points=float(header.get("tick_points", 0.25)),
+            symbol=str(header["symbol"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One bar of the waterfall. `value` is None where the component was not ok; `status` says why."""
+
+    name: str
+    weight: float
+    value: float | None
+    contribution: float
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One gate that failed: what it asked, what it found; `blocking` says whether it alone forbids."""
+
+    code: str
+    level: str
+    required: float | None
+    actual: float | None
+    unit: str
+    sentence: str
+
+    @property
+    def blocking(self) -> bool:
+        return self.level == LEVEL_NAMES[BLOCKING]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The smallest single change that flips one refusal: which thing, from where to where."""
+
+    what: str
+    now: float
+    needed: float
+    sentence: str
+
+
+def waterfall(decision: Decision, facts: RunFacts) -> list[Line]:
+    """Return the weighed components, largest contribution first; contributions add up to the score."""
+    vector, score = decision.vector, decision.score
+    lines = [
+        Line(
+            name=name,
+            weight=float(score.weights[i]),
+            value=float(vector.values[i]) if vector.status[i] == OK else None,
+            contribution=float(score.contributions[i]),
+            status=STATUS_NAMES[int(vector.status[i])],
+        )
+        for i, name in enumerate(vector.names)
+        if facts.static_weights.get(name, 0.0) > 0.0
+    ]
+    return sorted(lines, key=lambda line: (-abs(line.contribution), -line.weight, line.name))
+
+
+def refusals(decision: Decision, facts: RunFacts) -> list[Refusal]:
+    """Return every gate that failed, in the order they are asked, blocking ones first."""
+    found = [
+        _refusal(decision, facts, i)
+        for i in range(len(facts.gate_codes))
+        if decision.gate_outcome[i] == FAILED
+    ]
+    return sorted(found, key=lambda r: not r.blocking)
+
+
+def _refusal(decision: Decision, facts: RunFacts, i: int) -> Refusal:
+    code, unit = facts.gate_codes[i], facts.gate_units[i]
+    required, actual = _known(decision.gate_required[i]), _known(decision.gate_actual[i])
+    return Refusal(
+        code=code,
+        level=LEVEL_NAMES[int(facts.gate_levels[i])],
+        required=required,
+        actual=actual,
+        unit=unit,
+        sentence=gate_sentence(code, required, actual, unit),
+    )
+
+
+def gate_sentence(code: str, required: float | None, actual: float | None, unit: str) -> str:
+    """Return a failed gate as one sentence with both numbers, as far as they are known."""
+    words = GATE_WORDS.get(code, code.replace("_", " "))
+    if (
+        words.startswith("the ") and (code in ("market_open", "regime_side", "fomo"))
+    ) or code == "battle_side":
+        return words
+    if actual is None:
+        return f"{words} is unknown" + (
+            f" (asked: {_amount(required, unit)})" if required is not None else ""
+        )
+    if required is None or actual == required:
+        return f"{words} does not allow it ({_amount(actual, unit)})"
+    relation = "under" if actual < required else "over"
+    return f"{words} {_amount(actual, unit)} is {relation} {_amount(required, unit)}"
+
+
+def nearest_change(decision: Decision, facts: RunFacts) -> Change | None:
+    """Return the smallest single change that would have turned the first blocking refusal.
+
+    Returns
+    -------
+    Change or None
+        None where nothing blocked. For the score it is the component whose value has to move least (as a
+        share of its range), for coverage the present-making of the lightest component that suffices, for any
+        other gate its own number.
+    """
+    blocking = [r for r in refusals(decision, facts) if r.blocking]
+    if not blocking:
+        return None
+    first = blocking[0]
+    if first.code == "coverage":
+        return _coverage_change(decision, facts, first)
+    if first.code == "grade" and first.required is not None:
+        return _score_change(decision, facts, first.required)
+    if first.actual is None or first.required is None:
+        return None
+    words = GATE_WORDS.get(first.code, first.code.replace("_", " "))
+    text = f"{words} at {_amount(first.required, first.unit)} instead of {_amount(first.actual, first.unit)}"
+    return Change(first.code, first.actual, first.required, text + " would pass")
+
+
+def _coverage_change(decision: Decision, facts: RunFacts, refusal: Refusal) -> Change | None:
+    floor = refusal.required if refusal.required is not None else facts.coverage_floor
+    missing = floor - decision.score.coverage
+    vector = decision.vector
+    lost = [
+        (facts.static_weights[name], name)
+        for i, name in enumerate(vector.names)
+        if vector.status[i] != OK and facts.static_weights.get(name, 0.0) > 0.0
+    ]
+    enough = sorted(item for item in lost if item[0] >= missing - 1e-12)
+    if not enough:
+        total = sum(weight for weight, _ in lost)
+        text = f"no single input lifts coverage over {floor:.2f}; all {len(lost)} missing add {total:.2f}"
+        return Change("coverage", decision.score.coverage, floor, text)
+    weight, name = enough[0]
+    feed = FEEDS.get(name, f"a known {name.replace('_', ' ')}")
+    return Change(name, decision.score.coverage, floor, f"{feed} would add {weight:.2f} of coverage")
+
+
+def _score_change(decision: Decision, facts: RunFacts, percent: float) -> Change | None:
+    vector, score = decision.vector, decision.score
+    needed = percent / 50.0 - 1.0
+    side = score.side or 1
+    missing = needed - abs(score.total)
+    best: tuple[float, int, float] | None = None
+    for i in range(len(vector.names)):
+        weight = float(score.weights[i])
+        if vector.status[i] != OK or weight <= 0.0:
+            continue
+        value = float(vector.values[i])
+        wanted = value + side * missing / weight
+        if abs(wanted) <= 1.0 and (best is None or abs(wanted - value) < best[0]):
+            best = (abs(wanted - value), i, wanted)
+    if best is None:
+        text = f"no single component lifts |S| from {abs(score.total):.2f} to {needed:.2f}"
+        return Change("score", abs(score.total), needed, text)
+    _, i, wanted = best
+    name, value = vector.names[i], float(vector.values[i])
+    text = f"{name} at {wanted:+.2f} instead of {value:+.2f} would reach {percent:.0f} %"
+    return Change(name, value, wanted, text)
+
+
+def light(decision: Decision) -> Light:
+    """Return the traffic light: go (permitted), neutral (graded but no permitted signal), no trade."""
+    if decision.verdict is not None and decision.verdict.allowed:
+        return "go"
+    return "neutral" if decision.score.grade > 0 else "no trade"
+
+
+def why(decision: Decision, facts: RunFacts, *, form: Form = "full") -> str:
+    """Return why the score is what it is: one line, or the waterfall as text that adds up."""
+    score = decision.score
+    side = {1: "long", -1: "short"}.get(score.side, "no side")
+    head = (
+        f"{score.percent:.2f} % {GRADE_NAMES[score.grade]} {side}, S {score.total:+.4f}, "
+        f"coverage {score.coverage:.2f} ({facts.weights_name})"
+    )
+    if form == "brief":
+        return head
+    lines = waterfall(decision, facts)
+    width = max((len(line.name) for line in lines), default=4)
+    rows = [
+        f"  {line.name:<{width}}  {line.weight:.4f} × {_value(line.value):>6} = {line.contribution:+.4f}"
+        if line.status == "ok"
+        else f"  {line.name:<{width}}  {line.weight:.4f} × {'—':>6}   {line.status.replace('_', ' ')}"
+        for line in lines
+    ]
+    total = sum(line.contribution for line in lines)
+    tail = [f"  {'sum':<{width}}  {'':6}   {'':>6}   {total:+.4f}"]
+    return "\n".join([head, *rows, *tail, *_permission(decision)])
+
+
+def _permission(decision: Decision) -> list[str]:
+    verdict = decision.verdict
+    if verdict is None:
+        return []
+    if not verdict.allowed:
+        return [f"Refused: {verdict.code}" + (f" ({verdict.message})" if verdict.message else "")]
+    return [f"Allowed: {verdict.qty} {verdict.symbol}, bound by {verdict.binding.replace('_', ' ')}"]
+
+
+def why_not(decision: Decision, facts: RunFacts, *, form: Form = "full") -> str:
+    """Return why there was no trade: every failed gate with its numbers and the nearest change that flips it."""
+    found = refusals(decision, facts)
+    if not found:
+        if decision.signal is not None:
+            return "Nothing was in the way."
+        return "No gate failed; no strategy asked for a trade at this point."
+    change = nearest_change(decision, facts)
+    nearest = f"; {change.sentence}" if change else ""
+    if form == "brief":
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        return f"Refused: {found[0].sentence}{more}{nearest}."
+    rows = [f"  {r.level:<8}  {r.code:<14}  {r.sentence}" for r in found]
+    flips = [f"Nearest change: {change.sentence}."] if change else []
+    blocking = sum(r.blocking for r in found)
+    count = f"{blocking} blocking" + (f", {len(found) - blocking} more" if len(found) > blocking else "")
+    return "\n".join([f"Refused: {count}.", *rows, *flips])
+
+
+def reachable_coverage(status: Any, names: Sequence[str], static_weights: Mapping[str, float]) -> float:
+    """Return the largest coverage the run's source could ever reach.
+
+    Parameters
+    ----------
+    status : ndarray of int8, shape (n_decisions, n_names)
+        A component counts if it was ok at one decision at least.
+    names : sequence of str
+    static_weights : mapping
+    """
+    ever = (np.asarray(status) == OK).any(axis=0) if len(status) else np.zeros(len(names), bool)
+    return float(sum(static_weights.get(name, 0.0) for name, ok in zip(names, ever, strict=True) if ok))
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return "—"
+    text = f"{value:.2f}" if abs(value - round(value)) > 1e-9 else f"{value:.0f}"
+    return f"{text} {unit}".rstrip()
+
+
+def _value(value: float | None) -> str:
+    return "—" if value is None else f"{value:+.3f}"
+
+
+def _known(value: Any) -> float | None:
+    value = float(value)
+    return value if value == value else None
