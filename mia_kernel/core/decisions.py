@@ -139,7 +139,11 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A permission: `qty` contracts of `symbol` (0 = denied), the binding limit and all others by name."""
+    """A permission: `qty` contracts of `symbol` (0 = denied), the binding limit and all others by name.
+
+    `limits` holds the contracts each limit allows, `risk_cents` the planned risk of `qty` contracts: what the
+    stop costs with fees and expected slippage. R is measured in it.
+    """
 
     allowed: bool
     code: str
@@ -149,6 +153,7 @@ class Verdict:
     limits: Mapping[str, float]
     size_multiplier: float
     message: str
+    risk_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

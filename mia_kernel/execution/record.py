@@ -8,6 +8,8 @@ time, prices integer ticks. 0 in a time field means "not set", a queue of −1 m
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mia_kernel.core.events import DEPTH
@@ -17,7 +19,7 @@ OUT = 64
 NEWS = 16
 
 
-def _codes(*values: int) -> tuple[np.int64, ...]:
+def _codes(*values: int) -> tuple[Any, ...]:
     """Number the words: numpy integers, because numba compiles a function anew for every plain constant."""
     return tuple(np.int64(value) for value in values)
 

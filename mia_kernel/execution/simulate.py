@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import EventArray
@@ -33,6 +32,7 @@ from mia_kernel.core.orders import (
     Role,
 )
 from mia_kernel.execution import matching
+from mia_kernel.execution.params import SimulatorParams
 from mia_kernel.execution.record import (
     DONE,
     NEWS,
@@ -44,6 +44,8 @@ from mia_kernel.execution.record import (
 )
 from mia_kernel.state.account import bracket_key, bracket_name
 from mia_kernel.state.ledger import SYMBOLS, clear
+
+__all__ = ["SimulatedVenue", "SimulatorParams"]
 
 ROLES = (Role.ENTRY, Role.STOP, Role.TARGET, Role.EXIT)
 STATUSES = (
@@ -66,29 +68,6 @@ REASONS = (
 )
 TAGS = ("no_quotes", "through", "queue", "from_bars", "gap", "marketable")
 _TEXT_DTYPE = np.dtype([("cancel", "S48"), ("close", "S48")])
-
-
-class SimulatorParams(BaseModel):
-    """Costs and delays of simulated fills (domain: Contracts, Orders)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    latency_ms: float = Field(100.0, ge=0.0, description="Delay of a command on its way to the venue, ms")
-    slippage_rth_ticks: int = Field(1, ge=0, description="Slippage of market and stop fills in RTH, ticks")
-    slippage_eth_ticks: int = Field(2, ge=0, description="The same outside RTH, ticks")
-    slippage_news_ticks: int = Field(2, ge=0, description="Slippage around high-impact news, ticks")
-    news_minutes: float = Field(2.0, ge=0.0, description="Half width of the news window, minutes")
-    es_fee_per_side_usd: float = Field(2.25, ge=0.0, description="All fees of one ES contract and side, USD")
-    mes_fee_per_side_usd: float = Field(0.62, ge=0.0, description="The same for MES, USD")
-    max_entry_distance_ticks: int = Field(
-        20, ge=1, description="Entries further from the mid are refused, ticks"
-    )
-    queue_levels: int = Field(5, ge=1, le=10, description="Book levels a queue position is read from")
-
-    def fee_cents(self, symbol: str) -> int:
-        """Fee of one contract and side in cents."""
-        usd = {"ES": self.es_fee_per_side_usd, "MES": self.mes_fee_per_side_usd}[symbol]
-        return round(100 * usd)
 
 
 class SimulatedVenue:

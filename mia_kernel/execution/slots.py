@@ -139,6 +139,7 @@ def protect(v: Record, k: int) -> None:
 
 @kernel
 def fill_entry(v: Record, k: int, n: int, px: int, tags: int) -> None:
+    """Fill `n` contracts of the entry; stop and target follow."""
     s = v["slots"][k]
     s["filled"] += n
     s["open"] += n
@@ -150,6 +151,7 @@ def fill_entry(v: Record, k: int, n: int, px: int, tags: int) -> None:
 
 @kernel
 def end_entry(v: Record, k: int, status: int, reason: int) -> None:
+    """End the entry, unless it has ended: what is unfilled stays unfilled."""
     s = v["slots"][k]
     if s["entry_state"] != DONE:
         s["entry_state"] = DONE
