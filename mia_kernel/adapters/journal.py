@@ -30,6 +30,7 @@ GROUP_S = 0.25
 """A live writer commits at most this often; a crash loses at most this much of the decision record."""
 
 ROOM = "way out: make room or get the rights on that disk, then run again"
+BARS_PER_ROW = 4096
 BATCH_ROWS = 512
 """Decision rows handed to SQLite in one call."""
 
@@ -145,6 +146,13 @@ class JournalWriter:
         """Chain closed positions."""
         for trip in trips:
             self._record(record.ROUND_TRIP, trip.exit_ts, trip)
+        self._group()
+
+    def append_bars(self, bars: Any) -> None:
+        """Chain closed bars (a structured array with a field `end`), so that a page can draw the day."""
+        for at in range(0, len(bars), BARS_PER_ROW):
+            part = bars[at : at + BARS_PER_ROW]
+            self._record(record.BARS, int(part["end"][-1]), record.packed_array(part))
         self._group()
 
     def append_record(self, kind: str, ts_event: int, payload: Any) -> None:

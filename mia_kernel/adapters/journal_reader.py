@@ -171,6 +171,14 @@ class JournalReader:
         """Return everything the venue said."""
         return [msgspec.convert(x, OrderReport) for x in self.records(record.REPORT)]
 
+    def bars(self) -> Any:
+        """Return the closed bars of the run as a structured array, None where none were stored."""
+        parts = self.records(record.BARS)
+        try:
+            return np.concatenate([record.unpacked_array(part) for part in parts]) if parts else None
+        except (ValueError, KeyError, record.zlib.error) as error:
+            raise CorruptError(f"{self.path}: stored bars do not decode: {error}") from error
+
     def decisions(self, start_ts: int | None = None, stop_ts: int | None = None) -> Iterator[Decision]:
         """Yield the decisions with `start_ts` ≤ ts_event < `stop_ts`, exactly as they were written."""
         low, high = -(2**62) if start_ts is None else start_ts, 2**62 if stop_ts is None else stop_ts

@@ -1,19 +1,21 @@
 """What a journal stores and how its bytes are chained: shared by the writer and the reader.
 
 How it moves: every stored row has a sequence number and a hash. The hash of row n is
-SHA-256(hash of row n-1 ‖ n ‖ payload), and the payload is a packing of *every* column of that row with its
+SHA-256(hash of row n−1 ‖ n ‖ payload), and the payload is a packing of *every* column of that row with its
 length, so no stored byte can change, move between columns or disappear from the middle unseen. What is cut
 from the end is found by the head (number and hash of the last row), which the writer publishes, and by the
 trailer that closes a finished run.
 
-Two tables share one numbering: `record` (header, report, round_trip, trailer: JSON payloads) and
+Two tables share one numbering: `record` (header, report, round_trip, bars, trailer: JSON payloads) and
 `decision` (fixed columns, then float64/int8 arrays in the order of the header's names).
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +48,7 @@ INSERT_DECISION = "INSERT INTO decision VALUES (" + ",".join("?" * 22) + ")"
 SELECT_RECORD = "SELECT seq, kind, ts_event, payload, hash FROM record ORDER BY seq"
 SELECT_DECISION = "SELECT * FROM decision ORDER BY seq"
 
-HEADER, REPORT, ROUND_TRIP, TRAILER = "header", "report", "round_trip", "trailer"
+HEADER, REPORT, ROUND_TRIP, BARS, TRAILER = "header", "report", "round_trip", "bars", "trailer"
 REQUIRED_HEADER = (
     "settings_id",
     "code_version",
@@ -160,6 +162,26 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence):
         return list(value)
     raise NotImplementedError(f"a journal cannot store {type(value).__name__}")
+
+
+def packed_array(array: Any) -> dict[str, Any]:
+    """Return a structured array as JSON: its fields and its bytes, compressed."""
+    return {
+        "fields": [[name, array.dtype[name].str] for name in array.dtype.names],
+        "n": len(array),
+        "zlib": base64.b64encode(zlib.compress(_unpadded(array).tobytes(), 6)).decode(),
+    }
+
+
+def unpacked_array(payload: Mapping[str, Any]) -> Any:
+    """Return the structured array of `packed_array`."""
+    dtype = np.dtype([(name, code) for name, code in payload["fields"]])
+    return np.frombuffer(zlib.decompress(base64.b64decode(payload["zlib"])), dtype)
+
+
+def _unpadded(array: Any) -> Any:
+    # Padding between fields is undefined memory: it would make the same bars hash differently.
+    return array.astype(np.dtype([(name, array.dtype[name].str) for name in array.dtype.names]))
 
 
 def signal_of(detail: Mapping[str, Any]) -> Signal | None:

@@ -361,6 +361,26 @@ def test_tables_carry_units_and_unknowns(tmp_path: Path) -> None:
             export(reader, tmp_path / "out.xyz")
 
 
+def test_bars_come_back_and_padding_does_not_count(tmp_path: Path) -> None:
+    bars = np.zeros(
+        5000, np.dtype([("end", np.int64), ("close", np.int32), ("vwap", np.float64)], align=True)
+    )
+    bars["end"], bars["close"], bars["vwap"] = np.arange(5000), np.arange(5000) * 3, np.nan
+    heads = set()
+    for filler in (0, 255):
+        raw = bars.view(np.uint8).reshape(5000, -1).copy()
+        raw[:, 12:16] = filler  # the hole that alignment leaves
+        writer = JournalWriter(tmp_path / "a.journal", live=False)
+        writer.open_run(journals.header())
+        writer.append_bars(raw.view(bars.dtype).reshape(5000))
+        heads.add(writer.close({}))
+    assert len(heads) == 1
+    with JournalReader(tmp_path / "a.journal") as reader:
+        back = reader.bars()
+        assert back["close"].tolist() == bars["close"].tolist()
+        assert np.isnan(back["vwap"]).all()
+
+
 def test_an_empty_run_has_empty_tables(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path / "a.journal", live=False)
     writer.open_run(journals.header())
