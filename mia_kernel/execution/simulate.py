@@ -43,6 +43,7 @@ from mia_kernel.execution.record import (
     VENUE_DTYPE,
 )
 from mia_kernel.state.account import bracket_key, bracket_name
+from mia_kernel.state.costs import CostParams
 from mia_kernel.state.ledger import SYMBOLS, clear
 
 __all__ = ["SimulatedVenue", "SimulatorParams"]
@@ -76,10 +77,12 @@ class SimulatedVenue:
     Parameters
     ----------
     params : SimulatorParams
+    costs : CostParams
     """
 
-    def __init__(self, params: SimulatorParams) -> None:
+    def __init__(self, params: SimulatorParams, costs: CostParams) -> None:
         self.params = params
+        self.costs = costs
         self._record: NDArray[Any] = np.zeros(1, VENUE_DTYPE)
         self._scratch: NDArray[Any] = np.zeros(1, VENUE_DTYPE)
         self._text: NDArray[Any] = np.zeros(SLOTS, _TEXT_DTYPE)
@@ -87,12 +90,12 @@ class SimulatedVenue:
         self._configure()
 
     def _configure(self) -> None:
-        p, v = self.params, self._record[0]
+        p, c, v = self.params, self.costs, self._record[0]
         v["p_latency_ns"] = round(p.latency_ms * 1e6)
-        v["p_slippage_rth_ticks"] = p.slippage_rth_ticks
-        v["p_slippage_eth_ticks"] = p.slippage_eth_ticks
-        v["p_slippage_news_ticks"] = p.slippage_news_ticks
-        v["p_news_ns"] = round(p.news_minutes * 60e9)
+        v["p_slippage_rth_ticks"] = c.slippage_rth_ticks
+        v["p_slippage_eth_ticks"] = c.slippage_eth_ticks
+        v["p_slippage_news_ticks"] = c.slippage_news_ticks
+        v["p_news_ns"] = round(c.news_minutes * 60e9)
         v["p_far_ticks"] = p.max_entry_distance_ticks
         v["p_levels"] = p.queue_levels
 
@@ -196,7 +199,7 @@ class SimulatedVenue:
         clear(s, SLOT_DTYPE)
         entry, (bid, ask) = command.entry, self._touches()
         s["used"], s["key"], s["side"] = 1, bracket_key(command.bracket_id), entry.side
-        s["symbol"], s["fee_cents"] = SYMBOLS.index(entry.symbol), self.params.fee_cents(entry.symbol)
+        s["symbol"], s["fee_cents"] = SYMBOLS.index(entry.symbol), self.costs.fee_cents(entry.symbol)
         s["qty"], s["entry_is_market"] = entry.qty, entry.type is OrderType.MARKET
         s["entry_limit"] = 0 if entry.limit_ticks is None else entry.limit_ticks
         s["stop"], s["target"] = command.stop.stop_ticks, command.target.limit_ticks
