@@ -34,10 +34,20 @@ REGULAR = (
         20121119,
         "18:00 16:15 16:30 17:15",
         "18:00 16:15 16:30 17:15",
-        "bars 2012-11-19..2014-12-31: last minute 17:14",
+        "CME notice for trade date 2012-11-19; bars to 2014-12-31: last minute 17:14",
     ),
-    (20150921, "18:00 16:15 16:30 17:00", "18:00 16:15 16:30 17:00", "bars from 2016-01: last minute 16:59"),
-    (20210628, "18:00 17:00", "18:00 17:00", "bars from 2021-06-28: no pause at 16:15"),
+    (
+        20150921,
+        "18:00 16:15 16:30 17:00",
+        "18:00 16:15 16:30 17:00",
+        "CME notice for 2015-09-21 (relayed by NinjaTrader advisory 25); bars from 2016-01: last minute 16:59",
+    ),
+    (
+        20210628,
+        "18:00 17:00",
+        "18:00 17:00",
+        "bars from 2021-06-28: no pause at 16:15",
+    ),
 )
 
 HOLIDAY_1130 = (
@@ -65,9 +75,9 @@ OVERRIDES: dict[int, tuple[str, str]] = {
     20210402: ("18:00 09:15", GOOD_FRIDAY_JOBS),
     20230407: ("18:00 09:15", GOOD_FRIDAY_JOBS),
     20260403: ("18:00 09:15", GOOD_FRIDAY_JOBS),
-    20240329: ("closed", GOOD_FRIDAY + "; employment report 2024-04-05"),
+    20240329: ("closed", "Good Friday, employment report on 2024-04-05: closed, as in the years with bars"),
     20250418: ("closed", GOOD_FRIDAY),
-    20270326: ("closed", GOOD_FRIDAY + "; employment report 2027-04-02"),
+    20270326: ("closed", "Good Friday, employment report on 2027-04-02: closed, as in the years with bars"),
     20090409: ("18:00 16:15", OLD_EVE),
     20091231: ("18:00 16:15", OLD_EVE),
     20101223: ("18:00 16:15", OLD_EVE),
@@ -90,11 +100,12 @@ INTERRUPTIONS = (
     ("2014-08-24 18:00", "2014-08-24 22:00", "CME Globex opened four hours late (bars start 22:00)"),
     ("2018-04-29 18:00", "2018-04-29 18:30", "CME Globex opened half an hour late (bars start 18:30)"),
     ("2019-02-26 19:41", "2019-02-26 22:45", "CME Globex outage (no bars)"),
-    ("2020-03-09 09:35", "2020-03-09 09:49", "market-wide circuit breaker, level 1 (bars)"),
-    ("2020-03-12 09:35", "2020-03-12 09:50", "market-wide circuit breaker, level 1 (bars)"),
-    ("2020-03-16 09:30", "2020-03-16 09:45", "market-wide circuit breaker, level 1 (bars)"),
-    ("2020-03-18 12:56", "2020-03-18 13:12", "market-wide circuit breaker, level 1 (bars)"),
-    ("2025-11-27 21:45", "2025-11-28 08:30", "CME outage, cooling at the Aurora data centre (5-min bars)"),
+    ("2020-03-09 09:36", "2020-03-09 09:49", "market-wide circuit breaker, level 1 (no bars)"),
+    ("2020-03-12 09:17", "2020-03-12 09:30", "locked at the overnight limit before the open (no bars)"),
+    ("2020-03-12 09:37", "2020-03-12 09:50", "market-wide circuit breaker, level 1 (no bars)"),
+    ("2020-03-16 09:31", "2020-03-16 09:45", "market-wide circuit breaker, level 1 (no bars)"),
+    ("2020-03-18 12:58", "2020-03-18 13:11", "market-wide circuit breaker, level 1 (no bars)"),
+    ("2025-11-27 21:45", "2025-11-28 08:30", "CME outage, cooling of its data centre (no 5-min bars)"),
 )
 
 
@@ -125,6 +136,11 @@ def _hours(number: int, day: pd.Timestamp, futures: pd.DataFrame, cash_close: st
     return None, ""
 
 
+def _regular(day: int, monday_to_thursday: str, friday: str, source: str) -> str:
+    cells = (f"        {day},", *(f'        "{text}",' for text in (monday_to_thursday, friday, source)))
+    return "\n".join(("    (", *cells, "    ),"))
+
+
 def render(rows: dict[int, tuple[str, str, str]]) -> str:
     """Return the text of the table module."""
     sources = sorted({source for *_, source in rows.values()})
@@ -144,7 +160,7 @@ def render(rows: dict[int, tuple[str, str, str]]) -> str:
         "",
         "# Valid from trading day; Monday to Thursday; Friday; where it was seen.",
         "REGULAR: tuple[tuple[int, str, str, str], ...] = (",
-        *(f"    ({a}, {b!r}, {c!r}, {d!r}),".replace("'", '"') for a, b, c, d in REGULAR),
+        *(_regular(*row) for row in REGULAR),
         ")",
         "",
         "SOURCES: tuple[str, ...] = (",
@@ -162,7 +178,7 @@ def render(rows: dict[int, tuple[str, str, str]]) -> str:
         ")",
         "",
     ]
-    return "\n".join(line for line in lines)
+    return "\n".join(lines)
 
 
 def main() -> int:
