@@ -20,7 +20,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
+from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.core.errors import SettingsError
+from mia_kernel.execution.params import ExecutionParams
+from mia_kernel.risk.params import RiskParams
 
 PROFILES = ("development", "paper", "staging", "production")
 DEFAULT_PROFILE = "development"
@@ -58,7 +61,9 @@ class Settings(BaseSettings):
     secrets: Secrets = Secrets()
 
     # of the rooms: one line each
-    # ROOMS
+    quality: QualityParams = QualityParams()
+    risk: RiskParams = RiskParams()
+    execution: ExecutionParams = ExecutionParams()
 
     @property
     def data_folder(self) -> Path:
@@ -214,16 +219,15 @@ _UNITS = {
 
 
 def unit_of(path: str, meaning: str = "") -> str:
-    """Return the unit of a setting: the suffix of its name, else the last bracket of its description, else ''."""
+    """Return the unit of a setting: the suffix of its name, else the end of its description (`…, s` or `… (s)`)."""
     name = path.rsplit(".", 1)[-1]
     for length in (2, 1):
         suffix = "_".join(name.split("_")[-length:])
         if suffix != name and suffix in _UNITS:
             return _UNITS[suffix]
-    if meaning.rstrip(".").endswith(")") and "(" in meaning:
-        inside = meaning.rstrip(".")[:-1].rsplit("(", 1)[-1]
-        return inside if len(inside) <= 14 else ""
-    return ""
+    text = meaning.rstrip(". ")
+    end = text[:-1].rsplit("(", 1)[-1] if text.endswith(")") else text.rsplit(", ", 1)[-1]
+    return end if end != text and len(end) <= 14 else ""
 
 
 def line_of(path: Path, dotted: str) -> int | None:

@@ -23,7 +23,14 @@ from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError
 from mia_kernel.core.session import open_mask, sessions, trading_days_of
 
-WEIGHTS = {"gap": 0.30, "crossed": 0.20, "disorder": 0.15, "stale": 0.20, "zero_volume": 0.05, "off_grid": 0.10}
+WEIGHTS = {
+    "gap": 0.30,
+    "crossed": 0.20,
+    "disorder": 0.15,
+    "stale": 0.20,
+    "zero_volume": 0.05,
+    "off_grid": 0.10,
+}
 """Weight of each term of the score."""
 
 BoolArray = NDArray[np.bool_]
@@ -35,12 +42,24 @@ class QualityParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    gap_seconds: float = Field(60.0, gt=0, description="silence inside a session that counts as a gap, seconds")
-    late_seconds: float = Field(2.0, ge=0, description="how late an event may be and still be applied, seconds")
-    jump_share: float = Field(0.01, gt=0, description="price change between neighbours that counts as a jump, share")
-    refuse_share: float = Field(0.05, gt=0, le=1, description="quarantined share that refuses the file")
-    side_agreement: float = Field(0.90, ge=0, le=1, description="least share of sides that agree with the quote")
-    constant_side_rows: int = Field(200, ge=1, description="rows of one single side that make it untrusted, count")
+    gap_seconds: float = Field(
+        default=60.0, gt=0, description="silence inside a session that counts as a gap, seconds"
+    )
+    late_seconds: float = Field(
+        default=2.0, ge=0, description="how late an event may be and still be applied, seconds"
+    )
+    jump_share: float = Field(
+        default=0.01, gt=0, description="price change between neighbours that counts as a jump, share"
+    )
+    refuse_share: float = Field(
+        default=0.05, gt=0, le=1, description="quarantined share that refuses the file"
+    )
+    side_agreement: float = Field(
+        default=0.90, ge=0, le=1, description="least share of sides that agree with the quote"
+    )
+    constant_side_rows: int = Field(
+        default=200, ge=1, description="rows of one single side that make it untrusted, count"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +249,9 @@ def gap_term(findings: Findings, start: IntArray, end: IntArray, limit_seconds: 
     absent = np.setdiff1d(expected, present)
     if len(absent):
         shown = ", ".join(str(day) for day in absent[:5]) + (", ..." if len(absent) > 5 else "")
-        findings.note("missing_sessions", len(absent), f"{len(absent)} sessions of the calendar are absent: {shown}")
+        findings.note(
+            "missing_sessions", len(absent), f"{len(absent)} sessions of the calendar are absent: {shown}"
+        )
 
 
 def note_closed(findings: Findings, ts: IntArray, what: str) -> None:
@@ -238,7 +259,9 @@ def note_closed(findings: Findings, ts: IntArray, what: str) -> None:
     closed = ~open_mask(ts)
     if closed.any():
         when = np.datetime64(int(ts[int(np.argmax(closed))]), "ns").astype("datetime64[s]")
-        findings.note("in_closed_hours", int(closed.sum()), f"{int(closed.sum())} {what} in closed hours, first {when}Z")
+        findings.note(
+            "in_closed_hours", int(closed.sum()), f"{int(closed.sum())} {what} in closed hours, first {when}Z"
+        )
 
 
 def bad_prints(price: IntArray, ts: IntArray, params: QualityParams) -> tuple[BoolArray, int]:
@@ -269,7 +292,11 @@ def side_agreement(side: NDArray[Any], price: IntArray, bid: IntArray, ask: IntA
 def prevailing(rows: Any) -> tuple[IntArray, IntArray]:
     """Return bid and ask in force at each row (ticks; 0 before the first quote), from its QUOTE and BOOK rows."""
     quoting = (rows["kind"] == ev.QUOTE) | (rows["kind"] == ev.BOOK)
-    at = np.maximum.accumulate(np.where(quoting, np.arange(len(rows)), -1)) if len(rows) else np.zeros(0, np.int64)
+    at = (
+        np.maximum.accumulate(np.where(quoting, np.arange(len(rows)), -1))
+        if len(rows)
+        else np.zeros(0, np.int64)
+    )
     known = at >= 0
     bid = np.where(known, rows["bid"][at], 0) if len(rows) else at
     ask = np.where(known, rows["ask"][at], 0) if len(rows) else at

@@ -96,14 +96,19 @@ def calendar(today: dt.date, last_known: dt.date | None) -> Finding:
     return Finding("calendar", "green", text)
 
 
-def session(today: dt.date, is_trading_day: bool, hours: str) -> Finding:
-    """Tell what the exchange does today."""
-    return Finding("session", "green", f"{today} {hours if is_trading_day else 'the exchange is closed'}")
+def session(day: dt.date | None, opens: str, closes: str, *, is_open: bool) -> Finding:
+    """Tell the present or next session (New York times); None where the calendar does not reach it."""
+    if day is None:
+        return Finding("session", "amber", "unknown beyond the calendar", "update MIA")
+    text = f"{day}, {opens} to {closes} New York, {'open' if is_open else 'closed'} now"
+    return Finding("session", "green", text)
 
 
-def roll(contract: str, days_left: int) -> Finding:
-    """Judge the distance to the next roll of the traded contract."""
-    text = f"{contract}, {days_left} days to the roll"
+def roll(contract: str, days_left: int | None) -> Finding:
+    """Judge the trading days left to the latest roll of the front contract, None where nobody knows."""
+    if days_left is None:
+        return Finding("roll", "amber", "unknown beyond the calendar", "update MIA")
+    text = f"{contract}, {days_left} trading days to the latest roll"
     if days_left < ROLL_AMBER_DAYS:
         return Finding("roll", "amber", text, "trade the next contract; entries in this one stop soon")
     return Finding("roll", "green", text)
@@ -114,9 +119,9 @@ def catalog(days: int, verdicts: Mapping[str, int]) -> Finding:
     if not days:
         return Finding("catalog", "amber", "empty", "`mia import FILE...`; the synthetic market needs none")
     text = f"{days} days: " + ", ".join(f"{count} {name}" for name, count in sorted(verdicts.items()))
-    if verdicts.get("red"):
+    if verdicts.get("bad") or verdicts.get("refused"):
         return Finding("catalog", "red", text, "`mia data health` names the files; import them anew")
-    if verdicts.get("amber"):
+    if verdicts.get("degraded") or verdicts.get("unknown"):
         return Finding("catalog", "amber", text, "`mia data health` names what is thin in which file")
     return Finding("catalog", "green", text)
 

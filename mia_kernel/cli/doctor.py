@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+import numpy as np
 from pydantic import SecretStr
 
 from mia_kernel.adapters import journal_reader, machine
+from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.analytics import health
 from mia_kernel.analytics.health import Finding
 from mia_kernel.cli.output import json_option, print_table, stop, write_json
+from mia_kernel.core.calendar_table import FIRST_DAY, LAST_DAY
+from mia_kernel.core.contract import calendar_front, forced_roll_day
 from mia_kernel.core.errors import MiaError
+from mia_kernel.core.session import is_open, sessions, trading_days_between
+from mia_kernel.core.session_table import NEW_YORK, date_of, day_number
 from mia_kernel.settings import PROJECT, Loaded, load, settings_id
 
 NEWEST_JOURNALS = 3
@@ -92,4 +101,57 @@ def _secrets(loaded: Loaded) -> Finding:
     return health.secrets(machine.files_with(texts, places), machine.readable_by_others([PROJECT / ".env"]))
 
 
-PROBES: tuple[Callable[[Loaded], Finding], ...] = (_home, _disk, _clock, _journal, _kernels, _secrets)
+def _calendar(_: Loaded) -> Finding:
+    return health.calendar(_today(), date_of(LAST_DAY))
+
+
+def _session(_: Loaded) -> Finding:
+    now = time.time_ns()
+    table = sessions()
+    at = int(np.searchsorted(table["close_ns"], now, side="right"))
+    if at == len(table):
+        return health.session(None, "", "", is_open=False)
+    row = table[at]
+    hours = [_new_york(int(row[field])) for field in ("open_ns", "close_ns")]
+    return health.session(date_of(int(row["trading_day"])), *hours, is_open=is_open(now))
+
+
+def _roll(_: Loaded) -> Finding:
+    today = _today()
+    if not _is_covered(today):
+        return health.roll("ES", None)
+    day = day_number(today)
+    front = calendar_front("ES", day)
+    return health.roll(front.code, trading_days_between(day, forced_roll_day(front)))
+
+
+def _catalog(loaded: Loaded) -> Finding:
+    stored = Catalog(loaded.settings.data_folder).stored()
+    files = {entry.import_id: str(entry.verdict["grade"]) for entry in stored}
+    return health.catalog(len({entry.segment.day for entry in stored}), Counter(files.values()))
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(NEW_YORK).date()
+
+
+def _is_covered(day: dt.date) -> bool:
+    return date_of(FIRST_DAY) <= day <= date_of(LAST_DAY)
+
+
+def _new_york(ns: int) -> str:
+    return f"{dt.datetime.fromtimestamp(ns / 1e9, NEW_YORK):%a %H:%M}"
+
+
+PROBES: tuple[Callable[[Loaded], Finding], ...] = (
+    _home,
+    _disk,
+    _clock,
+    _calendar,
+    _session,
+    _roll,
+    _catalog,
+    _journal,
+    _kernels,
+    _secrets,
+)

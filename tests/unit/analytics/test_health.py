@@ -67,7 +67,8 @@ def test_a_broken_chain_is_red_and_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "level"), [({"green": 3}, "green"), ({"green": 3, "amber": 1}, "amber"), ({"red": 1}, "red")]
+    ("verdicts", "level"),
+    [({"good": 3}, "green"), ({"good": 3, "degraded": 1}, "amber"), ({"good": 1, "bad": 1}, "red")],
 )
 def test_catalog_is_as_good_as_its_worst_file(verdicts: dict[str, int], level: str) -> None:
     assert health.catalog(4, verdicts).level == level
