@@ -78,7 +78,9 @@ def bar_parts(
         table = read(member)
         key = resolve_symbol(member.path, ask)
         groups.setdefault(key, []).append((table, *table_stamps(table)))
-    return [_series(root, contract, pieces, ask, adapter, adjust) for (root, contract), pieces in groups.items()]
+    return [
+        _series(root, contract, pieces, ask, adapter, adjust) for (root, contract), pieces in groups.items()
+    ]
 
 
 def table_stamps(table: Table) -> tuple[IntArray, str | None]:
@@ -88,13 +90,17 @@ def table_stamps(table: Table) -> tuple[IntArray, str | None]:
         return naive_stamps(dates, times, path=table.path, first_line=table.first_line), None
     name = table.has(*STAMPS)
     if name is None:
-        raise FormatError("no time column", path=table.path, value=list(table.columns), rule=f"one of {STAMPS}")
+        raise FormatError(
+            "no time column", path=table.path, value=list(table.columns), rule=f"one of {STAMPS}"
+        )
     column = table.columns[name]
     if pa.types.is_timestamp(column.type):
         stamps = column.cast(pa.timestamp("ns", column.type.tz)).to_numpy(zero_copy_only=False)
         if pd.isna(stamps).any():
             row = int(np.flatnonzero(pd.isna(stamps))[0])
-            raise FormatError("a row without time", path=table.path, line=table.first_line + row, field=name, value=None)
+            raise FormatError(
+                "a row without time", path=table.path, line=table.first_line + row, field=name, value=None
+            )
         return stamps.astype("datetime64[ns]").astype(np.int64), "UTC" if column.type.tz else None
     if not pa.types.is_string(column.type):
         return _epoch(table, name), "UTC"
@@ -108,9 +114,15 @@ def _epoch(table: Table, name: str) -> IntArray:
         row = int(np.flatnonzero(bad)[0])
         raise FormatError("not a time", path=table.path, line=table.first_line + row, field=name, value=values[row],
                           rule="text, or seconds/ms/us/ns since 1970")  # fmt: skip
-    scale = next(s for limit, s in ((1e11, NS), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1)) if values.max() < limit)
+    scale = next(
+        s for limit, s in ((1e11, NS), (1e14, 1_000_000), (1e17, 1_000), (np.inf, 1)) if values.max() < limit
+    )
     whole = table.columns[name]
-    exact = np.asarray(whole.to_numpy(zero_copy_only=False)) if pa.types.is_integer(whole.type) else np.rint(values)
+    exact = (
+        np.asarray(whole.to_numpy(zero_copy_only=False))
+        if pa.types.is_integer(whole.type)
+        else np.rint(values)
+    )
     return exact.astype(np.int64) * scale
 
 
@@ -125,7 +137,11 @@ def _text_stamps(table: Table, name: str) -> tuple[IntArray, str | None]:
         return np.asarray(stamps.dt.as_unit("ns").astype("int64"), np.int64), "UTC"
     halves = pd.Series(text, dtype=object).str.replace("T", " ", n=1).str.split(" ", n=1, expand=True)
     dates = halves[0].to_numpy(object)
-    times = halves[1].fillna("0:00").to_numpy(object) if halves.shape[1] > 1 else np.full(len(text), "0:00", object)
+    times = (
+        halves[1].fillna("0:00").to_numpy(object)
+        if halves.shape[1] > 1
+        else np.full(len(text), "0:00", object)
+    )
     return naive_stamps(dates, times, path=table.path, first_line=table.first_line), None
 
 
@@ -206,7 +222,9 @@ def _raw_bars(tables: list[Table], start: IntArray) -> RawBars:
         trades=column("numberoftrades", "#oftrades", "trades"),
         bid_volume=column("bidvolume"),
         ask_volume=column("askvolume"),
-        lines=np.concatenate([np.arange(n, dtype=np.int64) + t.first_line for n, t in zip(sizes, tables, strict=True)]),
+        lines=np.concatenate(
+            [np.arange(n, dtype=np.int64) + t.first_line for n, t in zip(sizes, tables, strict=True)]
+        ),
         member=np.repeat(np.arange(len(tables)), sizes),
         members=tuple(table.path for table in tables),
     )

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mia_kernel.adapters.parts import Ask, Part, contract_code, split_symbol, ticks_per_point
-from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
 from mia_kernel.adapters.quality import Findings
+from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
 from mia_kernel.adapters.stamps import CHICAGO, DAY_NS, NS, parse_date, to_utc
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import FormatError, InputError
@@ -94,8 +94,9 @@ def _text(member: Member, tag: str) -> str:
 def _read_slot(member: Member) -> _Slot:
     data = member.data
     if not data.rstrip().endswith(_END):
-        raise FormatError("the XML is cut short", path=member.path, offset=len(data), value=data[-40:].decode("utf-8", "replace"),
-                          rule=f"ends with {_END.decode()}", way_out="fetch the file again; nothing was stored")  # fmt: skip
+        raise FormatError("the XML is cut short", path=member.path, offset=len(data),
+                          value=data[-40:].decode("utf-8", "replace"), rule=f"ends with {_END.decode()}",
+                          way_out="fetch the file again; nothing was stored")  # fmt: skip
     root, _ = split_symbol(_text(member, "prodCode"))
     month, _, year = _text(member, "contractid").partition(" ")
     if month not in _MONTH_NAMES or not year.isdigit():
@@ -103,7 +104,9 @@ def _read_slot(member: Member) -> _Slot:
                           rule="for example SEP 19")  # fmt: skip
     number = _text(member, "timestart")
     if not number.isdigit():
-        raise FormatError("not an hour slot", path=member.path, field="timestart", value=number, rule="17-24, 101-117")
+        raise FormatError(
+            "not an hour slot", path=member.path, field="timestart", value=number, rule="17-24, 101-117"
+        )
     records = _RECORD.findall(data)
     if len(records) != data.count(_RECORD_START):
         raise _bad_record(member)
@@ -170,7 +173,9 @@ def _contract_part(root: str, contract: str, slots: list[_Slot], ask: Ask) -> Pa
     if not trade.any():
         return None
     offset = [slot.day - (slot.number < _FIRST_SLOT_OF_TRADE_DATE) for slot in slots]
-    local = np.concatenate([slot.clock + day * DAY_NS for slot, day in zip(slots, offset, strict=True)])[trade]
+    local = np.concatenate([slot.clock + day * DAY_NS for slot, day in zip(slots, offset, strict=True)])[
+        trade
+    ]
     price = np.concatenate([slot.hundredths for slot in slots])[trade]
     member = np.repeat(np.arange(len(slots)), [len(slot.quantity) for slot in slots])[trade]
     record = np.concatenate([np.arange(1, len(slot.quantity) + 1) for slot in slots])[trade]
@@ -184,7 +189,9 @@ def _contract_part(root: str, contract: str, slots: list[_Slot], ask: Ask) -> Pa
     )
     findings = Findings(path, len(raw.ts), ask.quality)
     for code, name in ((b"Open", "opening price"), (b"Indicative", "indicative price")):
-        findings.note(f"not_a_trade_{code.decode().lower()}", int((marker == code).sum()), f"{name} records left out")
+        findings.note(
+            f"not_a_trade_{code.decode().lower()}", int((marker == code).sum()), f"{name} records left out"
+        )
     events = trade_rows(raw, findings, resolution_ns=NS)
     info = SourceInfo(
         tag="imported",
@@ -196,6 +203,9 @@ def _contract_part(root: str, contract: str, slots: list[_Slot], ask: Ask) -> Pa
         clock_resolution_ns=NS,
         adjustment="contract",
         carries=Carries(trades=True, aggressor="tick_rule"),
-        notes=("no aggressor in the file: sides only by tick rule", "order inside a second is the order of the file"),
+        notes=(
+            "no aggressor in the file: sides only by tick rule",
+            "order inside a second is the order of the file",
+        ),
     )
     return Part(events, info, findings.verdict(), path)

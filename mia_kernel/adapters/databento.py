@@ -19,7 +19,13 @@ from mia_kernel.adapters.parts import Ask, Part, full_contract, split_symbol
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import DataError, FormatError, InputError
 
-_HEADER = [("length", "u1"), ("rtype", "u1"), ("publisher", "<u2"), ("instrument", "<u4"), ("ts_event", "<u8")]
+_HEADER = [
+    ("length", "u1"),
+    ("rtype", "u1"),
+    ("publisher", "<u2"),
+    ("instrument", "<u4"),
+    ("ts_event", "<u8"),
+]
 _PRINT = [("price", "<i8"), ("size", "<u4"), ("action", "S1"), ("side", "S1"), ("flags", "u1"), ("depth", "u1"),
           ("ts_recv", "<u8"), ("delta", "<i4"), ("sequence", "<u4")]  # fmt: skip
 _LEVEL = np.dtype([("bid_px", "<i8"), ("ask_px", "<i8"), ("bid_sz", "<u4"), ("ask_sz", "<u4"),

@@ -42,7 +42,9 @@ def _stamps(records: NDArray[Any]) -> tuple[IntArray, IntArray]:
 def _order_of_arrival(records: NDArray[Any], findings: Findings) -> None:
     stamps = records["ts_recv"].astype(np.int64)
     back = int((np.diff(stamps) < 0).sum())
-    findings.repair("recv_backwards", back, f"{back} receive stamps ran backwards; arrival is their running maximum")
+    findings.repair(
+        "recv_backwards", back, f"{back} receive stamps ran backwards; arrival is their running maximum"
+    )
 
 
 def _info(path: str, root: str, contract: str | None, schema: str, carries: Carries) -> SourceInfo:
@@ -87,7 +89,9 @@ def _trades(path: str, records: NDArray[Any], root: str, findings: Findings) -> 
     return rows, kept.astype(np.int64)
 
 
-def trade_part(path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask) -> Part:
+def trade_part(
+    path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask
+) -> Part:
     """Return the part of a `trades` stream."""
     findings = Findings(path, len(records), ask.quality)
     _order_of_arrival(records, findings)
@@ -98,7 +102,9 @@ def trade_part(path: str, records: NDArray[Any], root: str, contract: str | None
     return Part(rows, info, findings.verdict(), path)
 
 
-def book_part(path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask) -> Part:
+def book_part(
+    path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask
+) -> Part:
     """Return the part of an `mbo` stream: BOOK rows of the replayed order book, and the trades between."""
     is_trade = records["action"] == b"T"
     findings = Findings(path, int(is_trade.sum()), ask.quality)
@@ -115,24 +121,35 @@ def book_part(path: str, records: NDArray[Any], root: str, contract: str | None,
     views = _book_rows(records, book)
     rows = _by_record(views, book.record, trades, trade_record)
     aggressor = judge_sides(rows, *prevailing(rows), findings)
-    info = _info(path, root, contract, schema, Carries(book=True, trades=len(trades) > 0, aggressor=aggressor))
+    info = _info(
+        path, root, contract, schema, Carries(book=True, trades=len(trades) > 0, aggressor=aggressor)
+    )
     return Part(rows, info, findings.verdict(), path)
 
 
 def _replay(
-    records: NDArray[Any], root: str, closed: NDArray[np.bool_], findings: Findings, *, only_last: bool = False
+    records: NDArray[Any],
+    root: str,
+    closed: NDArray[np.bool_],
+    findings: Findings,
+    *,
+    only_last: bool = False,
 ) -> Book:
     ticks, on_grid = _grid(records["price"], root)
     actions = action_codes(records["action"])
     off = (actions != OTHER) & (ticks >= 0) & ~on_grid
-    findings.aside("off_grid_orders", int(off.sum()), f"{int(off.sum())} orders whose price is no tick were left out")
+    findings.aside(
+        "off_grid_orders", int(off.sum()), f"{int(off.sum())} orders whose price is no tick were left out"
+    )
     actions = np.where(off, OTHER, actions).astype(np.int8)
     last = (records["flags"] & _LAST) != 0
     if only_last:
         # A file that holds nothing but the snapshot of a closed market: one row, its end.
         last = np.arange(len(records)) == len(records) - 1
     sides = np.where(records["side"] == b"B", 0, np.where(records["side"] == b"A", 1, -1)).astype(np.int8)
-    return replay_book(records["order_id"], actions, sides, ticks, records["size"].astype(np.int64), last, closed)
+    return replay_book(
+        records["order_id"], actions, sides, ticks, records["size"].astype(np.int64), last, closed
+    )
 
 
 def _judge_book(book: Book, findings: Findings) -> None:
@@ -142,8 +159,14 @@ def _judge_book(book: Book, findings: Findings) -> None:
     findings.note("closed_book_events", counts["closed"],
                   f"{counts['closed']} book events before the open were applied and not given out, "
                   f"{counts['crossed_auction']} of them an auction book that is rightly crossed")  # fmt: skip
-    findings.aside("crossed", counts["crossed"], f"{counts['crossed']} book events crossed or locked in open hours")
-    findings.note("unknown_orders", counts["unknown_orders"], "changes of orders never added; a change is taken as an add")
+    findings.aside(
+        "crossed", counts["crossed"], f"{counts['crossed']} book events crossed or locked in open hours"
+    )
+    findings.note(
+        "unknown_orders",
+        counts["unknown_orders"],
+        "changes of orders never added; a change is taken as an add",
+    )
     findings.term("crossed", counts["crossed"] / open_events)
 
 
@@ -158,18 +181,27 @@ def _book_rows(records: NDArray[Any], book: Book) -> EventArray:
 
 
 def _by_record(
-    views: EventArray, view_record: IntArray, trades: EventArray, trade_record: IntArray, *, views_first: bool = False
+    views: EventArray,
+    view_record: IntArray,
+    trades: EventArray,
+    trade_record: IntArray,
+    *,
+    views_first: bool = False,
 ) -> EventArray:
     """Join both kinds in file order; at one record the trade comes first unless the view is of before it."""
     rows = np.concatenate([views, trades])
     record = np.concatenate([view_record, trade_record])
-    rank = np.concatenate([np.full(len(views), 0 if views_first else 1), np.full(len(trades), 1 if views_first else 0)])
+    rank = np.concatenate(
+        [np.full(len(views), 0 if views_first else 1), np.full(len(trades), 1 if views_first else 0)]
+    )
     rows = rows[np.lexsort((rank, record))]
     rows["seq"] = np.arange(len(rows))
     return rows
 
 
-def level_part(path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask) -> Part:
+def level_part(
+    path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask
+) -> Part:
     """Return the part of an `mbp-1`, `tbbo` or `mbp-10` stream: quotes or books, and the trades between."""
     is_trade = records["action"] == b"T"
     findings = Findings(path, int(is_trade.sum()), ask.quality)
@@ -202,7 +234,11 @@ def _level_rows(records: NDArray[Any], root: str, findings: Findings) -> EventAr
             fits = (best > 0) & (ticks[:, k] > 0) & (distance >= 0) & (distance < DEPTH)
             at = np.flatnonzero(fits)
             rows[sizes][at, distance[at]] = levels[f"{name}_sz"][at, k]
-    findings.aside("off_grid_levels", int(off.sum()), f"{int(off.sum())} books with a price that is no tick were left out")
+    findings.aside(
+        "off_grid_levels",
+        int(off.sum()),
+        f"{int(off.sum())} books with a price that is no tick were left out",
+    )
     rows["flags"] = np.where((records["flags"] & _SNAPSHOT) != 0, ev.SNAPSHOT, 0)
     rows["order_count"] = off  # borrowed for the filter below, cleared there
     return rows
@@ -227,7 +263,9 @@ def _usable_views(records: NDArray[Any], views: EventArray, findings: Findings) 
     return usable.astype(np.int64), usable.astype(np.int64)
 
 
-def ohlcv_part(path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask) -> Part:
+def ohlcv_part(
+    path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask
+) -> Part:
     """Return the part of an `ohlcv` stream: bars, stamped at their start in the file, at their end here."""
     findings = Findings(path, len(records), ask.quality)
     points = {name: _points(records[name]) for name in ("open", "high", "low", "close")}

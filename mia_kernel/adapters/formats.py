@@ -55,7 +55,12 @@ def _is_lean(member: Member) -> bool:
     # Lean names its members `…_minute_trade_202003.csv`; the rows have no header, ms of the day first.
     fields = _first_fields(member)
     named = re.search(r"_(minute|second|tick|hour|daily)_(trade|quote|openinterest)", member.path) is not None
-    return named and len(fields) in (2, 6, 11) and fields[0].isdigit() and all(_is_number(f) or not f for f in fields)
+    return (
+        named
+        and len(fields) in (2, 6, 11)
+        and fields[0].isdigit()
+        and all(_is_number(f) or not f for f in fields)
+    )
 
 
 def _is_lobster(member: Member) -> bool:
@@ -70,13 +75,18 @@ def _is_lobster(member: Member) -> bool:
 
 def _is_acsil(member: Member) -> bool:
     head = member.data[:600]
-    line = head.lstrip().startswith(b'{"') and b'"chart":' in head and (b'"type":' in head or b'"study_id":' in head)
+    line = (
+        head.lstrip().startswith(b'{"')
+        and b'"chart":' in head
+        and (b'"type":' in head or b'"study_id":' in head)
+    )
     return line or _names(member)[:1] == ["tsutc"]
 
 
 def _is_chain(member: Member) -> bool:
     head = member.data[:2000]
-    return (b"Expiration Date" in head and b"Strike" in head) or (b'"options"' in head and b'"data"' in head)
+    table = re.search(rb'(?m)^"?Expiration Date"?,', head) is not None
+    return table or (b'"options"' in head and b'"data"' in head)
 
 
 def _is_tick_csv(member: Member) -> bool:
@@ -111,7 +121,9 @@ FORMATS: tuple[Format, ...] = (
     Format("chain", "option chain", _is_chain),
     Format("bars-json", "bars in JSON", _is_bar_json, read_bar_json),
     Format("sierra", "Sierra bar text", lambda m: is_sierra_header(_names(m)), read_sierra),
-    Format("sierra-dom", "Sierra trades with DOM", lambda m: {"depthsequence", "tradetype"} <= set(_names(m))),
+    Format(
+        "sierra-dom", "Sierra trades with DOM", lambda m: {"depthsequence", "tradetype"} <= set(_names(m))
+    ),
     Format("vix", "VIX daily closes", is_vix_daily, read_vix),
     Format("bars-csv", "bars in CSV", lambda m: is_bar_header(_names(m)), read_bar_csv),
     Format("tick-csv", "trades in CSV", _is_tick_csv),

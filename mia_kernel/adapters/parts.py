@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.quality import QualityParams, Verdict
+from mia_kernel.core.contract import MONTH_CODES, Contract, parse_contract
 from mia_kernel.core.errors import FormatError, InputError
 from mia_kernel.core.events import BAR, TRADE, EventArray, SourceInfo
+from mia_kernel.core.instrument import INSTRUMENTS
 
-ROOTS = ("ES", "MES", "NQ", "MNQ", "VIX")
+ROOTS = tuple(INSTRUMENTS)
 """Symbols MIA can read."""
 
-_TICKS_PER_POINT = {"ES": 4, "MES": 4, "NQ": 4, "MNQ": 4, "VIX": 100}
-_MONTHS = {"H": 3, "M": 6, "U": 9, "Z": 12}
-_TOKEN = re.compile(r"(?<![A-Za-z0-9])(MES|MNQ|ES|NQ|VIX)(?:([HMUZ])(\d{2}|\d(?!\d)))?(?![A-Za-z])", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])(MES|MNQ|ES|NQ|VIX)(?:([HMUZ])(\d{2}|\d(?!\d)))?(?![A-Za-z])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def contracts_traded(events: EventArray) -> int:
 
 def ticks_per_point(root: str) -> int:
     """Return how many ticks make one index point."""
-    return _TICKS_PER_POINT[root]
+    return int(1 / INSTRUMENTS[root].tick_size)
 
 
 def split_symbol(symbol: str) -> tuple[str, str | None]:
@@ -102,7 +104,8 @@ def resolve_symbol(path: str, ask: Ask) -> tuple[str, str | None]:
     if named is None:
         if ask.symbol is None:
             raise InputError("the file does not say which symbol it holds", path=path, field="symbol", value=None,
-                             rule=f"one of {', '.join(ROOTS)}", way_out="give --symbol, for example --symbol ES")  # fmt: skip
+                             rule=f"one of {', '.join(ROOTS)}",
+                             way_out="give --symbol, for example --symbol ES")  # fmt: skip
         return split_symbol(ask.symbol)
     if ask.root is not None and ask.root != named[0]:
         raise InputError("the file holds another symbol", path=path, field="symbol", value=ask.symbol,
@@ -116,42 +119,23 @@ def contract_code(root: str, month: int, year: int) -> str:
     Raises
     ------
     FormatError
-        If the month is none of the quarterly cycle.
+        If the product has no such delivery month.
     """
-    for letter, number in _MONTHS.items():
-        if number == month:
-            return f"{root}{letter}{year % 100:02d}"
-    raise FormatError("not a quarterly contract", field="month", value=month, rule="March, June, September, December")
+    months = [MONTH_CODES.index(letter) + 1 for letter in INSTRUMENTS[root].months]
+    if month not in months:
+        raise FormatError(
+            "not a delivery month of the product", field="month", value=month, rule=f"one of {months}"
+        )
+    return Contract(root, year, month).code
 
 
 def full_contract(code: str, near_year: int) -> str:
     """Return a contract code with a two-digit year: ESH4 seen in 2023 is ESH24."""
-    root, contract = split_symbol(code)
-    if contract is None:
-        return code
-    digits = contract[len(root) + 1 :]
-    if len(digits) == 2:
-        return contract
-    decade = near_year - near_year % 10
-    year = min((decade + int(digits) + shift for shift in (-10, 0, 10)), key=lambda y: abs(y - near_year))
-    return f"{root}{contract[len(root)]}{year % 100:02d}"
-
-
-def expiry_rank(contract: str | None) -> tuple[int, int]:
-    """Return a key that sorts contracts by expiry month; a series without contract comes first."""
-    if contract is None:
-        return (0, 0)
-    root, code = split_symbol(contract)
-    if code is None:
-        return (0, 0)
-    year = int(code[len(root) + 1 :])
-    return (year + (1900 if year >= 80 else 2000), _MONTHS[code[len(root)]])
+    return parse_contract(code, near_year=near_year).code
 
 
 def to_ticks(points: NDArray[np.float64], root: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return prices in ticks and where a price is no positive multiple of the tick (or no number at all)."""
-    scaled = points * _TICKS_PER_POINT[root]
-    usable = np.isfinite(scaled) & (scaled > 0) & (scaled < 2**31 - 1)
-    safe = np.where(usable, scaled, 0.0)
-    ticks = np.rint(safe).astype(np.int64)
-    return ticks, ~usable | (np.abs(safe - ticks) > 1e-6)
+    facts = INSTRUMENTS[root]
+    good = facts.on_grid(points) & (points > 0)
+    return facts.ticks_array(np.where(good, points, 0.0)).astype(np.int64), ~good

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -235,7 +236,7 @@ def gap_term(findings: Findings, start: IntArray, end: IntArray, limit_seconds: 
     at, seconds = gaps_inside_sessions(start, end, limit_seconds)
     days = trading_days_of(start)
     edges = np.flatnonzero(np.r_[True, days[1:] != days[:-1], True])
-    covered = sum(int(end[b - 1] - start[a]) for a, b in zip(edges[:-1], edges[1:], strict=True)) / NS
+    covered = sum(int(end[b - 1] - start[a]) for a, b in pairwise(edges)) / NS
     present = np.unique(days)
     findings.counts["sessions"] = len(present)
     if len(at):

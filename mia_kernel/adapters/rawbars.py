@@ -98,7 +98,9 @@ def bar_rows(raw: RawBars, root: str, findings: Findings, seconds: int) -> BarRo
     end = start + seconds * NS
     note_closed(findings, start, "bars")
     _, jumps = bad_prints(ticks["close"][order], end, findings.params)
-    findings.note("jumps", jumps, f"{jumps} closes move more than {findings.params.jump_share:.0%} at once; kept")
+    findings.note(
+        "jumps", jumps, f"{jumps} closes move more than {findings.params.jump_share:.0%} at once; kept"
+    )
     gap_term(findings, start, end, max(findings.params.gap_seconds, 1.0))
     rows = ev.empty(len(order))
     rows["ts_event"] = rows["ts_recv"] = end
@@ -134,11 +136,14 @@ def _check_values(raw: RawBars, root: str, findings: Findings) -> dict[str, IntA
     top = np.maximum(ticks["open"], ticks["close"])
     bottom = np.minimum(ticks["open"], ticks["close"])
     findings.quarantine("ohlc_order", (ticks["high"] < top) | (ticks["low"] > bottom), lambda i: (
-        f"{raw.where(i)} O {raw.open[i]} H {raw.high[i]} L {raw.low[i]} C {raw.close[i]} (rule: L <= O, C <= H)"))  # fmt: skip
+        f"{raw.where(i)} O {raw.open[i]} H {raw.high[i]} L {raw.low[i]} C {raw.close[i]} "
+        "(rule: L <= O, C <= H)"))  # fmt: skip
     if raw.volume is not None:
         volume = raw.volume
         bad = ~np.isfinite(volume) | (volume < 0) | (volume > _LARGEST) | (volume != np.floor(volume))
-        findings.quarantine("bad_volume", bad, lambda i: f"{raw.where(i)} volume = {volume[i]!r} (rule: whole, >= 0)")
+        findings.quarantine(
+            "bad_volume", bad, lambda i: f"{raw.where(i)} volume = {volume[i]!r} (rule: whole, >= 0)"
+        )
         findings.quarantine("zero_volume", volume == 0, lambda i: (
             f"{raw.where(i)} volume = 0 (rule: a bar without trades is no bar)"))  # fmt: skip
         findings.term("zero_volume", findings.quarantined.get("zero_volume", 0) / max(findings.rows, 1))
@@ -150,11 +155,15 @@ def _check_values(raw: RawBars, root: str, findings: Findings) -> dict[str, IntA
 def _check_order(raw: RawBars, findings: Findings) -> None:
     highest = np.maximum.accumulate(raw.start) if len(raw.start) else raw.start
     late = raw.start < highest
-    findings.repair("out_of_order", int(late.sum()), f"{int(late.sum())} rows stood behind a later one; sorted by time")
+    findings.repair(
+        "out_of_order", int(late.sum()), f"{int(late.sum())} rows stood behind a later one; sorted by time"
+    )
     findings.term("disorder", float(late.mean()) if len(late) else 0.0)
     order = np.argsort(raw.start, kind="stable")
     order = order[findings.keep[order]]
-    again = np.r_[raw.start[order][1:] == raw.start[order][:-1], False] if len(order) else np.zeros(0, np.bool_)
+    again = (
+        np.r_[raw.start[order][1:] == raw.start[order][:-1], False] if len(order) else np.zeros(0, np.bool_)
+    )
     extra = np.zeros(len(raw.start), np.bool_)
     extra[order[again]] = True  # of equal starts the last one in the file stands: a reload writes the newer
     count = int(extra.sum())
@@ -177,7 +186,9 @@ def _check_sides(raw: RawBars, findings: Findings) -> tuple[bool, bool, BoolArra
     enough = int(good.sum()) >= findings.params.constant_side_rows
     constant = enough and (not bid[good].any() or not ask[good].any())
     if constant:
-        findings.note("constant_side", int(good.sum()), "all volume on one side: the sides are not trusted, no delta")
+        findings.note(
+            "constant_side", int(good.sum()), "all volume on one side: the sides are not trusted, no delta"
+        )
     elif broken.mean() > 1 - findings.params.side_agreement:
         constant = True
         findings.note("untrusted_side", int(broken.sum()), "too many bars with impossible sides: no delta")

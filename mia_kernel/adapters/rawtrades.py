@@ -84,7 +84,11 @@ def check_trades(raw: RawTrades, findings: Findings) -> None:
     late = newest - raw.ts
     limit = int(findings.params.late_seconds * NS)
     slight = (late > 0) & (late <= limit)
-    findings.repair("late", int(slight.sum()), f"{int(slight.sum())} trades up to {limit / NS:g} s late applied on arrival")
+    findings.repair(
+        "late",
+        int(slight.sum()),
+        f"{int(slight.sum())} trades up to {limit / NS:g} s late applied on arrival",
+    )
     findings.quarantine("too_late", late > limit, lambda i: (
         f"{raw.where(i)} {late[i] / NS:g} s behind the newest (rule: at most {limit / NS:g} s)"))  # fmt: skip
     findings.term("disorder", float((late > 0).mean()) if len(late) else 0.0)
@@ -93,8 +97,11 @@ def check_trades(raw: RawTrades, findings: Findings) -> None:
     bad = np.zeros(len(raw.ts), np.bool_)
     bad[kept[lone]] = True
     findings.quarantine("lone_print", bad, lambda i: (
-        f"{raw.where(i)} {raw.ticks[i]} ticks (rule: within {findings.params.jump_share:.0%} of both neighbours)"))  # fmt: skip
-    findings.note("jumps", jumps, f"{jumps} neighbouring prices differ by more than {findings.params.jump_share:.0%}")
+        f"{raw.where(i)} {raw.ticks[i]} ticks "
+        f"(rule: within {findings.params.jump_share:.0%} of both neighbours)"))  # fmt: skip
+    findings.note(
+        "jumps", jumps, f"{jumps} neighbouring prices differ by more than {findings.params.jump_share:.0%}"
+    )
     kept = np.flatnonzero(findings.keep)
     note_closed(findings, newest[kept], "trades")
     gap_term(findings, newest[kept], newest[kept], findings.params.gap_seconds)

@@ -50,7 +50,9 @@ def write_recording(path: Path, recording: Recording) -> None:
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise OutsideError(f"{path}: cannot be written: {error}; free space or choose another place") from error
+        raise OutsideError(
+            f"{path}: cannot be written: {error}; free space or choose another place"
+        ) from error
 
 
 def is_recording(data: bytes) -> bool:
@@ -79,7 +81,9 @@ def read_recording(member: Member) -> Recording:
                           value=about["version"], rule=f"version {_VERSION}")  # fmt: skip
     rows = whole_rows(table)
     if len(rows) != about["rows"] or bool((np.diff(rows["ts_recv"]) < 0).any()):
-        raise CorruptError(f"{member.path}: {len(rows)} rows, the footer says {about['rows']}, in order of arrival")
+        raise CorruptError(
+            f"{member.path}: {len(rows)} rows, the footer says {about['rows']}, in order of arrival"
+        )
     return Recording(
         events=rows,
         source=source_from_json(about["source"]),

@@ -1,8 +1,8 @@
 """Dates, times and zones of text files: naive stamps to ns UTC, and the proof of a zone.
 
-The market itself proves a zone: CME index futures never trade from 16:00 to 17:00 Chicago (before
-2012-11-19: from 16:30), nor from Friday 16:00 to Sunday 17:00. Of the zones exporters use, only the
-right one leaves that hole empty. Where two fit or none does, the user is asked.
+The market itself proves a zone: CME index futures never trade in the daily maintenance hour, at the
+weekend and on holidays. Of the zones exporters use, only the right one leaves those closed hours empty.
+Where two fit or none does, the user is asked.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mia_kernel.core.errors import DataError, FormatError, InputError
+from mia_kernel.core.session import open_mask
 
 CHICAGO = "America/Chicago"
 NEW_YORK = "America/New_York"
@@ -26,9 +27,8 @@ CANDIDATES = (CHICAGO, NEW_YORK, "UTC")
 
 NS = 1_000_000_000
 DAY_NS = 86_400 * NS
-_MAINTENANCE_HOUR_SINCE = (date(2012, 11, 19) - date(1970, 1, 1)).days
-_FITS = 0.001  # share of rows in the hole that still counts as empty: a stray row does not unprove a zone
-_NEVER = 0.004  # share another zone must put into the hole before it is out
+_FITS = 0.001  # share of rows in closed hours that still counts as none: a stray row does not unprove a zone
+_NEVER = 0.004  # share another zone must put there before it is out
 
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})$")
 _YEAR_LAST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})$")
@@ -97,7 +97,9 @@ def _parse_distinct(texts: NDArray[Any], parse: Any, field: str, path: str, firs
 
 def check_zone(zone: str) -> str:
     """Return `zone` if it is an IANA zone (`CT`, `ET` and `UTC` are understood too)."""
-    full = {"CT": CHICAGO, "ET": NEW_YORK, "US/CENTRAL": CHICAGO, "US/EASTERN": NEW_YORK}.get(zone.upper(), zone)
+    full = {"CT": CHICAGO, "ET": NEW_YORK, "US/CENTRAL": CHICAGO, "US/EASTERN": NEW_YORK}.get(
+        zone.upper(), zone
+    )
     try:
         ZoneInfo(full)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -124,21 +126,14 @@ def to_local(ts: IntArray, zone: str = CHICAGO) -> IntArray:
     return np.asarray(index.tz_convert(zone).tz_localize(None).as_unit("ns").asi8, np.int64)
 
 
-def in_hole(ts: IntArray) -> NDArray[np.bool_]:
-    """Return where ns UTC lies in the weekly hours when CME index futures never trade (holidays apart)."""
-    local = to_local(ts)
-    day = local // DAY_NS
-    minute = (local - day * DAY_NS) // (60 * NS)
-    weekday = (day + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
-    starts = np.where(day >= _MAINTENANCE_HOUR_SINCE, 16 * 60, 16 * 60 + 30)
-    hole = (weekday < 4) & (minute >= starts) & (minute < 17 * 60)
-    weekend = ((weekday == 4) & (minute >= starts)) | (weekday == 5) | ((weekday == 6) & (minute < 17 * 60))
-    return np.asarray(hole | weekend, np.bool_)
+def closed_share(ts: IntArray) -> float:
+    """Return the share of instants (ns UTC) at which the exchange's calendar says closed."""
+    return float(np.mean(~open_mask(ts))) if len(ts) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneProof:
-    """Which zone the session hours prove, and the share of rows each candidate puts into the hole."""
+    """Which zone the session hours prove, and the share of rows each candidate puts into closed hours."""
 
     zone: str | None
     shares: dict[str, float]
@@ -148,11 +143,11 @@ class ZoneProof:
 
 
 def prove_zone(local: IntArray, *, path: str, candidates: tuple[str, ...] = CANDIDATES) -> ZoneProof:
-    """Return the one candidate zone whose session hole is empty while all others fill it, else None."""
+    """Return the one candidate zone whose closed hours are empty while all others fill them, else None."""
     shares: dict[str, float] = {}
     for zone in candidates:
         try:
-            shares[zone] = float(np.mean(in_hole(to_utc(local, zone, path=path)))) if len(local) else 0.0
+            shares[zone] = closed_share(to_utc(local, zone, path=path))
         except DataError:
             shares[zone] = 1.0  # stamps that this zone's clock skips: it cannot be the zone
     fitting = [zone for zone, share in shares.items() if share <= _FITS]
@@ -178,11 +173,11 @@ def resolve_zone(local: IntArray, given: str | None, *, path: str) -> tuple[str,
                              way_out="give --tz, for example --tz America/Chicago")  # fmt: skip
         return proof.zone, "proven by session hours"
     zone = check_zone(given)
-    share = float(np.mean(in_hole(to_utc(local, zone, path=path)))) if len(local) else 0.0
+    share = closed_share(to_utc(local, zone, path=path))
     if share > 0.01:
         proof = prove_zone(local, path=path)
         hint = f"--tz {proof.zone} leaves them empty" if proof.zone else "check the file's zone"
         raise DataError(f"wrong zone: {share:.1%} of the rows would lie in hours when CME is closed", path=path,
-                        field="tz", value=zone, rule="no trade from 16:00 to 17:00 Chicago nor at the weekend",
+                        field="tz", value=zone, rule="no trade in the maintenance hour, at the weekend, on holidays",
                         way_out=hint)  # fmt: skip
     return zone, "given"

@@ -54,7 +54,9 @@ class Table:
         column = self.columns[name]
         if not pa.types.is_string(column.type):
             column = pc.cast(column, pa.string())
-        return np.asarray(pc.utf8_trim_whitespace(column).to_numpy(zero_copy_only=False), object)
+        return np.asarray(
+            pc.call_function("utf8_trim_whitespace", [column]).to_numpy(zero_copy_only=False), object
+        )
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a column as float64; null becomes NaN.
@@ -67,7 +69,7 @@ class Table:
         column = self.columns[name]
         try:
             if pa.types.is_string(column.type):
-                column = pc.utf8_trim_whitespace(column)
+                column = pc.call_function("utf8_trim_whitespace", [column])
             values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
             return np.asarray(values, np.float64)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -116,7 +118,9 @@ def read_csv(member: Member) -> Table:
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(data),
-            read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False, block_size=1 << 24),
+            read_options=pa_csv.ReadOptions(
+                column_names=names, skip_rows=1, use_threads=False, block_size=1 << 24
+            ),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter),
             convert_options=pa_csv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, strings_can_be_null=False
@@ -138,7 +142,9 @@ def _bad_line(path: str, data: bytes, delimiter: str, fields: int, reason: str) 
                                rule=rule, way_out=way_out)  # fmt: skip
     if len(data.splitlines()) < 2:
         return FormatError("a header and no row", path=path, line=1, rule=rule, way_out=way_out)
-    return FormatError("not readable as a table of text", path=path, value=reason[:120], rule=rule, way_out=way_out)
+    return FormatError(
+        "not readable as a table of text", path=path, value=reason[:120], rule=rule, way_out=way_out
+    )
 
 
 def read_json(member: Member) -> Table:
@@ -158,7 +164,9 @@ def read_json(member: Member) -> Table:
         raise FormatError("not valid JSON", path=member.path, offset=_json_offset(member.data), value=str(error)[:120],
                           rule="a complete list of objects", way_out="fetch the file again") from error  # fmt: skip
     if not rows or not all(isinstance(row, dict) for row in rows):
-        raise FormatError("no list of records", path=member.path, rule="[{...}, ...] with at least one record")
+        raise FormatError(
+            "no list of records", path=member.path, rule="[{...}, ...] with at least one record"
+        )
     names = list(rows[0])
     columns: dict[str, Any] = {}
     for name in names:
@@ -198,7 +206,9 @@ def read_parquet(member: Member) -> Table:
                           way_out="fetch the file again; nothing was stored") from error  # fmt: skip
     if len(table) == 0:
         raise FormatError("no row", path=member.path, rule="a source holds at least one record")
-    return Table(member.path, {column_name(n): table.column(n).combine_chunks() for n in table.column_names}, 1)
+    return Table(
+        member.path, {column_name(n): table.column(n).combine_chunks() for n in table.column_names}, 1
+    )
 
 
 Reader = Callable[[Member], Table]

@@ -43,7 +43,9 @@ def _part(table: Table, ask: Ask) -> Part:
         f"line {table.first_line + i} close = {close[i]!r} (rule: positive, two decimals)"))  # fmt: skip
     findings.term("off_grid", float(bad.mean()))
     cut = np.arange(len(table)) == len(table) - 1
-    findings.quarantine("unterminated", cut & table.unterminated, lambda i: "the last line has no line end", refusing=False)
+    findings.quarantine(
+        "unterminated", cut & table.unterminated, lambda i: "the last line has no line end", refusing=False
+    )
     back = np.r_[False, np.diff(ts) <= 0]
     findings.quarantine("out_of_order", back, lambda i: (
         f"line {table.first_line + i} {dates[i]} (rule: dates ascend)"))  # fmt: skip

@@ -1,0 +1,283 @@
+"""Importing: files into the catalog, each with its verdict; a broken file stores nothing.
+
+`import_sources` walks files and folders. Every file ends as one `ImportResult`: stored, already known, or
+refused with the error's text. The first error of the outside world (disk full) stops the walk, because the
+next file would meet it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tqdm import tqdm
+
+from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.parts import Ask, Part
+from mia_kernel.adapters.quality import QualityParams, Verdict
+from mia_kernel.adapters.sources import read_parts
+from mia_kernel.adapters.stamps import check_zone
+from mia_kernel.adapters.wrappers import read_bytes
+from mia_kernel.core import events as ev
+from mia_kernel.core.errors import DataError, InputError
+from mia_kernel.core.session import trading_days_of
+
+Status = Literal["stored", "known", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedPart:
+    """One contract of an imported file."""
+
+    symbol: str
+    contract: str | None
+    rows: int
+    volume: int
+    zone: str | None
+    adjustment: str
+    adjustment_note: str | None
+    aggressor: str
+    first_event: str | None
+    last_event: str | None
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        value = {name: getattr(self, name) for name in self.__slots__ if name != "verdict"}
+        return {**value, "verdict": self.verdict.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of one file.
+
+    Attributes
+    ----------
+    status : str
+        "stored", "known" (its content, or every row of it, was stored before) or "refused".
+    rows, rows_known : int
+        Rows stored now, and rows of the file that were stored before and not stored again.
+    error : str or None
+        Why it was refused.
+    exit_code : int
+        0, or the code of the error.
+    """
+
+    path: str
+    status: Status
+    import_id: str | None = None
+    adapter: str | None = None
+    rows: int = 0
+    rows_known: int = 0
+    days: tuple[int, ...] = ()
+    parts: tuple[ImportedPart, ...] = ()
+    error: str | None = None
+    exit_code: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "path": self.path,
+            "status": self.status,
+            "import_id": self.import_id,
+            "adapter": self.adapter,
+            "rows": self.rows,
+            "rows_known": self.rows_known,
+            "days": list(self.days),
+            "parts": [part.to_json() for part in self.parts],
+            "error": self.error,
+        }
+
+
+def import_sources(
+    paths: Iterable[str | Path],
+    catalog: Catalog,
+    *,
+    symbol: str | None = None,
+    fmt: str | None = None,
+    tz: str | None = None,
+    quality: QualityParams | None = None,
+    progress: bool = False,
+) -> list[ImportResult]:
+    """Import files (and the files of folders) into the catalog.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Files and folders.
+    catalog : Catalog
+        Where to.
+    symbol, fmt, tz : str, optional
+        Where a file does not say it.
+    quality : QualityParams, optional
+        Limits of the verdict.
+    progress : bool
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    list of ImportResult
+        One per file, in order. A refused file does not stop the others; `worst_exit_code` sums up.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or the zone or symbol given is none.
+    OutsideError
+        If the disk is full or another import runs; the catalog is as before the file.
+    """
+    ask = Ask(symbol, None if tz is None else check_zone(tz), quality or QualityParams(), progress)
+    files = [file for path in paths for file in _files(Path(path))]
+    results: list[ImportResult] = []
+    retry: list[int] = []
+    for file in tqdm(files, desc="import", unit="file", disable=not progress or len(files) < 2):
+        try:
+            results.append(_import_file(file, catalog, ask, fmt))
+        except InputError as error:
+            if error.field == "tz" and tz is None:
+                retry.append(len(results))
+            results.append(ImportResult(str(file), "refused", error=str(error), exit_code=error.exit_code))
+    for at in retry:
+        results[at] = _retry_with_neighbours(files, at, results, catalog, ask, fmt)
+    return results
+
+
+def worst_exit_code(results: Iterable[ImportResult]) -> int:
+    """Return 2 if a file was refused, else 0."""
+    return max((result.exit_code for result in results), default=0)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        if not found:
+            raise InputError("the folder holds no file", path=str(path), rule="a file, or a folder of files")
+        return found
+    if not path.exists():
+        raise InputError("no such file", path=str(path), way_out="check the path")
+    return [path]
+
+
+def _import_file(file: Path, catalog: Catalog, ask: Ask, fmt: str | None) -> ImportResult:
+    data = read_bytes(file)
+    import_id = hashlib.sha256(data).hexdigest()
+    if data and catalog.holds(import_id):
+        return ImportResult(str(file), "known", import_id, rows_known=_rows_of(catalog, import_id))
+    parts = [part for part in read_parts(file, ask, fmt, data) if len(part.events)]
+    if not parts:
+        raise DataError(
+            "no usable row in the file", path=str(file), rule="at least one row that passes the checks"
+        )
+    parts = [_with_measured_adjustment(part, catalog) for part in parts]
+    stamp = datetime.now(UTC).isoformat(timespec="microseconds")
+    added = catalog.add(import_id, file.name, parts, stamp)
+    status: Status = "stored" if added.rows else "known"
+    return ImportResult(
+        path=str(file),
+        status=status,
+        import_id=import_id,
+        adapter=parts[0].source.adapter,
+        rows=added.rows,
+        rows_known=added.rows_known,
+        days=added.days,
+        parts=tuple(_summary(part) for part in parts),
+    )
+
+
+def _retry_with_neighbours(
+    files: list[Path], at: int, results: list[ImportResult], catalog: Catalog, ask: Ask, fmt: str | None
+) -> ImportResult:
+    """Import a file whose own hours prove no zone with the zone that all files of its folder prove."""
+    zones = {
+        part.zone
+        for file, result in zip(files, results, strict=True)
+        if file.parent == files[at].parent
+        for part in result.parts
+    }
+    if len(zones) != 1:
+        return results[at]
+    try:
+        return _import_file(files[at], catalog, replace(ask, tz=zones.pop()), fmt)
+    except InputError as error:
+        return ImportResult(str(files[at]), "refused", error=str(error), exit_code=error.exit_code)
+
+
+def _rows_of(catalog: Catalog, import_id: str) -> int:
+    return sum(stored.segment.rows for stored in catalog.stored() if stored.import_id == import_id)
+
+
+def _summary(part: Part) -> ImportedPart:
+    stamps = part.events["ts_event"]
+    note = next((note for note in part.source.notes if note.startswith("measured:")), None)
+    return ImportedPart(
+        symbol=part.source.symbol,
+        contract=part.source.contract,
+        rows=len(part.events),
+        volume=part.volume,
+        zone=part.source.zone,
+        adjustment=part.source.adjustment,
+        adjustment_note=note,
+        aggressor=part.source.carries.aggressor,
+        first_event=f"{np.datetime64(int(stamps.min()), 'ns')}+00:00",
+        last_event=f"{np.datetime64(int(stamps.max()), 'ns')}+00:00",
+        verdict=part.verdict,
+    )
+
+
+def _with_measured_adjustment(part: Part, catalog: Catalog) -> Part:
+    """Compare a continuous bar series with stored contract prices of the same days; state what is measured."""
+    source = part.source
+    if source.adjustment == "contract" or not source.carries.bars or source.symbol == "VIX":
+        return part
+    days = np.unique(trading_days_of(part.events["ts_event"] - 1))
+    stored = [
+        s
+        for s in catalog.stored()
+        if s.source.adjustment == "contract" and s.segment.symbol == source.symbol and s.segment.day in days
+    ]
+    busiest: dict[int, int] = {}
+    for s in stored:
+        busiest[s.segment.day] = max(busiest.get(s.segment.day, 0), s.segment.volume)
+    offsets: set[int] = set()
+    told: list[str] = []
+    for s in [s for s in stored if s.segment.volume == busiest[s.segment.day]][:40]:
+        offset = price_offset(part.events, catalog.load(s))
+        if offset is not None:
+            offsets.add(offset)
+            told.append(f"{offset:+d} ticks against {s.segment.contract} of {s.segment.day}")
+    if not told:
+        return part
+    adjustment = source.adjustment if offsets == {0} else "back_adjusted"
+    note = f"measured: {told[0]}" + (f" ({len(told)} days compared)" if len(told) > 1 else "")
+    return replace(part, source=replace(source, adjustment=adjustment, notes=(*source.notes, note)))
+
+
+def price_offset(bars: ev.EventArray, reference: ev.EventArray) -> int | None:
+    """Return the constant distance in ticks (bars minus reference) of closes at common instants, else None.
+
+    The reference is bars, or trades (its last price before each bar's end). The distance counts as constant
+    if at least 30 closes are compared and 90 % of them show it.
+    """
+    bars = bars[bars["kind"] == ev.BAR]
+    reference = reference[(reference["kind"] == ev.BAR) | (reference["kind"] == ev.TRADE)]
+    if len(bars) == 0 or len(reference) == 0:
+        return None
+    if bool((reference["kind"] == ev.BAR).any()):
+        _, mine, other = np.intersect1d(bars["ts_event"], reference["ts_event"], return_indices=True)
+    else:
+        inside = (bars["ts_event"] > reference["ts_event"][0]) & (
+            bars["ts_event"] <= reference["ts_event"][-1]
+        )
+        mine = np.flatnonzero(inside)
+        other = np.searchsorted(reference["ts_event"], bars["ts_event"][mine], side="right") - 1
+    if len(mine) < 30:
+        return None
+    distance = bars["px"][mine].astype(np.int64) - reference["px"][other]
+    values, counts = np.unique(distance, return_counts=True)
+    best = int(np.argmax(counts))
+    return int(values[best]) if counts[best] >= 0.9 * len(distance) else None
