@@ -34,8 +34,8 @@ class Finding:
 
 def worst(findings: Iterable[Finding]) -> Level:
     """Return the worst level of all; green where there is none."""
-    levels: list[Level] = [finding.level for finding in findings]
-    return max(levels, key=LEVELS.index, default="green")
+    found = {finding.level for finding in findings}
+    return next((level for level in reversed(LEVELS) if level in found), "green")
 
 
 def python(version: tuple[int, int, int]) -> Finding:

@@ -126,9 +126,12 @@ def _roll(_: Loaded) -> Finding:
 
 
 def _catalog(loaded: Loaded) -> Finding:
-    stored = Catalog(loaded.settings.data_folder).stored()
-    files = {entry.import_id: str(entry.verdict["grade"]) for entry in stored}
-    return health.catalog(len({entry.segment.day for entry in stored}), Counter(files.values()))
+    # A day is as good as its busiest series: a few prints of a far contract do not spoil it.
+    busiest: dict[tuple[str, int], tuple[int, str]] = {}
+    for stored in Catalog(loaded.settings.data_folder).stored():
+        key = (stored.segment.symbol, stored.segment.day)
+        busiest[key] = max(busiest.get(key, (-1, "")), (stored.segment.volume, str(stored.verdict["grade"])))
+    return health.catalog(len({day for _, day in busiest}), Counter(grade for _, grade in busiest.values()))
 
 
 def _today() -> dt.date:

@@ -15,6 +15,8 @@ import click
 
 from mia_kernel.core.errors import InputError, OutsideError
 
+PIPE_WIDTH = 160
+
 json_option = click.option(
     "--json", "json_path", metavar="PATH", help="write one JSON object there; - for standard output"
 )
@@ -73,7 +75,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*("–" if cell is None else str(cell) for cell in row))
-    Console(highlight=False).print(table)
+    # Into a file or a pipe the lines may be wide: nobody wraps them there.
+    console = Console(highlight=False)
+    Console(highlight=False, width=None if console.is_terminal else PIPE_WIDTH).print(table)
 
 
 def pairs(assignments: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,195 @@
+"""`mia import` and `mia data`: files into the catalog with a verdict each; what the catalog holds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mia_kernel.adapters import catalog_query
+from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.importing import ImportResult, import_sources, worst_exit_code
+from mia_kernel.cli.output import json_option, print_table, stop, write_json
+from mia_kernel.settings import load
+
+
+def _catalog() -> Catalog:
+    return Catalog(load().settings.data_folder)
+
+
+@click.command("import")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--symbol", metavar="S", help="product or contract, where a file does not say it")
+@click.option(
+    "--format", "fmt", metavar="F", help="name of the format, where content alone should not decide"
+)
+@click.option("--tz", metavar="ZONE", help="zone of naive times, where a file does not say it")
+@json_option
+def import_(
+    sources: tuple[Path, ...], symbol: str | None, fmt: str | None, tz: str | None, json_path: str | None
+) -> None:
+    """Store SOURCES (files or folders) in the catalog, each with a data-quality verdict.
+
+    Nothing is stored twice; a broken file stores nothing and gives exit code 2.
+    """
+    settings = load().settings
+    results = import_sources(
+        sources,
+        Catalog(settings.data_folder),
+        symbol=symbol,
+        fmt=fmt,
+        tz=tz,
+        quality=settings.quality,
+        progress=sys.stderr.isatty() and json_path != "-",
+    )
+    if json_path:
+        write_json(json_path, {"files": [result.to_json() for result in results]})
+    if json_path != "-":
+        _print_results(results)
+    if code := worst_exit_code(results):
+        stop(code)
+
+
+def _print_results(results: Sequence[ImportResult]) -> None:
+    rows = [
+        (
+            Path(result.path).name,
+            result.status,
+            part.contract or part.symbol,
+            f"{part.rows:,}",
+            part.verdict.grade
+            if part.verdict.score is None
+            else f"{part.verdict.grade} {part.verdict.score:.3f}",
+            "; ".join(part.verdict.causes),
+        )
+        for result in results
+        for part in result.parts
+    ]
+    if rows:
+        print_table(("file", "status", "series", "rows", "verdict", "causes"), rows)
+    for result in results:
+        if result.status == "known":
+            click.echo(f"{Path(result.path).name}: known, nothing stored again")
+        elif result.error is not None:
+            click.echo(f"refused: {result.error}", err=True)
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def data(ctx: click.Context) -> None:
+    """What the catalog holds, whether it is whole, copies of it."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(ls)
+
+
+@data.command()
+@json_option
+def ls(json_path: str | None) -> None:
+    """List the stored series by trading day."""
+    days = catalog_query.list_days(_catalog())
+    if json_path:
+        write_json(json_path, {"days": catalog_query.to_json(days)})
+        return
+    if not days:
+        click.echo("the catalog is empty; way out: mia import FILE...")
+        return
+    print_table(
+        ("day", "symbol", "series", "kinds", "rows", "volume", "from", "quality"),
+        [
+            (
+                d.day,
+                d.symbol,
+                d.contract,
+                " ".join(d.kinds),
+                f"{d.rows:,}",
+                f"{d.volume:,}",
+                d.adapter,
+                _score(d.score),
+            )
+            for d in days
+        ],
+    )
+
+
+@data.command()
+@json_option
+def health(json_path: str | None) -> None:
+    """Tell gaps and quality per series and read every stored file against its hash; exit code 1 if one fails."""
+    catalog = _catalog()
+    series, checked = catalog_query.health(catalog), catalog_query.verify(catalog)
+    if json_path:
+        answer = {"series": catalog_query.to_json(series), "files": catalog_query.to_json(checked)}
+        write_json(json_path, answer)
+    if json_path != "-":
+        print_table(
+            ("series", "from", "days", "first", "last", "absent sessions", "rows", "worst", "causes"),
+            [
+                (
+                    f"{s.symbol} {s.contract}", s.adapter, s.days, s.first_day, s.last_day, len(s.missing_days),
+                    f"{s.rows:,}", _score(s.worst_score), "; ".join(s.causes),
+                )
+                for s in series
+            ],
+        )  # fmt: skip
+        for problem in checked.problems:
+            click.echo(problem)
+        click.echo(f"{checked.checked} files read against their hash, {len(checked.problems)} problems")
+    if not checked.ok:
+        stop(1)
+
+
+@data.command()
+@click.argument("day")
+@json_option
+def show(day: str, json_path: str | None) -> None:
+    """Tell what is known of one stored DAY (2019-08-09, or ES:2019-08-09)."""
+    answer = catalog_query.show_day(_catalog(), day)
+    if json_path:
+        write_json(json_path, answer)
+        return
+    print_table(("", ""), [(name, value) for name, value in answer.items()])
+
+
+@data.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@json_option
+def backup(folder: Path | None, json_path: str | None) -> None:
+    """Copy the catalog to FOLDER and read the copy back against every hash."""
+    settings = load().settings
+    copy = catalog_query.backup(Catalog(settings.data_folder), folder or settings.home / "backup")
+    if json_path:
+        write_json(json_path, catalog_query.to_json(copy))
+        return
+    click.echo(f"{copy.path}: {copy.files} files, {copy.bytes / 1e6:.1f} MB, verified")
+
+
+@data.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--kind", type=click.Choice(("bars", "trades", "quotes", "book")), default="bars", show_default=True
+)
+@click.option("--symbol", metavar="S", help="product or contract; default all")
+@json_option
+def export(file: Path, kind: str, symbol: str | None, json_path: str | None) -> None:
+    """Write stored rows of one kind as a flat table (.parquet or .csv)."""
+    rows = catalog_query.export(_catalog(), file, symbol=symbol, kind=kind)
+    if json_path:
+        write_json(json_path, {"file": file, "kind": kind, "rows": rows})
+        return
+    click.echo(f"{file}: {rows:,} rows")
+
+
+@data.command()
+@click.argument("query")
+@click.option("-n", "--most", default=40, show_default=True, help="rows shown")
+def sql(query: str, most: int) -> None:
+    """Ask the catalog in SQL (DuckDB) over the views trades, quotes, book and bars."""
+    answer = catalog_query.sql(_catalog(), query)
+    print_table(list(answer.columns), answer.head(most).itertuples(index=False))
+    click.echo(f"{len(answer):,} rows" + (f", {most} shown" if len(answer) > most else ""))
+
+
+def _score(score: float | None) -> str | None:
+    return None if score is None else f"{score:.3f}"
