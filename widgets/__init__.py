@@ -8,7 +8,7 @@ from widgets.base import View
 from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
-from widgets.page import Html
+from widgets.page import Html, style
 from widgets.price import PriceView
 
-__all__ = ["DayView", "DeltaView", "EquityView", "Html", "PriceView", "View"]
+__all__ = ["DayView", "DeltaView", "EquityView", "Html", "PriceView", "View", "style"]

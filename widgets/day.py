@@ -13,9 +13,9 @@ from widgets.base import View, column, module, new_york
 
 HEIGHTS = {"price": 430, "score": 110, "delta": 130, "equity": 140}
 TITLES = {
-    "price": "Price (points)",
+    "price": "Price (points) · New York time",
     "score": "Score S, −1 to +1",
-    "delta": "Delta (contracts)",
+    "delta": "Delta per bar and cumulative (contracts)",
     "equity": "Equity, marked (USD)",
 }
 
@@ -31,7 +31,7 @@ class DayView(View):
             "price": price.traces(self.frame),
             "score": _score(self.frame),
             "delta": delta.traces(self.frame),
-            "equity": equity.traces(self.frame),
+            "equity": equity.traces(self.frame) if equity.has_moved(self.frame) else [],
         }
         shown = [name for name in HEIGHTS if parts[name] or name == "price"]
         heights = [HEIGHTS[name] for name in shown]
@@ -64,7 +64,10 @@ class DayView(View):
         if "score" in shown:
             row = shown.index("score") + 1
             for at in (-0.2, 0.2):
-                figure.add_hline(at, row=row, line={"color": theme.NEUTRAL, "width": 0.8, "dash": "dot"})
+                line = {"color": theme.NEUTRAL, "width": 0.8, "dash": "dot"}
+                figure.add_shape(
+                    type="line", xref=f"x{row} domain", yref=f"y{row}", x0=0, x1=1, y0=at, y1=at, line=line
+                )
         for shape, note in price.level_marks(self.frame):
             figure.add_shape(shape)
             figure.add_annotation(note)
@@ -72,6 +75,8 @@ class DayView(View):
             figure.add_annotation(note)
         if not len(column(self.frame, "bars", "ts")):
             figure.add_annotation(delta.sentence("No price: the run has no decision."))
+            figure.update_xaxes(visible=False)
+            figure.update_yaxes(visible=False)
 
 
 FORMATS = {"price": ".2f", "score": "+.1f", "delta": ",.0f", "equity": ",.0f"}

@@ -43,10 +43,20 @@ def traces(frame: Mapping[str, Any]) -> list[Any]:
     per_bar, running = column(frame, "delta", "delta"), column(frame, "delta", "cumulative")
     if len(per_bar) and np.isfinite(per_bar).any():
         colours = [theme.side_colour(d) for d in per_bar]
-        out.append(go.Bar(x=x, y=per_bar, marker={"color": colours, "line": {"width": 0}}, name="delta"))
+        out.append(
+            go.Bar(
+                x=x,
+                y=per_bar,
+                marker={"color": colours, "line": {"width": 0}},
+                name="delta",
+                showlegend=False,
+            )
+        )
     if len(running) and np.isfinite(running).any():
         line = {"color": theme.NEUTRAL, "width": 1.4}
-        out.append(go.Scatter(x=x, y=running, mode="lines", line=line, name="cumulative delta"))
+        out.append(
+            go.Scatter(x=x, y=running, mode="lines", line=line, name="cumulative delta", showlegend=False)
+        )
     return out
 
 

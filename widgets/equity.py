@@ -28,6 +28,12 @@ class EquityView(View):
         return figure
 
 
+def has_moved(frame: Mapping[str, Any]) -> bool:
+    """Return whether there is anything to see: a flat line of a day without trades says nothing."""
+    usd = column(frame, "equity", "usd")
+    return bool(len(usd) and (usd != usd[0]).any())
+
+
 def traces(frame: Mapping[str, Any]) -> list[Any]:
     """Return the plotly traces of a frame's equity, empty where there is none."""
     ts, usd = column(frame, "equity", "ts").astype(np.int64), column(frame, "equity", "usd")
@@ -49,10 +55,13 @@ def traces(frame: Mapping[str, Any]) -> list[Any]:
                 fill="tonexty",
                 fillcolor=shade,
                 name="from peak",
+                showlegend=False,
                 hoverinfo="skip",
             )
         )
     line = {"color": theme.NEUTRAL, "width": 1.6, "shape": "hv"}
     hover = "%{y:,.2f} USD<extra>equity</extra>"
-    out.append(go.Scatter(x=x, y=usd, mode="lines", line=line, name="equity", hovertemplate=hover))
+    out.append(
+        go.Scatter(x=x, y=usd, mode="lines", line=line, name="equity", hovertemplate=hover, showlegend=False)
+    )
     return out

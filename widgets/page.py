@@ -1,6 +1,13 @@
-"""Pieces of HTML in a notebook or a report: tables, verdict boxes, sentences."""
+"""Pieces of HTML in a notebook or a report: tables, verdict boxes, sentences, and the style they share."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from widgets import theme
+
+STATIC = Path(__file__).parent / "static"
 
 
 class Html:
@@ -9,13 +16,35 @@ class Html:
     Parameters
     ----------
     text : str
+    title : str, optional
+        A heading over it.
+    note : str, optional
+        A quiet sentence under the heading.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, *, title: str = "", note: str = "") -> None:
+        head = f"<h2>{title}</h2>" if title else ""
+        small = f'<p class="mia-note">{note}</p>' if note else ""
+        self.text = f'<section class="mia">{head}{small}{text}</section>' if head or small else text
 
     def _repr_html_(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
         return f"Html({len(self.text)} characters)"
+
+
+def style() -> Html:
+    """Return the style of the pieces, to be shown once at the top of a page."""
+    return Html(f"<style>{(STATIC / 'report.css').read_text('utf-8')}</style>")
+
+
+def page_style() -> str:
+    """Return the style of a whole report page: its own surface, paper and print rules, after `style`."""
+    return (STATIC / "report.css").read_text("utf-8") + (STATIC / "report_page.css").read_text("utf-8")
+
+
+def page_script() -> str:
+    """Return the script that turns a report's charts to the page's theme and to paper."""
+    marks = json.dumps(theme.LIGHT_MARKS)
+    return (STATIC / "report.js").read_text("utf-8").replace("/*LIGHT_MARKS*/{}", marks)

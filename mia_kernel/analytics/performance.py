@@ -9,7 +9,7 @@ daily results over a fixed capital with zero days kept. Unknown is None.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -180,7 +180,7 @@ def trading_days(trips: Sequence[RoundTrip], mark_ts: IntArray | None, day_of: D
     return days
 
 
-def targets(figures: dict[str, Any]) -> dict[str, Target]:
+def targets(figures: Mapping[str, Any]) -> dict[str, Target]:
     """Return for each of the user's targets whether the figures support it, refute it or do not show it.
 
     Notes

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from mia_kernel.analytics.report import Material
+from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.decisions import CONTEXT_NAMES, Decision, FeatureVector, Score, Signal, Verdict
 from mia_kernel.core.orders import Order, OrderReport, OrderStatus, OrderType, PlaceBracket, Role, RoundTrip
 
@@ -214,3 +216,14 @@ def _fill(decision: Decision, role: Role, side: int, key: str, seq: int) -> Orde
         fee_cents=225,
         exec_id=f"x{seq}",
     )
+
+
+def material(count: int = 400, **more: Any) -> Material:
+    """Return what a page of an invented run is made of; `more` goes to `decisions`."""
+    found = decisions(count, **more)
+    trips, _ = round_trips(found)
+    head = header()
+    table = DecisionTable(head["names"], head["gate_codes"], head["gate_levels"])
+    for decision in found:
+        table.append(decision)
+    return Material(head, table, trips, {"digest": "0" * 64}, None, "f" * 64)

@@ -1,0 +1,217 @@
+"""The tables of the daily page: trades with their reasons, refusals per gate, components, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from mia_kernel.analytics import explain
+from mia_kernel.analytics.html import Cell, esc, number, section, table, text, unfold
+from mia_kernel.analytics.performance import MIN_GROUP_TRIPS, by_group
+from mia_kernel.analytics.table import DecisionTable
+from mia_kernel.core.decisions import ABSENT, BLOCKING, FAILED, GRADE_NAMES, NOT_READY, OK, PASSED, STALE
+from mia_kernel.core.instrument import instrument
+from mia_kernel.core.orders import RoundTrip
+
+NEW_YORK = ZoneInfo("America/New_York")
+MAX_REFUSED_SIGNALS = 40
+SIDES = {1: "long", -1: "short"}
+
+
+def trades(trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunFacts) -> str:
+    """Return the trades, each unfolding to why it was entered, then the refused signals."""
+    parts = [_trips(trips, columns, run)] if trips else ["<p class='mia-note'>No round trip was closed.</p>"]
+    refused = _refused(columns, run)
+    return "".join(parts) + refused
+
+
+def _trips(trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunFacts) -> str:
+    by_bracket = {command.bracket_id: d for _, d in columns.signals for command in d.intents}
+    rows: list[list[Cell]] = []
+    for trip in trips:
+        tick = float(instrument(trip.symbol).tick_size)
+        in_r = trip.net_cents / trip.risk_cents if trip.risk_cents > 0 else None
+        decision = by_bracket.get(trip.bracket_id)
+        reason = explain.why(decision, run) if decision else "the decision is not in this record"
+        side = SIDES[trip.side]
+        rows.append(
+            [
+                Cell(unfold(f"{trip.id}", reason)),
+                text(_time(trip.entry_ts), "num"),
+                text(_time(trip.exit_ts), "num"),
+                Cell(f"{side} {trip.qty} {esc(trip.symbol)}", "up" if trip.side > 0 else "down"),
+                number(trip.entry_ticks * tick),
+                number(trip.exit_ticks * tick),
+                text(trip.exit_reason.replace("_", " ")),
+                number(trip.side * (trip.exit_ticks - trip.entry_ticks), ",.1f", signed=True),
+                number(trip.fees_cents / 100),
+                number(trip.net_cents / 100, signed=True),
+                number(in_r, ".2f", signed=True),
+                number(trip.mae_ticks, ".0f"),
+                number(trip.mfe_ticks, ".0f"),
+                text(GRADE_NAMES[trip.grade]),
+                text(trip.phase.replace("_", " ")),
+            ]
+        )
+    heads = [
+        *("why", "in", "out", "side", "entry", "exit", "exit by", "ticks", "costs USD", "net USD", "R"),
+        *("MAE ticks", "MFE ticks", "grade", "phase"),
+    ]
+    return table(heads, rows, numeric=(1, 2, 4, 5, 7, 8, 9, 10, 11, 12))
+
+
+def _refused(columns: DecisionTable, run: explain.RunFacts) -> str:
+    found = [d for _, d in columns.signals if not (d.verdict and d.verdict.allowed)]
+    if not found:
+        return ""
+    rows = [
+        [
+            text(_time(d.ts_event), "num"),
+            Cell(SIDES[d.signal.side], "up" if d.signal.side > 0 else "down") if d.signal else Cell("—"),
+            number(d.price_ticks * run.tick_points),
+            number(d.score.percent),
+            text(GRADE_NAMES[d.score.grade]),
+            text(explain.why_not(d, run, form="brief")),
+        ]
+        for d in found[:MAX_REFUSED_SIGNALS]
+    ]
+    more = len(found) - len(rows)
+    note = f"<p class='mia-note'>{more} more refused signals are in the journal.</p>" if more else ""
+    heads = ("time", "side", "price", "confluence %", "grade", "why not")
+    return f"<h3>Refused signals ({len(found)})</h3>" + table(heads, rows, numeric=(0, 2, 3)) + note
+
+
+def refusals(columns: DecisionTable, run: explain.RunFacts) -> str:
+    """Return which gate refused how often, and how often it was the only one in the way."""
+    outcome = columns.column("gate_outcome")
+    if len(outcome) == 0:
+        return "<p class='mia-note'>No decision was taken.</p>"
+    levels = np.array(run.gate_levels)
+    failed = outcome == FAILED
+    alone = failed & ((failed & (levels == BLOCKING)).sum(axis=1, keepdims=True) == 1)
+    required, actual = columns.column("gate_required"), columns.column("gate_actual")
+    rows: list[tuple[int, list[Cell]]] = []
+    for i, code in enumerate(run.gate_codes):
+        asked = int(((outcome[:, i] == PASSED) | failed[:, i]).sum())
+        count = int(failed[:, i].sum())
+        found = actual[failed[:, i], i]
+        found = found[np.isfinite(found)]
+        wanted = required[np.isfinite(required[:, i]), i]
+        blocking = levels[i] == BLOCKING
+        rows.append(
+            (
+                count,
+                [
+                    text(code.replace("_", " ")),
+                    text("blocks" if blocking else ("warns", "informs")[int(levels[i]) - 1]),
+                    number(asked, ",.0f"),
+                    number(count, ",.0f"),
+                    _share(count, asked),
+                    number(int(alone[:, i].sum()), ",.0f") if blocking else Cell("", "num"),
+                    number(float(np.median(wanted)) if len(wanted) else None, ".2f"),
+                    number(float(np.median(found)) if len(found) else None, ".2f"),
+                    text(run.gate_units[i], "faint"),
+                ],
+            )
+        )
+    rows.sort(key=lambda row: -row[0])
+    heads = (
+        "gate",
+        "weight",
+        "asked",
+        "refused",
+        "share",
+        "alone in the way",
+        "requires",
+        "found (median)",
+        "unit",
+    )
+    faint = [i for i, row in enumerate(rows) if row[0] == 0]
+    return table(heads, [row for _, row in rows], numeric=(2, 3, 4, 5, 6, 7), faint=faint)
+
+
+def _share(count: int, asked: int) -> Cell:
+    if not asked:
+        return Cell("—", "num faint")
+    share = count / asked
+    return Cell(f"<span class='bar' style='--share:{share:.3f}'></span>{share:.0%}", "num")
+
+
+def components(columns: DecisionTable, run: explain.RunFacts) -> str:
+    """Return each weighed component: weight, how often it was known and why not, mean and range."""
+    status, values = columns.column("status"), columns.column("values")
+    n = len(status)
+    rows: list[list[Cell]] = []
+    weighed = sorted(((w, name) for name, w in run.static_weights.items() if w > 0), reverse=True)
+    faint: list[int] = []
+    for at, (weight, name) in enumerate(weighed):
+        i = columns.names.index(name)
+        counts = [int((status[:, i] == code).sum()) for code in (OK, NOT_READY, STALE, ABSENT)]
+        known = values[status[:, i] == OK, i]
+        if not counts[0]:
+            faint.append(at)
+        rows.append(
+            [
+                text(name.replace("_", " ")),
+                number(weight, ".4f"),
+                *(_share(count, n) for count in counts),
+                number(float(known.mean()) if len(known) else None, ".3f", signed=True),
+                number(float(known.min()) if len(known) else None, ".3f"),
+                number(float(known.max()) if len(known) else None, ".3f"),
+                text(explain.FEEDS.get(name, "") if not counts[0] else ""),
+            ]
+        )
+    heads = (
+        "component",
+        "weight",
+        "known",
+        "not ready",
+        "stale",
+        "absent",
+        "mean",
+        "min",
+        "max",
+        "would need",
+    )
+    return table(heads, rows, numeric=range(1, 9), faint=faint)
+
+
+def groups(trips: Sequence[RoundTrip]) -> str:
+    """Return what worked by phase, by grade and by side, each with n; "too few" in grey."""
+    if not trips:
+        return "<p class='mia-note'>Nothing to compare: no round trip was closed.</p>"
+    parts = []
+    for title, key in (
+        ("by phase", lambda t: t.phase.replace("_", " ")),
+        ("by grade", lambda t: GRADE_NAMES[t.grade]),
+        ("by side", lambda t: SIDES[t.side]),
+        ("by exit", lambda t: t.exit_reason.replace("_", " ")),
+    ):
+        found = by_group(trips, key)
+        rows = [
+            [
+                text(row["group"]),
+                number(row["n"], ",.0f"),
+                number(row["win_rate"] * 100, ".0f", unit="%"),
+                Cell("–".join(f"{x:.0%}" for x in row["win_rate_ci"]), "num"),
+                number(row["expectancy_r"], ".2f", signed=True),
+                number(row["net_usd"], signed=True),
+                text("too few" if row["too_few"] else "", "faint"),
+            ]
+            for row in found
+        ]
+        heads = (title, "n", "win rate", "95 % interval", "expectancy R", "net USD", "")
+        faint = [i for i, row in enumerate(found) if row["too_few"]]
+        parts.append(table(heads, rows, numeric=(1, 2, 3, 4, 5), faint=faint))
+    note = f"<p class='mia-note'>Under {MIN_GROUP_TRIPS} round trips a group proves nothing.</p>"
+    return f"<div class='mia-columns'>{''.join(parts)}</div>{note}"
+
+
+def _time(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns // 1_000_000_000, UTC).astimezone(NEW_YORK):%H:%M:%S}"
+
+
+__all__ = ["components", "groups", "refusals", "section", "trades"]
