@@ -1,0 +1,165 @@
+"""The decisions of a run as columns: what summaries, notebooks and what-ifs read.
+
+How it moves: the runtime appends every decision; arrays grow by doubling, so an append copies one row.
+Nothing is computed here that the decision does not already hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mia_kernel.core.decisions import (
+    BLOCKING,
+    CONTEXT_NAMES,
+    FAILED,
+    GRADE_NAMES,
+    OK,
+    STATUS_NAMES,
+    Decision,
+)
+
+_START = 1024
+
+
+class DecisionTable:
+    """Growing columns of decisions, in order.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Components in registry order.
+    gate_codes : sequence of str
+        Gates in their fixed order.
+    gate_levels : sequence of int
+        BLOCKING, WARNING or INFO per gate.
+    """
+
+    def __init__(self, names: Sequence[str], gate_codes: Sequence[str], gate_levels: Sequence[int]) -> None:
+        self.names = tuple(names)
+        self.gate_codes = tuple(gate_codes)
+        self.gate_levels = np.array(gate_levels, np.int8)
+        self.signals: list[tuple[int, Decision]] = []
+        self.denied = 0
+        self._n = 0
+        features, gates = len(names), len(gate_codes)
+        self._columns: dict[str, Any] = {
+            "sequence": np.zeros(_START, np.int64),
+            "event_sequence": np.zeros(_START, np.int64),
+            "ts_event": np.zeros(_START, np.int64),
+            "price_ticks": np.zeros(_START, np.int32),
+            "heads": np.zeros((_START, 4)),
+            "grade": np.zeros(_START, np.int8),
+            "side": np.zeros(_START, np.int8),
+            "values": np.zeros((_START, features)),
+            "quality": np.zeros((_START, features)),
+            "status": np.zeros((_START, features), np.int8),
+            "contributions": np.zeros((_START, features)),
+            "weights": np.zeros((_START, features)),
+            "gate_outcome": np.zeros((_START, gates), np.int8),
+            "gate_required": np.zeros((_START, gates)),
+            "gate_actual": np.zeros((_START, gates)),
+            "context": np.full((_START, len(CONTEXT_NAMES)), np.nan),
+        }
+
+    def __len__(self) -> int:
+        return self._n
+
+    def append(self, decision: Decision) -> None:
+        """Add one decision."""
+        at = self._n
+        columns = self._columns
+        if at == len(columns["ts_event"]):
+            self._grow()
+            columns = self._columns
+        vector, score = decision.vector, decision.score
+        columns["sequence"][at] = decision.sequence
+        columns["event_sequence"][at] = decision.event_sequence
+        columns["ts_event"][at] = decision.ts_event
+        columns["price_ticks"][at] = decision.price_ticks
+        columns["heads"][at] = (score.total, score.percent, score.coverage, score.quality)
+        columns["grade"][at] = score.grade
+        columns["side"][at] = score.side
+        columns["values"][at] = vector.values
+        columns["quality"][at] = vector.quality
+        columns["status"][at] = vector.status
+        columns["contributions"][at] = score.contributions
+        columns["weights"][at] = score.weights
+        columns["gate_outcome"][at] = decision.gate_outcome
+        columns["gate_required"][at] = decision.gate_required
+        columns["gate_actual"][at] = decision.gate_actual
+        if decision.context is not None:
+            columns["context"][at] = decision.context
+        if decision.signal is not None:
+            self.signals.append((at, decision))
+            if decision.verdict is None or not decision.verdict.allowed:
+                self.denied += 1
+        self._n += 1
+
+    def _grow(self) -> None:
+        for key, column in self._columns.items():
+            self._columns[key] = np.concatenate([column, np.zeros_like(column)])
+
+    def column(self, name: str) -> Any:
+        """Return a column as an array over the decisions so far (a view)."""
+        return self._columns[name][: self._n]
+
+    def component_summary(self, weights: dict[str, float]) -> dict[str, dict[str, float | None]]:
+        """Return weight, share of decisions with status ok, mean, min and max per weighed component."""
+        out: dict[str, dict[str, float | None]] = {}
+        for name, weight in weights.items():
+            i = self.names.index(name)
+            ok = self.column("status")[:, i] == OK
+            values = self.column("values")[:, i][ok]
+            some = len(values) > 0
+            out[name] = {
+                "weight": weight,
+                "present_share": float(ok.mean()) if self._n else None,
+                "mean": float(values.mean()) if some else None,
+                "min": float(values.min()) if some else None,
+                "max": float(values.max()) if some else None,
+            }
+        return out
+
+    def coverage_mean(self) -> float | None:
+        """Return the mean coverage over decisions, None without any."""
+        return float(self.column("heads")[:, 2].mean()) if self._n else None
+
+    def coverage_max(self) -> float | None:
+        """Return the highest coverage of any decision, None without any."""
+        return float(self.column("heads")[:, 2].max()) if self._n else None
+
+    def refusals(self) -> dict[str, int]:
+        """Return how often each blocking gate failed, most often first."""
+        failed = (self.column("gate_outcome") == FAILED) & (self.gate_levels == BLOCKING)
+        counts = failed.sum(axis=0)
+        order = np.argsort(-counts, kind="stable")
+        return {self.gate_codes[i]: int(counts[i]) for i in order if counts[i]}
+
+    def columns(self) -> dict[str, Any]:
+        """Return plain columns by name, for a DataFrame, a Parquet table or a chart.
+
+        Components that were not ok are NaN and have their reason in `<name>_status`.
+        """
+        heads = self.column("heads")
+        data: dict[str, Any] = {
+            "ts_event": self.column("ts_event"),
+            "sequence": self.column("sequence"),
+            "event_sequence": self.column("event_sequence"),
+            "price_ticks": self.column("price_ticks"),
+            "score": heads[:, 0],
+            "percent": heads[:, 1],
+            "coverage": heads[:, 2],
+            "score_quality": heads[:, 3],
+            "grade": np.array(GRADE_NAMES)[self.column("grade")],
+            "side": self.column("side"),
+        }
+        status = self.column("status")
+        for i, name in enumerate(self.names):
+            data[name] = np.where(status[:, i] == OK, self.column("values")[:, i], np.nan)
+            data[f"{name}_status"] = np.array(STATUS_NAMES)[status[:, i]]
+        for i, name in enumerate(CONTEXT_NAMES):
+            data[name] = self.column("context")[:, i]
+        return data

@@ -1,0 +1,196 @@
+"""Decide: the walk of an event, and nothing else.
+
+    rows → state kernels → (at each decision point) vector → score → wish → permission → intents
+
+`Engine.step` is a plain function of what came in: no clock, no file, no random number. It consumes rows up
+to and including the first decision that gave commands and says how far it came; the caller hands the
+commands to a venue or to the guardian and calls again. A decision point is a grid point of event time in
+which an event came; the decision is taken on the state after all rows stamped at or before it, so how rows
+were grouped can never change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from mia_kernel.confluence.score import Scorer
+from mia_kernel.core.decisions import CONTEXT_NAMES, Decision, FloatArray, Verdict
+from mia_kernel.core.errors import InvariantError
+from mia_kernel.core.events import WARM_UP, ContractChange, EventArray
+from mia_kernel.core.orders import CancelEntry, Command, OrderReport, PlaceBracket, ReplaceStop, RoundTrip
+from mia_kernel.execution.oms import Oms
+from mia_kernel.features.vector import FeatureSet
+from mia_kernel.risk.gate import RiskGate
+from mia_kernel.state.account import Account
+from mia_kernel.state.market import MarketState
+from mia_kernel.strategy.spec import Strategy
+
+NS = 1_000_000_000
+
+
+class EngineParams(BaseModel):
+    """When the engine decides."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decision_interval_s: int = Field(15, ge=1, le=300, description="grid of decision points in event time (s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The furnished rooms an engine walks through."""
+
+    market: MarketState
+    account: Account
+    features: FeatureSet
+    scorer: Scorer
+    strategy: Strategy
+    gate: RiskGate
+    oms: Oms
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one call did: rows consumed, decisions taken, commands that must be handed on before the next row."""
+
+    consumed: int
+    decisions: tuple[Decision, ...]
+    commands: tuple[Command, ...]
+
+
+class Engine:
+    """The one code path of live, paper, dry-run and replay.
+
+    Parameters
+    ----------
+    params : EngineParams
+    rooms : Rooms
+        Built by the runtime from settings and from what the source carries.
+    """
+
+    def __init__(self, params: EngineParams, rooms: Rooms) -> None:
+        self.params = params
+        self.rooms = rooms
+        self.sequence = 0
+        self._interval = params.decision_interval_s * NS
+        self._grid = 0
+        self._pending = False
+        self._fills: list[OrderReport] = []
+        self._context = np.full(len(CONTEXT_NAMES), np.nan)
+
+    # -- the door in -----------------------------------------------------------------------------------
+
+    def step(self, events: EventArray, start: int = 0, stop: int | None = None) -> Step:
+        """Consume rows [start, stop) up to and including the first decision that gives commands.
+
+        Returns
+        -------
+        Step
+            `consumed` is the index of the first row not consumed. Rows after a decision with commands wait:
+            an order sent at that point must be able to meet them.
+        """
+        stop = len(events) if stop is None else stop
+        market, account = self.rooms.market, self.rooms.account
+        decisions: list[Decision] = []
+        at = start
+        while at < stop:
+            clock = market.clock_with(int(events["ts_event"][at]))
+            if self._pending and clock > self._grid:
+                commands = self._decide_into(decisions)
+                if commands:
+                    return Step(at, tuple(decisions), commands)
+            if market.needs_session(clock):
+                account.enter_day(market.enter_session_at(clock))
+            grid = -(-clock // self._interval) * self._interval
+            reached = market.apply(events, at, stop, min(grid, market.session_until))
+            if reached == at:
+                raise InvariantError(f"no progress at row {at}, event time {clock}")
+            account.mark(events, at, reached)
+            if not events["flags"][reached - 1] & WARM_UP:
+                self._grid, self._pending = grid, True
+            at = reached
+        return Step(at, tuple(decisions), ())
+
+    def finish(self) -> Step:
+        """Decide the pending point at the end of a source."""
+        decisions: list[Decision] = []
+        commands = self._decide_into(decisions) if self._pending else ()
+        return Step(0, tuple(decisions), commands)
+
+    def report(self, report: OrderReport) -> RoundTrip | None:
+        """Take one order report; return the round trip it closed, if any."""
+        self.rooms.oms.apply(report)
+        if report.last_qty > 0:
+            self._fills.append(report)
+        return self.rooms.account.apply(report)
+
+    def change_contract(self, change: ContractChange) -> None:
+        """Translate levels and histories to the new contract; no position may be open."""
+        if self.rooms.account.position != 0:
+            raise InvariantError(f"contract changes from {change.old} to {change.new} with an open position")
+        self.rooms.market.change_contract(change.spread_ticks)
+
+    # -- one decision ----------------------------------------------------------------------------------
+
+    def _decide_into(self, decisions: list[Decision]) -> tuple[Command, ...]:
+        decision = self._decide(self._grid)
+        self._pending = False
+        decisions.append(decision)
+        return decision.intents
+
+    def _decide(self, ts: int) -> Decision:
+        rooms = self.rooms
+        market = rooms.market
+        market.advance(ts)
+        state = market.array
+        vector = rooms.features.snapshot(market, ts)
+        score = rooms.scorer.score(vector, market)
+        signal = rooms.strategy.propose(state, score, ts)
+        result = rooms.gate.evaluate(state, score, signal, ts=ts, candidate_side=rooms.strategy.rule_side)
+        intents = self._intend(ts, signal, score, result.verdict)
+        decision = Decision(
+            sequence=self.sequence,
+            event_sequence=market.events_seen,
+            ts_event=ts,
+            price_ticks=market.price_ticks,
+            vector=vector,
+            score=score,
+            signal=signal,
+            gate_outcome=result.outcome,
+            gate_required=result.required,
+            gate_actual=result.actual,
+            verdict=result.verdict,
+            intents=intents,
+            fills=tuple(self._fills),
+            context=self._surroundings(ts),
+        )
+        self.sequence += 1
+        self._fills.clear()
+        return decision
+
+    def _intend(self, ts: int, signal: Any, score: Any, verdict: Verdict | None) -> tuple[Command, ...]:
+        """Collect what is to be sent: safety first, then care for what is open, then the new wish."""
+        rooms = self.rooms
+        commands: list[Command] = []
+        for breach in rooms.gate.monitor(rooms.market.array, ts):
+            if breach.action == "cancel_entries":
+                commands += rooms.oms.cancel_entries(ts, breach.code)
+            else:
+                commands += rooms.oms.flatten(ts, breach.code)
+        if not commands:
+            commands += rooms.strategy.manage(rooms.market.array, ts)
+        if signal is not None and verdict is not None and verdict.allowed:
+            commands.append(rooms.oms.plan(signal, verdict, score, rooms.market.mid_ticks, ts))
+        for command in commands:
+            rooms.oms.accept(command)
+            if isinstance(command, PlaceBracket | ReplaceStop):
+                rooms.account.note(command, rooms.market.phase)
+        return tuple(commands)
+
+    def _surroundings(self, ts: int) -> FloatArray:
+        """Return what a reader wants beside the decision, in the order of CONTEXT_NAMES."""
+        return self.rooms.market.context()
