@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import EventArray
-from mia_kernel.core.orders import OrderReport, OrderStatus, PlaceBracket, Position, ReplaceStop, Role, RoundTrip
+from mia_kernel.core.orders import (
+    OrderReport,
+    OrderStatus,
+    PlaceBracket,
+    Position,
+    ReplaceStop,
+    Role,
+    RoundTrip,
+)
 from mia_kernel.state.ledger import (
     ACCOUNT_DTYPE,
     ENTRY_RING,
@@ -31,33 +39,26 @@ from mia_kernel.state.ledger import (
     SLIPPAGE_RING,
     SYMBOLS,
     TICK_CENTS,
+    bracket_key,
+    bracket_name,
     clear,
     init,
     mark,
 )
 
-__all__ = ["ACCOUNT_DTYPE", "LEGS", "PHASES", "Account", "bracket_key", "bracket_name", "init", "mark", "week_of"]
+__all__ = [
+    "ACCOUNT_DTYPE",
+    "LEGS",
+    "PHASES",
+    "Account",
+    "bracket_key",
+    "bracket_name",
+    "init",
+    "mark",
+    "week_of",
+]
 
 _DEAD = (OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
-
-
-def bracket_name(ts_event: int) -> str:
-    """Name the bracket decided at `ts_event`: one decision sends at most one, so the time is its identity."""
-    return f"mia-{ts_event}"
-
-
-def bracket_key(name: str) -> int:
-    """Return the decision time inside a bracket's name.
-
-    Raises
-    ------
-    InvariantError
-        If the name was not made by `bracket_name`.
-    """
-    head, _, tail = name.partition("-")
-    if head != "mia" or not tail.isdigit():
-        raise InvariantError(f"bracket id {name!r} is not of the form mia-<ns>; only MIA's own brackets are accounted")
-    return int(tail)
 
 
 def week_of(day: int) -> int:
@@ -88,7 +89,7 @@ class Account:
         mark(self.record, events, start, stop)
 
     def enter_day(self, day: int) -> None:
-        """Roll to trading day `day` (yyyymmdd): day sums restart, week sums on a new week. Same day: nothing."""
+        """Roll to trading day `day` (yyyymmdd): day sums restart, week sums with a new week."""
         a = self._a
         if day == a["day"]:
             return
@@ -102,7 +103,7 @@ class Account:
         a["day"], a["week"] = day, week
 
     def load_expectancy(self, n: NDArray[np.int64], sum_r: NDArray[np.float64]) -> None:
-        """Take the measured table of earlier runs, arrays of shape (PHASES, 2): count and Σ R by phase and side."""
+        """Take the measured table of earlier runs: count and Σ R, shape (PHASES, 2) by phase and side."""
         self._a["phase_n"] = n
         self._a["phase_r"] = sum_r
 
@@ -227,8 +228,12 @@ class Account:
         a, ticks = self._a, float(report.last_ticks or 0.0)
         if leg["entered"] == 0:
             price = round(ticks)
+            if not a["row_marks"]:
+                # Filled by a quote in a market marked by trades: the last trade may be old.
+                a["row_low"] = a["row_high"] = a["bid_mark"] = a["ask_mark"] = price
+                a["row_is_bar"], a["has_mark"] = 0, 1
             # What the filling row printed can only have come after the fill on the bad side.
-            adverse = int(a["row_low"] if leg["side"] > 0 else a["row_high"]) if a["has_mark"] else price
+            adverse = int(a["row_low"] if leg["side"] > 0 else a["row_high"])
             leg["low"] = leg["prev_low"] = min(price, adverse) if leg["side"] > 0 else price
             leg["high"] = leg["prev_high"] = max(price, adverse) if leg["side"] < 0 else price
             leg["entry_ts"] = report.ts_event
@@ -263,12 +268,16 @@ class Account:
     def _measure(self, leg: Any, report: OrderReport, ticks: float) -> None:
         """Keep the execution measures of the newest entry (domain: Orders, execution measures)."""
         a = self._a
-        leg["slippage"] += np.nan if report.reference_ticks is None else (
-            report.side * (ticks - report.reference_ticks) * report.last_qty
+        leg["slippage"] += (
+            np.nan
+            if report.reference_ticks is None
+            else (report.side * (ticks - report.reference_ticks) * report.last_qty)
         )
         slip = float(leg["slippage"]) / int(leg["entered"])
         a["slippage_ticks"] = slip
-        a["fill_quality"] = min(max(1.0 - max(0.0, slip) / 4.0, 0.0), 1.0) * int(leg["entered"]) / int(leg["planned"])
+        a["fill_quality"] = (
+            min(max(1.0 - max(0.0, slip) / 4.0, 0.0), 1.0) * int(leg["entered"]) / int(leg["planned"])
+        )
         if report.submitted_ts is not None:
             a["execution_time_ms"] = (report.ts_event - report.submitted_ts) / 1e6
         self._slip(report, ticks)
@@ -347,7 +356,7 @@ class Account:
             a["phase_r"][leg["phase"], at] += net / float(leg["risk_cents"])
 
     def _settle(self, filled: bool) -> None:
-        """Draw the equity line anew from the legs; after a fill value it where the last row left the market."""
+        """Draw the equity line anew from the legs; after a fill, value it at the last mark."""
         a = self._a
         base, slope, position, equivalent, risk = int(a["p_equity_cents"] + a["closed_cents"]), 0, 0, 0.0, 0
         for leg in a["legs"]:
@@ -374,7 +383,7 @@ def _cents(ticks: float, leg: Any, qty: int) -> int:
 
 
 def _leg_risk(leg: Any, tick_cents: int) -> int:
-    """Loss against the entry if the working stop fills at its price, ≥ 0; unfilled contracts count as filled."""
+    """Loss if the working stop fills at its price, ≥ 0; what is still unfilled counts as filled."""
     side = int(leg["side"])
     if leg["entered"] == 0:
         return int(leg["risk_cents"])

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import BAR, BAR_HIGH, BAR_LOW, BOOK, PRIMARY, QUOTE, TRADE, EventArray
 from mia_kernel.state.kernel import Record, inline, kernel
 
@@ -108,10 +109,32 @@ ACCOUNT_DTYPE = np.dtype(
         ("has_mark", np.uint8),
         ("has_trades", np.uint8),
         ("row_is_bar", np.uint8),
+        ("row_marks", np.uint8),  # the last row of the newest slice was one that marks
         ("legs", LEG_DTYPE, (LEGS,)),
     ],
     align=True,
 )
+
+
+def bracket_name(ts_event: int) -> str:
+    """Name the bracket decided at `ts_event`: one decision sends at most one, so the time is its identity."""
+    return f"mia-{ts_event}"
+
+
+def bracket_key(name: str) -> int:
+    """Return the decision time inside a bracket's name.
+
+    Raises
+    ------
+    InvariantError
+        If the name was not made by `bracket_name`.
+    """
+    head, _, tail = name.partition("-")
+    if head != "mia" or not tail.isdigit():
+        raise InvariantError(
+            f"bracket id {name!r} is not of the form mia-<ns>; only MIA's own brackets are accounted"
+        )
+    return int(tail)
 
 
 def clear(record: Any, dtype: np.dtype[Any]) -> None:
@@ -148,6 +171,7 @@ def _row(a: Record, low: int, high: int, bid_mark: int, ask_mark: int, is_bar: i
     a["row_low"] = low
     a["row_high"] = high
     a["row_is_bar"] = is_bar
+    a["row_marks"] = 1
     a["bid_mark"] = bid_mark
     a["ask_mark"] = ask_mark
     a["has_mark"] = 1
@@ -211,4 +235,5 @@ def mark(account: Any, events: EventArray, start: int, stop: int) -> None:
     for i in range(start, stop - 1):
         _mark_row(a, events[i])
     _remember(a)
+    a["row_marks"] = 0
     _mark_row(a, events[stop - 1])
