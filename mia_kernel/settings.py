@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.core.errors import SettingsError
 from mia_kernel.execution.params import ExecutionParams
 from mia_kernel.risk.params import RiskParams
+from mia_kernel.state.market import StateParams
+from mia_kernel.strategy.params import StrategyParams
 
 PROFILES = ("development", "paper", "staging", "production")
 DEFAULT_PROFILE = "development"
@@ -50,7 +52,12 @@ class Settings(BaseSettings):
     """The effective settings of one process."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="MIA_", env_nested_delimiter="__", env_file_encoding="utf-8"
+        frozen=True,
+        extra="forbid",
+        env_prefix="MIA_",
+        env_nested_delimiter="__",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
     )
 
     # of this machine: they cannot change a decision and stay out of `settings_id`
@@ -60,8 +67,16 @@ class Settings(BaseSettings):
     home: Path = Field(default=PROJECT, description="folder of data, journal, keys and reports (path)")
     secrets: Secrets = Secrets()
 
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        # Pages run in another folder than the command that started them: a relative home would be two homes.
+        return home.expanduser().absolute()
+
     # of the rooms: one line each
     quality: QualityParams = QualityParams()
+    state: StateParams = StateParams()
+    strategy: StrategyParams = StrategyParams()
     risk: RiskParams = RiskParams()
     execution: ExecutionParams = ExecutionParams()
 

@@ -24,7 +24,18 @@ WORKERS = "2"
 
 # Budgets of time are measured with the machine to themselves; a page's cells stay together in one worker.
 SUITES: dict[str, tuple[str, ...]] = {
-    "tests": ("tests", "-m", "not performance", "-n", WORKERS, "--dist", "worksteal"),
+    "tests": (
+        "tests",
+        "mia_kernel",
+        "widgets",
+        "--doctest-modules",
+        "-m",
+        "not performance",
+        "-n",
+        WORKERS,
+        "--dist",
+        "worksteal",
+    ),
     "performance": ("tests", "-m", "performance"),
     "pages": ("notebooks", "--nbval-lax", "--nbval-current-env", "-n", WORKERS, "--dist", "loadfile"),
 }

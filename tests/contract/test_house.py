@@ -105,6 +105,24 @@ def test_no_file_names_one_machine_or_a_package_host() -> None:
     assert named == []
 
 
+def test_every_test_file_carries_an_area() -> None:
+    areas = re.compile(r"pytest\.mark\.(unit|integration|performance|safety|orderflow|options)\b")
+    bare = [
+        name
+        for name, text in texts().items()
+        if re.search(r"(^|/)test_\w+\.py$", name) and name.startswith("tests/") and not areas.search(text)
+    ]
+    assert bare == [], "pytestmark = pytest.mark.unit (or another area)"
+
+
+def test_unit_tests_mirror_the_rooms() -> None:
+    rooms = {path.parent.name for path in (ROOT / "mia_kernel").glob("*/__init__.py")} | {"widgets"}
+    folders = {
+        name.split("/")[2] for name in texts() if name.startswith("tests/unit/") and name.count("/") > 2
+    }
+    assert folders <= rooms
+
+
 @pytest.mark.integration
 def test_importing_everything_opens_no_connection() -> None:
     script_text = """

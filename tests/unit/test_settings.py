@@ -129,6 +129,20 @@ def test_the_id_follows_decisions_and_not_the_machine(
     assert settings_id(changed) != first
 
 
+def test_a_relative_home_is_made_absolute_and_an_empty_one_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = load(env_file=ABSENT).settings.home
+    monkeypatch.setenv("MIA_HOME", "somewhere")
+    assert load(env_file=ABSENT).settings.home == Path("somewhere").absolute()
+    monkeypatch.setenv("MIA_HOME", "")
+    assert load(env_file=ABSENT).settings.home == usual
+
+
+def test_staging_rehearses_exactly_what_production_runs() -> None:
+    staging, production = (load(name, env_file=ABSENT).settings for name in ("staging", "production"))
+    assert settings_id(staging) == settings_id(production)
+    assert production.risk.gates.ml_mode == "require"
+
+
 def test_home_moves_data_journal_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIA_HOME", str(tmp_path))
     settings = load(env_file=ABSENT).settings
