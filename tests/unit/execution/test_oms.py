@@ -37,7 +37,8 @@ def test_plan_is_a_limit_at_the_touch_with_stop_and_target() -> None:
     plan = Oms(ExecutionParams()).plan(LONG, verdict(), SCORE, 20_000.5, T0)
     assert plan.bracket_id == f"mia-{T0}"
     assert (plan.entry.type, plan.entry.limit_ticks, plan.entry.qty) == (OrderType.LIMIT, 20_001, 2)
-    assert plan.entry.expires_ts == T0 + 30 * S and plan.entry.reference_ticks == 20_000.5
+    assert plan.entry.expires_ts == T0 + 30 * S
+    assert plan.entry.reference_ticks == 20_000.5
     assert (plan.stop.side, plan.stop.type, plan.stop.stop_ticks) == (-1, OrderType.STOP, 19_993)
     assert (plan.target.side, plan.target.limit_ticks) == (-1, 20_021)
     assert (plan.grade, plan.confluence_percent, plan.risk_cents) == (STRONG, 72.5, 23_400)
@@ -45,7 +46,8 @@ def test_plan_is_a_limit_at_the_touch_with_stop_and_target() -> None:
 
 def test_entry_may_lie_through_the_touch() -> None:
     plan = Oms(ExecutionParams(entry_through_ticks=2)).plan(LONG, verdict(), SCORE, None, T0)
-    assert plan.entry.limit_ticks == 20_003 and plan.entry.reference_ticks is None
+    assert plan.entry.limit_ticks == 20_003
+    assert plan.entry.reference_ticks is None
 
 
 def test_the_same_decision_gives_the_same_ids() -> None:
@@ -91,11 +93,13 @@ def test_flatten_closes_each_bracket_once() -> None:
         [quote(-1, 100, 101), quote(1, 100, 101)], bracket(0, 1, limit=101, stop=90, target=130)
     )
     (close,) = desk.oms.flatten(at(5), "daily_loss")
-    assert isinstance(close, ClosePosition) and close.reason == "daily_loss"
+    assert isinstance(close, ClosePosition)
+    assert close.reason == "daily_loss"
     desk.send(close)
     assert desk.oms.flatten(at(6), "daily_loss") == ()
     desk.feed(quote(7, 100, 101))
-    assert desk.oms.open_brackets() == () and desk.account.position == 0
+    assert desk.oms.open_brackets() == ()
+    assert desk.account.position == 0
 
 
 def test_cancel_entries_leaves_positions_alone() -> None:
@@ -105,10 +109,12 @@ def test_cancel_entries_leaves_positions_alone() -> None:
         bracket(0.5, 1, limit=95, stop=90, target=130),
     )
     (cancel,) = desk.oms.cancel_entries(at(5), "disarmed")
-    assert isinstance(cancel, CancelEntry) and cancel.bracket_id == f"mia-{at(0.5)}"
+    assert isinstance(cancel, CancelEntry)
+    assert cancel.bracket_id == f"mia-{at(0.5)}"
     desk.send(cancel)
     desk.feed(quote(7, 100, 101))
-    assert len(desk.oms.open_brackets()) == 1 and desk.account.position == 1
+    assert len(desk.oms.open_brackets()) == 1
+    assert desk.account.position == 1
 
 
 def test_overdue_entries_are_withdrawn() -> None:

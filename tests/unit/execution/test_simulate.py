@@ -84,7 +84,8 @@ def test_entry_expires_after_thirty_seconds() -> None:
     )
     assert desk.last("entry").status is OrderStatus.EXPIRED
     assert desk.last("entry").reason == "entry_timeout"
-    assert desk.fills("entry") == [] and desk.venue.working == 0
+    assert desk.fills("entry") == []
+    assert desk.venue.working == 0
 
 
 def test_entry_far_from_the_mid_is_refused() -> None:
@@ -106,7 +107,8 @@ def test_stop_fills_at_the_opposite_touch_plus_slippage() -> None:
     (trip,) = desk.trips
     # 9 ticks of 12.50 and 4.50 of fees
     assert (trip.gross_cents, trip.fees_cents, trip.net_cents) == (-11_250, 450, -11_700)
-    assert trip.exit_reason == "stop" and trip.mae_ticks == 9.0
+    assert trip.exit_reason == "stop"
+    assert trip.mae_ticks == 9.0
     assert desk.account.equity_cents == 5_000_000 - 11_700
 
 
@@ -163,7 +165,8 @@ def test_partial_target_leaves_a_stop_for_the_rest() -> None:
     assert [f.last_qty for f in desk.fills("target")] == [1]
     assert [f.last_qty for f in desk.fills("stop")] == [2]
     (trip,) = desk.trips
-    assert trip.qty == 3 and trip.gross_cents == (14 - 9 - 9) * 1250
+    assert trip.qty == 3
+    assert trip.gross_cents == (14 - 9 - 9) * 1250
 
 
 def test_close_position_cancels_the_bracket_and_fills_at_market() -> None:
@@ -173,7 +176,8 @@ def test_close_position_cancels_the_bracket_and_fills_at_market() -> None:
     (trip,) = desk.trips
     # the bid when the order arrived at 10.1 was 100; slippage one tick
     assert (trip.exit_ticks, trip.exit_reason) == (99.0, "flat_before_close")
-    assert desk.last("stop").status is OrderStatus.CANCELLED and desk.venue.working == 0
+    assert desk.last("stop").status is OrderStatus.CANCELLED
+    assert desk.venue.working == 0
 
 
 def test_cancelled_entry_keeps_the_protection_of_what_was_filled() -> None:
@@ -247,7 +251,8 @@ def test_a_bar_that_opens_beyond_the_stop_fills_at_its_open() -> None:
         bracket(0, 1, limit=100, stop=94, target=106),
     )
     (fill,) = desk.fills("stop")
-    assert fill.last_ticks == 89.0 and "gap" in fill.tags
+    assert fill.last_ticks == 89.0
+    assert "gap" in fill.tags
 
 
 def test_the_entry_bar_may_stop_out_but_not_reach_the_target() -> None:
@@ -276,7 +281,8 @@ def test_scan_changes_nothing() -> None:
     before = venue.to_bytes()
     assert venue.scan(rows, 1, 3) == 2
     assert venue.scan(rows, 1, 3) == 2
-    assert venue.to_bytes() == before and venue.reports() == []
+    assert venue.to_bytes() == before
+    assert venue.reports() == []
 
 
 def test_restored_venue_goes_on_the_same() -> None:
@@ -348,4 +354,5 @@ def test_slices_do_not_matter_here_either() -> None:
     place = bracket(0, 1, limit=1001, stop=990, target=1012, qty=2)
     whole = Desk().run(rows, place)
     cut = Desk().run(rows, place, cuts=range(0, 800, 3))
-    assert whole.reports == cut.reports and whole.trips == cut.trips
+    assert whole.reports == cut.reports
+    assert whole.trips == cut.trips

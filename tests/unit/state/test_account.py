@@ -103,7 +103,8 @@ def test_losses_in_a_row_and_the_table_by_phase() -> None:
             bracket(start, 1, limit=101, stop=93, target=130),
         )
     record = desk.record[0]
-    assert int(record["consecutive_losses"]) == 2 and int(record["losses"]) == 2
+    assert int(record["consecutive_losses"]) == 2
+    assert int(record["losses"]) == 2
     # each lost 101 → 91 = 10 ticks and 4.50; the plan risked 117.00
     assert int(record["loss_cents"]) == 2 * 12_950
     assert int(record["phase_n"][4, 0]) == 2
@@ -136,7 +137,8 @@ def test_open_risk_follows_the_stop() -> None:
 
 def test_a_bracket_under_way_counts_its_planned_risk() -> None:
     desk = Desk().run([quote(-1, 100, 101)], bracket(0, 1, limit=90, stop=82, target=130))
-    assert int(desk.record["brackets"][0]) == 1 and desk.account.position == 0
+    assert int(desk.record["brackets"][0]) == 1
+    assert desk.account.position == 0
     assert int(desk.record["open_risk_cents"][0]) == 11_700
 
 
@@ -145,7 +147,8 @@ def test_an_entry_that_never_fills_frees_its_place() -> None:
         [quote(-1, 100, 101), quote(40, 100, 101)], bracket(0, 1, limit=95, stop=90, target=130)
     )
     assert int(desk.record["brackets"][0]) == 0
-    assert int(desk.record["open_risk_cents"][0]) == 0 and int(desk.record["entries"][0]) == 0
+    assert int(desk.record["open_risk_cents"][0]) == 0
+    assert int(desk.record["entries"][0]) == 0
 
 
 def test_execution_measures_of_the_newest_entry() -> None:
@@ -165,7 +168,8 @@ def test_micros_weigh_a_tenth() -> None:
         [quote(-1, 100, 101), quote(1, 100, 101)],
         bracket(0, 1, limit=101, stop=90, target=130, symbol="MES", qty=5),
     )
-    assert desk.account.position == 5 and float(desk.record["es_position"][0]) == 0.5
+    assert desk.account.position == 5
+    assert float(desk.record["es_position"][0]) == 0.5
     (position,) = desk.account.positions()
     assert (position.symbol, position.qty, position.average_ticks) == ("MES", 5, 101.0)
 
