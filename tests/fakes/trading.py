@@ -44,6 +44,9 @@ class Desk:
         self.trips: list[RoundTrip] = []
 
     def send(self, command: Command) -> None:
+        open_now = {view.bracket_id for view in self.oms.open_brackets()}
+        if not isinstance(command, PlaceBracket) and command.bracket_id not in open_now:
+            return  # it closed before: nobody would send this
         self.oms.accept(command)
         if isinstance(command, PlaceBracket | ReplaceStop):
             self.account.note(command, phase=4)
