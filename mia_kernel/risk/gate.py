@@ -106,6 +106,11 @@ class RiskGate:
         self._x: NDArray[Any] = np.zeros(1, INPUT_DTYPE)
         self._q: NDArray[Any] = np.zeros(1, QUESTION_DTYPE)
         self._out: NDArray[Any] = np.zeros(1, ANSWER_DTYPE)
+        self._gathered = -1
+        self._attention = self._out["attention"]
+        self._outcome = self._out["outcome"][0, :N]
+        self._required = self._out["required"][0, :N]
+        self._actual = self._out["actual"][0, :N]
 
     # -- the permission ----------------------------------------------------------------------------
 
@@ -134,6 +139,7 @@ class RiskGate:
             None = no opinion.
         """
         inputs.gather(market, self._regimes, self._p, ts, self._x)
+        self._gathered = ts
         result = self.judge(score, signal, candidate_side=candidate_side, ml_score=ml_score)
         if signal is not None:
             account = market["account"]
@@ -152,19 +158,12 @@ class RiskGate:
         ml_score: float | None = None,
     ) -> GateResult:
         """Ask every gate about the inputs already gathered."""
-        self.memory.roll(*self._today())
         self._question(score, signal, candidate_side, ml_score)
         gates.ask_all(self._p, self.memory.record, self._x, self._q, self._out)
-        out = self._out[0]
         verdict = None
         if signal is not None:
             verdict = self._permit(score, signal, ml_score)
-        return GateResult(
-            outcome=out["outcome"][:N].copy(),
-            required=out["required"][:N].copy(),
-            actual=out["actual"][:N].copy(),
-            verdict=verdict,
-        )
+        return GateResult(self._outcome.copy(), self._required.copy(), self._actual.copy(), verdict)
 
     def _question(self, score: Score, signal: Signal | None, candidate: int, ml_score: float | None) -> None:
         q = self._q[0]
@@ -187,7 +186,7 @@ class RiskGate:
         out["actual"][_SIZE] = sized.qty
         out["outcome"][_SIZE] = PASSED if sized.qty > 0 else FAILED
         out["severity"][_SIZE] = 0 if sized.qty > 0 else 3
-        outcome = out["outcome"][:N]
+        outcome = self._outcome
         refused = np.flatnonzero(self._blocking & ((outcome == FAILED) | (outcome == UNKNOWN)))
         if len(refused):
             first = int(refused[0])
@@ -271,18 +270,19 @@ class RiskGate:
         To be asked at every decision after `evaluate`, and whenever reports changed the account. While a
         halt is in force and something is still open, it is repeated.
         """
-        if self._x["ts"][0] != ts:
+        if self._gathered != ts:
             inputs.gather(market, self._regimes, self._p, ts, self._x)
-            self.memory.roll(*self._today())
             gates.ask_all(self._p, self.memory.record, self._x, self._q, self._out)
+            self._gathered = ts
+        if not self._attention[0]:
+            return ()
         self.memory.watch_slippage(market["account"][0], ts)
         out, state = self._out[0], self.state
         busy = bool(self._x["brackets"][0])
         found: list[Breach] = []
-        if out["breached"]:
-            for at in gates.ACTING:
-                if out["severity"][at] == 3:
-                    found += self._breach(at, busy)
+        for at in gates.ACTING:
+            if out["severity"][at] == 3:
+                found += self._breach(at, busy)
         if state is TradingState.HALTED and busy and not found:
             code = self.halt_code
             found.append(Breach(code, "halt", None, None, "", f"halted by {code}: flatten"))

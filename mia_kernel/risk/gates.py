@@ -26,7 +26,9 @@ from mia_kernel.core.events import Carries
 from mia_kernel.risk import limits, validator
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.risk.record import (
+    HALT_DAY,
     HALT_NONE,
+    HALT_WEEK,
     ORDERS_RING,
     PARAMETER_DTYPE,
     STATE_ACTIVE,
@@ -102,7 +104,7 @@ CODES: tuple[str, ...] = tuple(gate.code for gate in GATES)
 AT: dict[str, int] = {code: i for i, code in enumerate(CODES)}
 FIRST_LIMIT = AT["trading_state"]
 ACTING: tuple[int, ...] = tuple(i for i, gate in enumerate(GATES) if gate.on_breach)
-"""Gates that act by themselves; `ask_all` marks in `breached` whether one of them is reached."""
+"""Gates that act by themselves; `ask_all` marks in `attention` whether one of them is reached."""
 
 
 def levels(params: RiskParams) -> tuple[int, ...]:
@@ -130,7 +132,13 @@ def applies(carries: Carries, simulated: bool) -> NDArray[np.int8]:
 
 @kernel
 def recall(m: Record, p: Record, x: Record, q: Record) -> None:
-    """Put into the question what the room remembers: state, pauses, orders sent, the same order again."""
+    """Forget a halt that is over; put into the question what the room remembers.
+
+    That is the trading state, pauses, orders sent, and whether this would be the same order again.
+    """
+    over_day = m["halt"] == HALT_DAY and x["day"] > m["halt_day"]
+    if over_day or (m["halt"] == HALT_WEEK and x["week"] > m["halt_week"]):
+        m["halt"] = HALT_NONE
     q["state"] = STATE_ACTIVE if m["armed"] else STATE_REDUCING
     if m["halt"] != HALT_NONE:
         q["state"] = STATE_HALTED
@@ -241,10 +249,10 @@ def ask_all(parameters: Any, memory: Any, inputs: Any, question: Any, answer: An
     out["actual"][i] = np.nan
     out["severity"][i] = -1
     out["outcome"][i] = NOT_APPLICABLE
-    out["breached"] = 0
+    out["attention"] = 1 if q["state"] != STATE_ACTIVE or x["slip_n"] != m["slips_seen"] else 0
     for k in ACTING:
         if out["severity"][k] == 3:
-            out["breached"] = 1
+            out["attention"] = 1
 
 
 def fee_ticks(costs: CostParams, symbol: str) -> float:

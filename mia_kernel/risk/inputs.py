@@ -105,6 +105,7 @@ def from_account(a: Record, ts: int, x: Record) -> None:
     x["consecutive_losses"] = a["consecutive_losses"]
     x["since_loss_min"] = (ts - a["last_loss_ts"]) / MINUTE if a["losses"] > 0 else np.nan
     x["since_signal_s"] = (ts - a["last_signal_ts"]) / 1e9 if a["signals"] > 0 else np.nan
+    x["slip_n"] = a["slip_n"]
     total = 0.0
     for i in range(SLIPPAGE_RING):
         total += a["slips"][i]

@@ -218,10 +218,12 @@ def news(p: Record, x: Record, q: Record) -> Answer:
 
 @kernel
 def close_buffer(p: Record, x: Record, q: Record) -> Answer:
-    """Refuse entries shortly before the RTH end and before the close."""
+    """Refuse entries shortly before the RTH end and before the close; a closed market has its own gate."""
     left = x["to_close_min"]
     if x["to_rth_end_min"] < left:
         left = x["to_rth_end_min"]
+    if left != left:
+        return p["close_buffer_minutes"], left, -1.0
     return p["close_buffer_minutes"], left, 0.0 if left > p["close_buffer_minutes"] else 3.0
 
 
@@ -233,6 +235,8 @@ def flat_before_close(p: Record, x: Record, q: Record) -> Answer:
     if x["long_break_ahead"]:
         limit = p["flat_before_weekend_minutes"]
     elif p["hold_overnight"] != 0.0:
+        return limit, left, -1.0
+    if left != left:
         return limit, left, -1.0
     return limit, left, 0.0 if left > limit + p["flat_lead_minutes"] else 3.0
 

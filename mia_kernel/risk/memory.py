@@ -1,8 +1,9 @@
 """What the risk room remembers: armed or not, halts, pauses, what was sent and what was rejected.
 
 ACTIVE → REDUCING (disarmed: only orders that reduce exposure) → HALTED (none but flattening); HALTED
-overrides. A halt of the daily loss ends with the next trading day, of the weekly loss with the next week,
-every other needs a human and a reason. A longer halt replaces a shorter, never the other way round.
+overrides. A halt of the daily loss ends with the next trading day, of the weekly loss with the next week
+(`gates.recall` forgets what is over), every other needs a human and a reason. A longer halt replaces a
+shorter, never the other way round.
 """
 
 from __future__ import annotations
@@ -66,14 +67,6 @@ class Memory:
             return False
         m["halt"], m["halt_code"], m["halt_day"], m["halt_week"] = kind, HALT_CODES.index(code), day, week
         return True
-
-    def roll(self, day: int, week: int) -> None:
-        """Forget a halt of a day or week that is over."""
-        m = self.record[0]
-        if (m["halt"] == HALT_DAY and day > m["halt_day"]) or (
-            m["halt"] == HALT_WEEK and week > m["halt_week"]
-        ):
-            m["halt"] = HALT_NONE
 
     def resume(self, reason: str) -> None:
         """Lift a halt that needs a human.

@@ -117,6 +117,7 @@ INPUT_DTYPE = np.dtype(
         ("consecutive_losses", np.int64),
         ("since_loss_min", np.float64),
         ("since_signal_s", np.float64),  # NaN before the first signal
+        ("slip_n", np.int64),  # fills with a reference so far
         ("slippage_mean", np.float64),  # of the last five fills, NaN before five
         ("trips", np.int64),
         ("wins", np.int64),
@@ -178,7 +179,7 @@ ANSWER_DTYPE = np.dtype(
         ("actual", np.float64, (GATES_MAX,)),
         ("outcome", np.int8, (GATES_MAX,)),
         ("severity", np.int8, (GATES_MAX,)),  # normal, warning, danger, emergency; −1 does not apply
-        ("breached", np.int64),  # 1 where a limit that acts by itself is reached
+        ("attention", np.int64),  # 1 where `monitor` must look: a limit acts, a new fill, not ACTIVE
     ],
     align=True,
 )

@@ -134,7 +134,7 @@ def signal_gap(p: Record, x: Record, q: Record) -> Answer:
 def ml(p: Record, x: Record, q: Record) -> Answer:
     """Ask the model: no opinion is visible, and blocks only where an opinion is required."""
     if p["ml_mode"] == 0.0 or q["has_signal"] == 0:
-        return p["ml_threshold"], q["ml_score"], -1.0
+        return p["ml_threshold"], math.nan, -1.0
     return _at_least(p["ml_threshold"], q["ml_score"])
 
 

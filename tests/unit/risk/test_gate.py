@@ -96,6 +96,7 @@ def put(g: RiskGate, **inputs: Any) -> RiskGate:
     """Give the gate inputs directly: the good ones, changed."""
     for name, value in (GOOD | inputs).items():
         g._x[name] = value
+    g._gathered = int(g._x["ts"][0])
     return g
 
 
@@ -391,7 +392,7 @@ def test_disarmed_withdraws_entries() -> None:
 
 
 def test_one_terrible_fill_pauses_entries_for_half_an_hour() -> None:
-    g = put(gate())
+    g = put(gate(), slip_n=1)
     g.judge(score(), None)
     g.monitor(market(slip_n=1, slips=[4.5, NAN, NAN, NAN, NAN]), NOON)
     assert g.judge(score(), LONG).verdict.code == "slippage"  # type: ignore[union-attr]
@@ -400,7 +401,7 @@ def test_one_terrible_fill_pauses_entries_for_half_an_hour() -> None:
 
 
 def test_five_bad_fills_pause_entries() -> None:
-    g = put(gate())
+    g = put(gate(), slip_n=5)
     g.judge(score(), None)
     g.monitor(market(slip_n=5, slips=[2.2, 2.2, 2.2, 2.2, 2.2]), NOON)
     assert g.judge(score(), LONG).verdict.code == "slippage"  # type: ignore[union-attr]
