@@ -26,7 +26,7 @@ RVOL_ROLLING = 20
 SLOTS = (1380, 276, 92, 23, 6)
 SLOT_START = (0, 1380, 1656, 1748, 1771)
 SLOTS_ALL = 1777
-NEVER = np.iinfo(np.int64).max
+NEVER = 1 << 62
 NS = 1_000_000_000
 
 BAR_DTYPE = np.dtype(

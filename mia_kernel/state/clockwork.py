@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mia_kernel.state import bars, battle, book, flow, levels, profile, quality, regime
+from mia_kernel.state import bars, battle, book, cross, flow, levels, profile, quality, regime
 from mia_kernel.state.bars import NEVER, NS, TF_1M
 from mia_kernel.state.kernel import Record, kernel
 
@@ -41,7 +41,7 @@ def catch_up(s: Record, ts: int, inclusive: int) -> None:
 def _second(s: Record, second: int, ts: int) -> None:
     """Sample at the end of a second; a long quiet stretch is skipped but for its last minute."""
     c, k = s["clock"], s["book"]
-    if second - c["ts"] > QUIET_NS and ts - second > 64 * NS:
+    if second - c["ts"] > QUIET_NS and ts - second > 66 * NS:
         c["next_second"] = (ts // NS - 64) * NS
         return
     flow.expire(s["flow"], second)
@@ -70,6 +70,7 @@ def close_due(s: Record, ts: int) -> None:
                 bars.merge_into(s["tf"][coarse], newest, row["anchor_ns"], row["close_ns"])
             levels.from_profile(s["levels"], s["profile"], vwap, sd, newest["end"])
             levels.on_base_close(s["levels"], newest)
+            cross.on_base_close(s)
         battle.on_bar_close(s, k)
         regime.on_bar_close(s, k)
     c["bar_due"] = NEVER

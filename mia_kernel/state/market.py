@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from mia_kernel.core.events import (
     BAR,
@@ -37,7 +37,12 @@ from mia_kernel.core.events import (
 from mia_kernel.core.session import SESSION_DTYPE
 from mia_kernel.state import bars, battle, book, clockwork, cross, flow, ledger, levels, profile, quality, regime
 from mia_kernel.state.bars import NS
+from mia_kernel.state.battle import BattleParams
+from mia_kernel.state.book import BookParams
+from mia_kernel.state.flow import FlowParams
 from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.profile import ProfileParams
+from mia_kernel.state.regime import RegimeParams
 
 LATE_NS = 2 * NS
 JUMP_CONFIRMATIONS = 3
@@ -91,12 +96,11 @@ class StateParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    book: book.BookParams = book.BookParams()
-    flow: flow.FlowParams = flow.FlowParams()
-    profile: profile.ProfileParams = profile.ProfileParams()
-    battle: battle.BattleParams = battle.BattleParams()
-    regime: regime.RegimeParams = regime.RegimeParams()
-    tick_rule: bool = Field(True, description="infer sides of trades without sides and quotes, tagged (yes/no)")
+    book: BookParams = BookParams()
+    flow: FlowParams = FlowParams()
+    profile: ProfileParams = ProfileParams()
+    battle: BattleParams = BattleParams()
+    regime: RegimeParams = RegimeParams()
 
 
 @kernel
