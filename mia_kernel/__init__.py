@@ -16,12 +16,13 @@ _HOME = {
     "Desk": "mia_kernel.desk",
     "attach": "mia_kernel.desk",
     "day": "mia_kernel.desk",
+    "review": "mia_kernel.desk",
     "feature": "mia_kernel.features.spec",
     "Settings": "mia_kernel.settings",
     "Instrument": "mia_kernel.core.instrument",
 }
 
-__all__ = ["Desk", "Instrument", "Settings", "__version__", "attach", "day", "feature"]
+__all__ = ["Desk", "Instrument", "Settings", "__version__", "attach", "day", "feature", "review"]
 
 
 def __getattr__(name):

@@ -14,15 +14,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
+from mia_kernel.adapters.journal_reader import JournalReader
+from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
-from mia_kernel.analytics.explain import why, why_not
+from mia_kernel.analytics.explain import RunFacts, why, why_not
+from mia_kernel.analytics.report import DayReport, Material, day_report
+from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.decisions import Decision
-from mia_kernel.core.errors import InputError, OutsideError
+from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.events import Recording, SourceInfo
 from mia_kernel.runtime import Run as Pass
 from mia_kernel.runtime import with_window
@@ -148,6 +153,12 @@ class Run:
         """Return the figures of the run, every one with its n and interval where it has one."""
         return self.summary["performance"]
 
+    def report(self) -> DayReport:
+        """Return the content of the daily page: verdict, tables, and the frame that the views draw."""
+        done = self._pass
+        bars = np.array(done.bars) if done.bars else None
+        return day_report(Material(done.header(), done.table, done.round_trips, self.summary, bars))
+
     def refusals(self) -> dict[str, int]:
         """Return how often each blocking gate refused, most often first."""
         return self.summary["refusals"]
@@ -171,7 +182,10 @@ class Run:
         if again.last is None:
             first = self.decisions.index[0] if len(self.decisions) else "none"
             raise InputError(
-                "no decision was taken yet at that instant", field="when", value=str(when), way_out=f"first: {first}"
+                "no decision was taken yet at that instant",
+                field="when",
+                value=str(when),
+                way_out=f"first: {first}",
             )
         return Moment(ts, again)
 
@@ -222,12 +236,52 @@ class Moment:
 
     def why(self) -> str:
         """Return the contributions, which add up to the score."""
-        return why(self.decision)
+        return why(self.decision, self._facts)
 
     def why_not(self) -> str:
         """Return every gate that blocked, what it required and what it found."""
-        gate = self._pass.engine.rooms.gate
-        return why_not(self.decision, gate.codes, gate.levels)
+        return why_not(self.decision, self._facts)
+
+    @property
+    def _facts(self) -> RunFacts:
+        return RunFacts.from_header(self._pass.header())
+
+
+def review(journal: str | Path = "", *, settings: Settings | None = None) -> DayReport:
+    """Read a journal and return the content of its daily page.
+
+    Parameters
+    ----------
+    journal : str or Path, optional
+        Default: the newest in MIA_HOME.
+
+    Raises
+    ------
+    InputError
+        If there is no journal.
+    CorruptError
+        If a record of it does not match its hash: nothing is reported from a damaged journal.
+    """
+    settings = settings or load().settings
+    found = [Path(journal)] if journal else settings.journals()
+    if not found:
+        raise InputError(
+            "no journal there", path=str(settings.journal_folder), way_out="make one with `mia replay`"
+        )
+    with JournalReader(found[0]) as reader:
+        checked = verify_journal(found[0])
+        if not checked.ok:
+            raise CorruptError(
+                f"{found[0]}: row {checked.first_bad}: {checked.reason}; way out: restore a backup"
+            )
+        header = reader.header
+        table = DecisionTable(reader.names, reader.gate_codes, header["gate_levels"])
+        for decision in reader.decisions():
+            table.append(decision)
+        trailer = reader.trailer or {}
+        return day_report(
+            Material(header, table, reader.round_trips(), trailer, reader.bars(), checked.head.hash)
+        )
 
 
 def instant(when: str | datetime | int) -> int:
@@ -237,13 +291,19 @@ def instant(when: str | datetime | int) -> int:
     stamp = pd.Timestamp(when)
     if stamp.tzinfo is None:
         raise InputError(
-            "a time without zone", field="when", value=str(when), rule="ISO 8601 with offset", way_out="2019-08-09T09:45-05:00"
+            "a time without zone",
+            field="when",
+            value=str(when),
+            rule="ISO 8601 with offset",
+            way_out="2019-08-09T09:45-05:00",
         )
     return int(stamp.as_unit("ns").value)
 
 
 def _index(ts: Any) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(ts, unit="ns", utc=True), name="ts_event").tz_convert("America/New_York")
+    return pd.DatetimeIndex(pd.to_datetime(ts, unit="ns", utc=True), name="ts_event").tz_convert(
+        "America/New_York"
+    )
 
 
 class Desk:

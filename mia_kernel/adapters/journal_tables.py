@@ -18,10 +18,8 @@ from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_record import to_json
 from mia_kernel.core.decisions import GRADE_NAMES, OUTCOME_NAMES, STATUS_NAMES, Decision
 from mia_kernel.core.errors import InputError, OutsideError
+from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.orders import OrderReport, RoundTrip
-
-DEFAULT_TICK_POINTS = 0.25
-"""ES, MES, NQ and MNQ all move in quarters; a header may say otherwise under `tick_points`."""
 
 
 def frames(reader: JournalReader) -> dict[str, pd.DataFrame]:
@@ -53,7 +51,7 @@ def frames(reader: JournalReader) -> dict[str, pd.DataFrame]:
 
 def tick_points(reader: JournalReader) -> float:
     """Return the points of one tick of the run's instrument."""
-    return float(reader.header.get("tick_points", DEFAULT_TICK_POINTS))
+    return float(reader.header.get("tick_points", TICK_POINTS))
 
 
 def _decisions(reader: JournalReader, columns: dict[str, Any], point: float) -> pd.DataFrame:
@@ -122,7 +120,7 @@ SIGNAL_COLUMNS = [
 ]
 
 
-def round_trips_frame(trips: list[RoundTrip], point: float = DEFAULT_TICK_POINTS) -> pd.DataFrame:
+def round_trips_frame(trips: list[RoundTrip], point: float = TICK_POINTS) -> pd.DataFrame:
     """Return closed positions with the keys of `mia replay --json`, times in UTC."""
     columns = [
         *("id", "side", "qty", "symbol", "entry_ts", "entry", "exit_ts", "exit", "exit_reason", "gross_usd"),
@@ -160,7 +158,7 @@ def round_trips_frame(trips: list[RoundTrip], point: float = DEFAULT_TICK_POINTS
     return frame
 
 
-def fills_frame(reports: list[OrderReport], point: float = DEFAULT_TICK_POINTS) -> pd.DataFrame:
+def fills_frame(reports: list[OrderReport], point: float = TICK_POINTS) -> pd.DataFrame:
     """Return the fills among the reports: index `ts`, side, quantity, price, role, fee, order."""
     fills = [r for r in reports if r.last_qty > 0 and r.last_ticks is not None]
     rows = [

@@ -19,7 +19,10 @@ from mia_kernel.core.decisions import (
     GRADE_NAMES,
     LEVEL_NAMES,
     OK,
+    PREMIUM,
     STATUS_NAMES,
+    STRONG,
+    WEAK,
     Decision,
 )
 
@@ -39,17 +42,52 @@ FEEDS = {
 """What would make an absent component present, in the trader's words."""
 
 GATE_WORDS = {
-    "data_quality": "data quality",
-    "market_open": "the market is closed",
-    "coverage": "coverage",
-    "grade": "confluence",
-    "battle_side": "Battle Navale does not point the same way",
-    "regime_side": "the regime does not allow this side",
-    "spread": "the spread",
-    "fomo": "the move is already extended",
+    "battle_navale": "Battle Navale",
+    "ball_gate": "the trend of the balls",
+    "daily_loss": "the day's result",
+    "hard_daily_loss": "the day's result",
+    "weekly_loss": "the week's result",
+    "minimum_balance": "the balance",
+    "grade": "the grade",
     "rvol": "relative volume",
-    "confidence": "confidence",
+    "spread": "the spread",
+    "spread_limit": "the spread",
+    "stale_book": "the age of the book",
+    "vix": "the VIX",
+    "news": "the distance to news",
+    "close_buffer": "the time to the close",
+    "reward_risk": "reward to risk",
+    "reward_risk_after_fees": "reward to risk after fees",
+    "size": "the permitted size",
+    "signal_gap": "the time since the last signal",
+    "entry_distance": "the entry's distance from the mid",
 }
+"""How a gate is called in a sentence, where its code is not the word."""
+
+FLAG_SENTENCES = {
+    "market_open": "the market is closed",
+    "volatility_regime": "the volatility regime allows no entry",
+    "market_regime": "the market regime does not allow this side",
+    "fomo": "the move is already extended",
+    "trading_state": "trading is not active",
+    "entry_hours": "it is outside the entry hours",
+    "opposite_position": "a position the other way is open",
+    "duplicate_order": "the same order was just sent",
+}
+"""What a failed yes-or-no gate means."""
+
+UNIT_WORDS = {
+    "share": "",
+    "score": "",
+    "ratio": "",
+    "trend": "",
+    "count": "",
+    "grade": "",
+    "percent": "%",
+    "usd": "USD",
+}
+
+STANDARD_PERCENT = {WEAK: 60.0, STRONG: 70.0, PREMIUM: 85.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +106,7 @@ class RunFacts:
     coverage_floor: float
     tick_points: float
     symbol: str
+    grade_percent: Mapping[int, float]
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> RunFacts:
@@ -85,6 +124,7 @@ class RunFacts:
             coverage_floor=float(header.get("coverage_floor", 0.60)),
             tick_points=float(header.get("tick_points", 0.25)),
             symbol=str(header["symbol"]),
+            grade_percent=_bounds(header.get("grade_percent")),
         )
 
 
@@ -167,19 +207,15 @@ def _refusal(decision: Decision, facts: RunFacts, i: int) -> Refusal:
 
 def gate_sentence(code: str, required: float | None, actual: float | None, unit: str) -> str:
     """Return a failed gate as one sentence with both numbers, as far as they are known."""
+    if code in FLAG_SENTENCES:
+        return FLAG_SENTENCES[code]
     words = GATE_WORDS.get(code, code.replace("_", " "))
-    if (
-        words.startswith("the ") and (code in ("market_open", "regime_side", "fomo"))
-    ) or code == "battle_side":
-        return words
     if actual is None:
-        return f"{words} is unknown" + (
-            f" (asked: {_amount(required, unit)})" if required is not None else ""
-        )
+        return f"{words} is unknown" + (f" (asked: {amount(required, unit)})" if required is not None else "")
     if required is None or actual == required:
-        return f"{words} does not allow it ({_amount(actual, unit)})"
+        return f"{words} does not allow it ({amount(actual, unit)})"
     relation = "under" if actual < required else "over"
-    return f"{words} {_amount(actual, unit)} is {relation} {_amount(required, unit)}"
+    return f"{words} {amount(actual, unit)} is {relation} {amount(required, unit)}"
 
 
 def nearest_change(decision: Decision, facts: RunFacts) -> Change | None:
@@ -199,11 +235,12 @@ def nearest_change(decision: Decision, facts: RunFacts) -> Change | None:
     if first.code == "coverage":
         return _coverage_change(decision, facts, first)
     if first.code == "grade" and first.required is not None:
-        return _score_change(decision, facts, first.required)
-    if first.actual is None or first.required is None:
+        percent = facts.grade_percent.get(int(first.required))
+        return None if percent is None else _score_change(decision, facts, percent)
+    if first.code in FLAG_SENTENCES or first.actual is None or first.required is None:
         return None
     words = GATE_WORDS.get(first.code, first.code.replace("_", " "))
-    text = f"{words} at {_amount(first.required, first.unit)} instead of {_amount(first.actual, first.unit)}"
+    text = f"{words} at {amount(first.required, first.unit)} instead of {amount(first.actual, first.unit)}"
     return Change(first.code, first.actual, first.required, text + " would pass")
 
 
@@ -321,11 +358,22 @@ def reachable_coverage(status: Any, names: Sequence[str], static_weights: Mappin
     return float(sum(static_weights.get(name, 0.0) for name, ok in zip(names, ever, strict=True) if ok))
 
 
-def _amount(value: float | None, unit: str) -> str:
+def amount(value: float | None, unit: str) -> str:
+    """Return a gate's number with its unit as a person reads it; unknown is an em dash."""
     if value is None:
         return "—"
-    text = f"{value:.2f}" if abs(value - round(value)) > 1e-9 else f"{value:.0f}"
-    return f"{text} {unit}".rstrip()
+    if unit == "grade":
+        return GRADE_NAMES[int(value)]
+    whole = unit not in ("share", "ratio", "score") and abs(value - round(value)) < 1e-9
+    return f"{value:.0f} {_unit(unit)}".rstrip() if whole else f"{value:.2f} {_unit(unit)}".rstrip()
+
+
+def _unit(unit: str) -> str:
+    return UNIT_WORDS.get(unit, unit)
+
+
+def _bounds(stored: Mapping[str, float] | None) -> Mapping[int, float]:
+    return {int(k): float(v) for k, v in stored.items()} if stored else STANDARD_PERCENT
 
 
 def _value(value: float | None) -> str:

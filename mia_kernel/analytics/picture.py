@@ -15,11 +15,10 @@ import numpy as np
 from mia_kernel.analytics.equity import marked_equity
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
-from mia_kernel.core.instrument import ES
+from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.orders import RoundTrip
 
 MINUTE_NS = 60_000_000_000
-TICK_POINTS = float(ES.tick_size)
 
 LEVELS = (
     ("POC", "poc_ticks", "profile", "solid"),

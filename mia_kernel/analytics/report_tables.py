@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -111,9 +112,8 @@ def refusals(columns: DecisionTable, run: explain.RunFacts) -> str:
                     number(count, ",.0f"),
                     _share(count, asked),
                     number(int(alone[:, i].sum()), ",.0f") if blocking else Cell("", "num"),
-                    number(float(np.median(wanted)) if len(wanted) else None, ".2f"),
-                    number(float(np.median(found)) if len(found) else None, ".2f"),
-                    text(run.gate_units[i], "faint"),
+                    _amount(wanted, run.gate_units[i]),
+                    _amount(found, run.gate_units[i]),
                 ],
             )
         )
@@ -131,6 +131,12 @@ def refusals(columns: DecisionTable, run: explain.RunFacts) -> str:
     )
     faint = [i for i, row in enumerate(rows) if row[0] == 0]
     return table(heads, [row for _, row in rows], numeric=(2, 3, 4, 5, 6, 7), faint=faint)
+
+
+def _amount(values: Any, unit: str) -> Cell:
+    if unit in ("flag", "state") or not len(values):
+        return Cell("—" if unit not in ("flag", "state") else "", "num faint")
+    return text(explain.amount(float(np.median(values)), unit), "num")
 
 
 def _share(count: int, asked: int) -> Cell:

@@ -137,6 +137,9 @@ NQ = Instrument("NQ", "E-mini Nasdaq-100", "CME", Decimal("0.25"), 500, Decimal(
 MNQ = Instrument("MNQ", "Micro E-mini Nasdaq-100", "CME", Decimal("0.25"), 50, Decimal(2), "HMUZ")
 VIX = Instrument("VIX", "Cboe Volatility Index", "CBOE", Decimal("0.01"), None, None, "")
 
+TICK_POINTS = float(ES.tick_size)
+"""Points of one tick of what is traded: ES, MES, NQ and MNQ all move in quarters."""
+
 INSTRUMENTS: dict[str, Instrument] = {each.symbol: each for each in (ES, MES, NQ, MNQ, VIX)}
 
 

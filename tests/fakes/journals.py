@@ -50,7 +50,7 @@ def header(**changes: Any) -> dict[str, Any]:
         "weights_name": "mia14",
         "gate_codes": list(GATE_CODES),
         "gate_levels": [0, 0, 0, 0, 0, 0, 0, 1],
-        "gate_units": ["", "", "", "%", "", "", "ticks", ""],
+        "gate_units": ["share", "flag", "share", "grade", "score", "flag", "ticks", "ratio"],
         "context_names": list(CONTEXT_NAMES),
         "coverage_floor": 0.60,
         "equity_usd": 50_000.0,
@@ -82,10 +82,10 @@ def _decision(i: int, price: Any, rng: Any, signals: bool, absent: int) -> Decis
     side = int(np.sign(total))
     fires = signals and i % 25 == 10
     outcome = np.zeros(len(GATE_CODES), np.int8)
-    required = np.array([0.8, 1, 0.6, 60, 0.25, 0, 2, 1.2])
-    actual = np.array([0.97, 1, coverage, percent, 0.3, 0, 1, 1.5])
+    required = np.array([0.8, 1, 0.6, 1, 0.25, 0, 2, 1.2])
+    actual = np.array([0.97, 1, coverage, grade, 0.3, 0, 1, 1.5])
     outcome[2] = int(coverage < 0.6)
-    outcome[3] = int(percent < 60)
+    outcome[3] = int(grade < 1)
     allowed = fires and i % 50 == 10 and coverage >= 0.6
     if fires and not allowed:
         outcome[6], actual[6] = 1, 3

@@ -40,7 +40,7 @@ def facts() -> explain.RunFacts:
             "weights_name": "mia14",
             "gate_codes": list(CODES),
             "gate_levels": [0, 0, 0, 1],
-            "gate_units": ["", "%", "ticks", ""],
+            "gate_units": ["share", "grade", "ticks", "ratio"],
             "symbol": "ESH6",
         }
     )
@@ -56,7 +56,7 @@ def worked(lost: tuple[str, ...] = (), failed: dict[str, tuple[float, float]] | 
     coverage = float(weights[status == 0].sum())
     percent = 50 * (1 + abs(total))
     outcome = np.zeros(len(CODES), np.int8)
-    required, actual = np.array([0.6, 60.0, 2.0, 1.2]), np.array([coverage, percent, 1.0, 1.5])
+    required, actual = np.array([0.6, 1.0, 2.0, 1.2]), np.array([coverage, 1.0, 1.0, 1.5])
     for code, (asked, found) in (failed or {}).items():
         i = CODES.index(code)
         outcome[i], required[i], actual[i] = 1, asked, found
@@ -104,7 +104,8 @@ def test_coverage_names_the_input_that_would_lift_it() -> None:
 
 
 def test_the_score_names_the_component_that_must_move_least() -> None:
-    decision = worked(failed={"grade": (70.0, 69.19)})
+    decision = worked(failed={"grade": (3.0, 1.0)})  # STRONG is asked, WEAK was found
+    assert "the grade WEAK is under STRONG" in explain.why_not(decision, facts())
     change = explain.nearest_change(decision, facts())
     assert change is not None
     # 0.40 - 0.38378 = 0.01622; over the heaviest present weight 12/98 that is a move of 0.132
