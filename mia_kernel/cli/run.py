@@ -1,17 +1,25 @@
-"""`mia run` and `mia replay`: one engine over a source, watched or as fast as possible."""
+"""`mia run`: the trading loop over a source, watched, journalled, with a daily report at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import datetime as dt
+import itertools
+import math
 from pathlib import Path
-from typing import Any
 
 import click
+import numpy as np
 
 from mia_kernel import runtime
+from mia_kernel.adapters.pace import paced
 from mia_kernel.adapters.sources import open_recording
-from mia_kernel.cli.output import json_option, pairs, print_table, write_json
-from mia_kernel.settings import PROFILES, Settings, load
+from mia_kernel.cli.output import json_option
+from mia_kernel.cli.replay import effective, show, source_options
+from mia_kernel.cli.report import daily_page
+from mia_kernel.cli.terminal import TerminalView
+from mia_kernel.core.errors import InputError
+from mia_kernel.core.events import WARM_UP
 
 LIVE_IS_PAPER = """\
 ==============================================================================
@@ -19,44 +27,25 @@ LIVE_IS_PAPER = """\
   Real money is never started with it.
 =============================================================================="""
 
-Options = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that name sources and settings, the same for both commands."""
-    for option in reversed(
-        (
-            click.option(
-                "--with", "extra", multiple=True, metavar="URI", help="a further source, merged by time"
-            ),
-            click.option(
-                "--symbol", metavar="S", help="which contract or product, where a source holds several"
-            ),
-            click.option(
-                "--tz", metavar="ZONE", help="zone of naive times, where the source does not say it"
-            ),
-            click.option(
-                "--profile", type=click.Choice(PROFILES), help="which differences from the defaults"
-            ),
-            click.option("--weights", metavar="NAME|FILE", help="mia14, mia11, bars or a file of weights"),
-            click.option(
-                "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="one setting, dotted"
-            ),
-            click.option("--journal", type=click.Path(path_type=Path), help="where the record goes"),
-        )
-    ):
-        function = option(function)
-    return function
-
 
 @click.command()
-@click.argument("source")
+@click.option(
+    "--dry-run", "mode", flag_value="dry-run", default="dry-run", help="simulated fills (the default)"
+)
+@click.option("--paper", "mode", flag_value="paper", help="IBKR paper account")
+@click.option("--live", "mode", flag_value="live", help="the same as --paper: IBKR PAPER trading")
+@click.option(
+    "--source", default="synthetic:", show_default=True, metavar="URI", help="where the market comes from"
+)
+@click.option("--speed", default="1", show_default=True, metavar="N|max", help="event seconds per second")
+@click.option("--headless", is_flag=True, help="no terminal view")
 @source_options
-@click.option("--from", "start", metavar="T", help="ISO time; earlier events only warm the state up")
-@click.option("--to", "end", metavar="T", help="ISO time; later events are left out")
 @json_option
-def replay(
+def run(
+    mode: str,
     source: str,
+    speed: str,
+    headless: bool,
     extra: tuple[str, ...],
     symbol: str | None,
     tz: str | None,
@@ -64,66 +53,65 @@ def replay(
     weights: str | None,
     assignments: tuple[str, ...],
     journal: Path | None,
-    start: str | None,
-    end: str | None,
     json_path: str | None,
 ) -> None:
-    """Take the recorded SOURCE through the whole engine, as fast as possible.
+    """Run the trading loop over a source, with a terminal view, a journal and a daily report at the end.
 
-    SOURCE is a file or folder (its format is found by content), replay:DAY of the catalog, or synthetic:SEED.
-    The same source gives the same decision digest, however it is sliced.
+    Ends with the source or on Ctrl-C. Summary and decision digest are those of `mia replay`.
     """
+    refuse_brokers(mode, source)
+    pace = speed_of(speed)
     settings = effective(profile, weights, assignments)
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
-    run = runtime.Run(settings, runtime.with_window(recording, start, end), journal)
-    run.drive()
-    report(run.close(), json_path)
+    path = journal or settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    loop = runtime.Run(settings, recording, path)
+    stopped = drive(loop, pace, headless=headless or json_path == "-")
+    figures = loop.close()
+    show(figures, json_path)
+    page = daily_page(path, settings)
+    click.echo(f"journal {path}", err=json_path == "-")
+    click.echo(f"report  {page.html}", err=json_path == "-")
+    if stopped:
+        click.echo("stopped by hand: the summary covers what was seen", err=True)
 
 
-def effective(profile: str | None, weights: str | None, assignments: tuple[str, ...]) -> Settings:
-    """Return the settings of this command line."""
-    arguments: dict[str, Any] = dict(pairs(assignments))
-    if weights is not None:
-        arguments["confluence.weights"] = weights
-    return load(profile, arguments=arguments).settings
+def refuse_brokers(mode: str, source: str) -> None:
+    """Say loudly that --live is paper; refuse what needs a broker, which this version does not have."""
+    if mode == "live":
+        click.echo(LIVE_IS_PAPER, err=True)
+    if mode != "dry-run":
+        raise InputError(
+            "this version has no broker connection, nothing was started",
+            field="mode",
+            value=mode,
+            rule="paper and live need a source ibkr: or gateway:, which come later",
+            way_out="--dry-run trades in simulation on any source",
+        )
 
 
-def report(figures: Mapping[str, Any], json_path: str | None) -> None:
-    """Write the summary as JSON, or print what a reader wants first."""
-    if json_path:
-        write_json(json_path, figures)
-    if json_path == "-":
-        return
-    click.echo(f"{figures['source']} [{str(figures['source_tag']).upper()}] {figures['symbol']}")
-    print_table(("", ""), [(name, value) for name, value in _lines(figures)])
-    if figures["refusals"]:
-        refused = sorted(figures["refusals"].items(), key=lambda item: -item[1])
-        print_table(("gate", "refused"), refused)
-    if figures["advice"]:
-        click.echo(figures["advice"])
-    click.echo(f"digest {figures['digest']}")
+def speed_of(text: str) -> float:
+    """Return event seconds per wall second; `max` is infinity."""
+    if text == "max":
+        return math.inf
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0.0 < speed < math.inf:
+        raise InputError("not a speed", field="--speed", value=text, rule="a number above 0, or max")
+    return speed
 
 
-def _lines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    performance = figures["performance"]
-    rate = figures["events_per_second"]
-    return [
-        ("from", str(figures["first_event"])),
-        ("to", str(figures["last_event"])),
-        ("events", f"{figures['events']:,} ({figures['trades']:,} trades)"),
-        ("speed", f"{figures['seconds']:.2f} s" + (f", {rate:,.0f} events/s" if rate else "")),
-        ("decisions", f"{figures['decisions']:,} with {figures['weights']}"),
-        ("coverage", _share(figures["coverage"])),
-        ("signals", f"{figures['signals']:,}, denied {figures['denied']:,}"),
-        ("round trips", f"{performance['n']} ({performance['wins']} won, {performance['losses']} lost)"),
-        ("net", _usd(performance["net_usd"])),
-        ("settings", str(figures["settings_id"])[:16]),
-    ]
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f} on average"
-
-
-def _usd(value: float | None) -> str:
-    return "–" if value is None else f"{value:+,.2f} USD"
+def drive(loop: runtime.Run, speed: float, *, headless: bool) -> bool:
+    """Take the loop through its source at a speed; return whether it was stopped by hand."""
+    events = loop.recording.events
+    warm = int(np.count_nonzero(events["flags"] & WARM_UP))
+    slices = itertools.chain([(0, warm)] if warm else [], paced(events["ts_recv"], warm, speed))
+    full_speed = math.isinf(speed)
+    try:
+        with contextlib.nullcontext() if headless else TerminalView() as view:
+            loop.drive(view, slices=None if full_speed else slices)
+    except KeyboardInterrupt:
+        return True
+    return False
