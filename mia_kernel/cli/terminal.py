@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.layout import Layout
 from rich.live import Live
 from rich.panel import Panel
@@ -27,8 +27,10 @@ from mia_kernel.cli.sparkline import braille
 from mia_kernel.core.decisions import CONTEXT_NAMES, GRADE_NAMES, Decision
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.phases import PHASE_NAMES
-from mia_kernel.runtime import Run
 from mia_kernel.state.regime import MARKET_NAMES, VOLATILITY_NAMES
+
+if TYPE_CHECKING:
+    from mia_kernel.runtime import Run
 
 BUY, SELL, MUTED, CAUTION, ALARM = "#2fbf8f", "#e5604d", "#8b93a1", "#e8b84a", "#ff3b5c"
 REFRESH_S = 0.25
@@ -39,6 +41,17 @@ POINTS = 480
 NEW_YORK = ZoneInfo("America/New_York")
 
 Frame = Mapping[str, Any]
+
+
+class Spark:
+    """A line chart as wide as its panel."""
+
+    def __init__(self, values: Sequence[float], height: int) -> None:
+        self.values = values
+        self.height = height
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield Text(braille(self.values, width=options.max_width, height=self.height), no_wrap=True)
 
 
 class TerminalView:
@@ -198,14 +211,16 @@ def market(frame: Frame) -> RenderableType:
     head.append(f"\n{_word(context.get('phase'), PHASE_NAMES)} · {regime}", MUTED)
     head.append(f" · VIX {_plain(context.get('vix'), '.2f')}", MUTED)
     prices = frame["prices"]
-    picture = braille(prices, width=64, height=9)
     scale = (
         f"{min(prices):.2f} to {max(prices):.2f}, last {len(prices)} decisions"
         if prices
         else "no decision yet"
     )
     return Panel(
-        Group(head, Text(picture), Text(scale, MUTED)), title="market", title_align="left", border_style=MUTED
+        Group(head, Spark(prices, 9), Text(scale, MUTED)),
+        title="market",
+        title_align="left",
+        border_style=MUTED,
     )
 
 
@@ -218,9 +233,9 @@ def flow(frame: Frame) -> RenderableType:
     grid.add_row(Text("order-book imbalance", MUTED), _signed(context.get("obi_signal"), "+.2f"))
     grid.add_row(Text("spread (ticks)", MUTED), Text(_plain(context.get("spread_ticks"), ".0f")))
     grid.add_row(Text("ATR 5 min (ticks)", MUTED), Text(_plain(context.get("atr_5m_ticks"), ".1f")))
-    picture = braille(known, width=40, height=3) if known else "no delta: the source says no aggressor side"
+    picture = Spark(known, 3) if known else Text("no delta: the source says no aggressor side", MUTED)
     return Panel(
-        Group(grid, Text(picture, "" if known else MUTED)),
+        Group(grid, picture),
         title="flow",
         title_align="left",
         border_style=MUTED,
