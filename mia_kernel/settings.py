@@ -21,10 +21,16 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from mia_kernel.adapters.quality import QualityParams
+from mia_kernel.confluence.score import ConfluenceParams
 from mia_kernel.core.errors import SettingsError
+from mia_kernel.engine import EngineParams
 from mia_kernel.execution.params import ExecutionParams
 from mia_kernel.risk.params import RiskParams
+from mia_kernel.state.costs import CostParams
+from mia_kernel.state.costs import CostParams
 from mia_kernel.state.market import StateParams
+from mia_kernel.state.volatility import VolatilityParams
+from mia_kernel.state.volatility import VolatilityParams
 from mia_kernel.strategy.params import StrategyParams
 
 PROFILES = ("development", "paper", "staging", "production")
@@ -76,9 +82,15 @@ class Settings(BaseSettings):
     # of the rooms: one line each
     quality: QualityParams = QualityParams()
     state: StateParams = StateParams()
+    volatility: VolatilityParams = VolatilityParams()
+    costs: CostParams = CostParams()
+    confluence: ConfluenceParams = ConfluenceParams()
+    volatility: VolatilityParams = VolatilityParams()
     strategy: StrategyParams = StrategyParams()
     risk: RiskParams = RiskParams()
+    costs: CostParams = CostParams()
     execution: ExecutionParams = ExecutionParams()
+    engine: EngineParams = EngineParams()
 
     @property
     def data_folder(self) -> Path:

@@ -348,12 +348,17 @@ def run(venue: EventArray, events: EventArray, start: int, stop: int) -> int:
     Parameters
     ----------
     venue : ndarray of VENUE_DTYPE, shape (1,)
-        Reports are appended to `out`; the caller empties it.
+        Reports are appended to `out`; the caller empties it. Where `needs_session` is set, the row at the
+        returned index lies beyond the session whose hours `v` knows: give it the next one and go on.
     """
     v = venue[0]
     told = v["out_n"]
+    v["needs_session"] = 0
     for i in range(start, stop):
         e = events[i]
+        if v["used"] > 0 and e["ts_event"] > v["session_until"]:
+            v["needs_session"] = 1
+            return i
         v["clock"] = max(v["clock"], e["ts_event"])
         _step(v, e)
         if v["out_n"] != told:

@@ -106,6 +106,8 @@ VENUE_DTYPE = np.dtype(
         ("p_levels", np.int64),  # book levels a queue is read from
         ("rth_open", np.int64),
         ("rth_close", np.int64),
+        ("session_until", np.int64),  # last instant those bounds hold for; 0 = ask the calendar first
+        ("needs_session", np.int64),
         ("news", np.int64, (NEWS,)),
         ("news_n", np.int64),
         ("clock", np.int64),

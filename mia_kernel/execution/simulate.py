@@ -31,6 +31,7 @@ from mia_kernel.core.orders import (
     ReplaceStop,
     Role,
 )
+from mia_kernel.core.session import session_at
 from mia_kernel.execution import matching
 from mia_kernel.execution.params import SimulatorParams
 from mia_kernel.execution.record import (
@@ -101,11 +102,6 @@ class SimulatedVenue:
 
     # -- what the runtime calls --------------------------------------------------------------------
 
-    def enter_session(self, rth_open: int, rth_close: int) -> None:
-        """Take the RTH bounds of the trading day (ns UTC, half-open); they decide the slippage."""
-        self._record["rth_open"] = rth_open
-        self._record["rth_close"] = rth_close
-
     def set_news(self, times: Sequence[int]) -> None:
         """Take the next high-impact releases (ns UTC); at most the first NEWS of them count."""
         kept = list(times)[:NEWS]
@@ -117,14 +113,30 @@ class SimulatedVenue:
         if self._record["used"][0] == 0:
             return stop
         self._scratch[0] = self._record[0]
-        return int(matching.run(self._scratch, events, start, stop))
+        return self._run(self._scratch, events, start, stop)
 
     def advance(self, events: EventArray, start: int, stop: int) -> None:
         """Live through rows [start, stop); what happened waits in `reports`."""
         while start < stop:
-            start = int(matching.run(self._record, events, start, stop))
+            start = self._run(self._record, events, start, stop)
             if self._record["out_n"][0]:
                 self._collect()
+
+    def _run(self, record: NDArray[Any], events: EventArray, start: int, stop: int) -> int:
+        """Run rows until a report, with the RTH hours of the session each row belongs to."""
+        while True:
+            at = int(matching.run(record, events, start, stop))
+            if not record["needs_session"][0]:
+                return at
+            ts = int(events["ts_event"][at])
+            row = session_at(ts)
+            record["rth_open"] = record["rth_close"] = 0
+            record["session_until"] = ts
+            if row is not None:
+                record["rth_open"], record["rth_close"] = row["rth_open_ns"], row["rth_close_ns"]
+                if row["next_open_ns"]:
+                    record["session_until"] = row["next_open_ns"] - 1
+            start = at
 
     def submit(self, commands: Sequence[Command]) -> None:
         """Take commands; they arrive `latency_ms` after the time of their decision.

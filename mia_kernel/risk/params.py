@@ -138,3 +138,8 @@ class RiskParams(BaseModel):
     profit_target_usd: float | None = Field(
         default=None, description="Profit at which the day ends, USD; none: not applied"
     )
+
+    @property
+    def equity_cents(self) -> int:
+        """Simulated equity at the start in cents."""
+        return round(100 * self.equity_usd)

@@ -6,7 +6,8 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 
 import databento_dbn as dbn
 import numpy as np
@@ -26,7 +27,9 @@ def minutes(start: datetime, n: int, *, step: int = 60, price: float = 4000.0) -
     bars = []
     for i in range(n):
         p = price + 0.25 * (i % 400)
-        bars.append((start + timedelta(seconds=step * i), p, p + 0.5, p - 0.25, p + 0.25, 100 + i % 7, 60, 40 + i % 7))
+        bars.append(
+            (start + timedelta(seconds=step * i), p, p + 0.5, p - 0.25, p + 0.25, 100 + i % 7, 60, 40 + i % 7)
+        )
     return bars
 
 
@@ -42,7 +45,9 @@ def shifted(bars: Iterable[Bar], hours: float) -> list[Bar]:
 
 
 def sierra_text(bars: Iterable[Bar], *, sides: bool = True) -> bytes:
-    head = "Date, Time, Open, High, Low, Last, Volume, NumberOfTrades" + (", BidVolume, AskVolume" if sides else "")
+    head = "Date, Time, Open, High, Low, Last, Volume, NumberOfTrades" + (
+        ", BidVolume, AskVolume" if sides else ""
+    )
     lines = [head]
     for at, o, h, low, c, v, b, a in bars:
         line = f"{at.year}/{at.month}/{at.day}, {at:%H:%M:%S}, {o:.2f}, {h:.2f}, {low:.2f}, {c:.2f}, {v}, {v // 2}"
@@ -69,7 +74,9 @@ def bar_parquet(bars: Iterable[Bar], *, zone: str | None) -> bytes:
     stamps = pa.array([bar[0] for bar in bars], pa.timestamp("ns"))
     if zone is not None:
         stamps = pa.compute.call_function("assume_timezone", [stamps], pa.compute.AssumeTimezoneOptions(zone))
-    columns = {name: [bar[i] for bar in bars] for i, name in enumerate(("open", "high", "low", "close", "volume"), 1)}
+    columns = {
+        name: [bar[i] for bar in bars] for i, name in enumerate(("open", "high", "low", "close", "volume"), 1)
+    }
     buffer = io.BytesIO()
     pq.write_table(pa.table({**columns, "datetime": stamps}), buffer)
     return buffer.getvalue()
@@ -119,7 +126,7 @@ def cme_zip() -> bytes:
 def dbn_file(schema: str, records: np.ndarray, names: dict[int, str] | None = None) -> bytes:
     """Return a DBN stream of records in the layout of `adapters.databento`."""
     names = {1: "ESH4"} if names is None else names
-    day = {"start_date": datetime(2024, 1, 1).date(), "end_date": datetime(2024, 12, 31).date()}
+    day = {"start_date": date(2024, 1, 1), "end_date": date(2024, 12, 31)}
     meta = dbn.Metadata(
         dataset="GLBX.MDP3",
         start=0,
@@ -129,7 +136,10 @@ def dbn_file(schema: str, records: np.ndarray, names: dict[int, str] | None = No
         symbols=list(names.values()),
         partial=[],
         not_found=[],
-        mappings=[dbn.SymbolMapping(name, [dbn.MappingInterval(**day, symbol=str(n))]) for n, name in names.items()],
+        mappings=[
+            SimpleNamespace(raw_symbol=name, intervals=[SimpleNamespace(**day, symbol=str(n))])
+            for n, name in names.items()
+        ],
     )
     return meta.encode() + records.tobytes()
 
@@ -139,7 +149,12 @@ def dbn_records(schema: str, rows: Iterable[dict[str, object]]) -> np.ndarray:
     rtype, layout, _ = databento._LAYOUTS[schema]
     rows = list(rows)
     records = np.zeros(len(rows), layout)
-    records["length"], records["rtype"], records["publisher"], records["instrument"] = layout.itemsize // 4, rtype, 1, 1
+    records["length"], records["rtype"], records["publisher"], records["instrument"] = (
+        layout.itemsize // 4,
+        rtype,
+        1,
+        1,
+    )
     for i, row in enumerate(rows):
         for name, value in row.items():
             if name == "levels":

@@ -7,7 +7,8 @@ from mia_kernel.core.orders import Order, OrderType, PlaceBracket, Role
 from mia_kernel.state.account import bracket_name
 
 S = 1_000_000_000
-T0 = 1_700_000_000 * S
+T0 = 1_699_977_600 * S
+"""2023-11-14 11:00 New York, a Tuesday inside RTH."""
 
 
 def at(seconds: float) -> int:

@@ -13,7 +13,6 @@ from mia_kernel.execution.oms import ExecutionParams, Oms
 from mia_kernel.execution.simulate import SimulatedVenue, SimulatorParams
 from mia_kernel.state.account import ACCOUNT_DTYPE, Account, init
 from mia_kernel.state.costs import CostParams
-from tests.fakes.small_market import T0, S
 
 EQUITY_CENTS = 5_000_000
 
@@ -30,11 +29,8 @@ class Desk:
         *,
         simulator: SimulatorParams | None = None,
         costs: CostParams | None = None,
-        rth: bool = True,
     ) -> None:
         self.venue = SimulatedVenue(simulator or SimulatorParams(), costs or CostParams())
-        if rth:
-            self.venue.enter_session(T0 - 3600 * S, T0 + 36_000 * S)
         self.oms = Oms(ExecutionParams())
         self.record = np.zeros(1, ACCOUNT_DTYPE)
         init(self.record, EQUITY_CENTS)

@@ -113,9 +113,30 @@ def test_stop_fills_at_the_opposite_touch_plus_slippage() -> None:
 
 
 def test_slippage_outside_rth_is_two_ticks() -> None:
-    desk = Desk(rth=False).run(
-        [quote(-1, 100, 101), quote(1, 100, 101), quote(2, 93, 94), trade(3, 93, 1, -1)],
-        bracket(0, 1, limit=101, stop=93, target=130),
+    evening = 8 * 3600.0  # 19:00 New York, the next trading day
+    desk = Desk().run(
+        [
+            quote(evening - 1, 100, 101),
+            quote(evening + 1, 100, 101),
+            quote(evening + 2, 93, 94),
+            trade(evening + 3, 93, 1, -1),
+        ],
+        bracket(evening, 1, limit=101, stop=93, target=130),
+    )
+    assert desk.fills("stop")[0].last_ticks == 91.0
+
+
+def test_hours_follow_the_calendar_while_an_order_works() -> None:
+    # in at 15:59 New York, out after 16:00: two ticks of slippage
+    almost = 5 * 3600.0 - 60.0
+    desk = Desk().run(
+        [
+            quote(almost - 1, 100, 101),
+            quote(almost + 1, 100, 101),
+            quote(almost + 62, 93, 94),
+            trade(almost + 63, 93, 1, -1),
+        ],
+        bracket(almost, 1, limit=101, stop=93, target=130),
     )
     assert desk.fills("stop")[0].last_ticks == 91.0
 
