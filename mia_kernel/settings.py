@@ -27,9 +27,7 @@ from mia_kernel.engine import EngineParams
 from mia_kernel.execution.params import ExecutionParams
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.state.costs import CostParams
-from mia_kernel.state.costs import CostParams
 from mia_kernel.state.market import StateParams
-from mia_kernel.state.volatility import VolatilityParams
 from mia_kernel.state.volatility import VolatilityParams
 from mia_kernel.strategy.params import StrategyParams
 
@@ -85,10 +83,8 @@ class Settings(BaseSettings):
     volatility: VolatilityParams = VolatilityParams()
     costs: CostParams = CostParams()
     confluence: ConfluenceParams = ConfluenceParams()
-    volatility: VolatilityParams = VolatilityParams()
     strategy: StrategyParams = StrategyParams()
     risk: RiskParams = RiskParams()
-    costs: CostParams = CostParams()
     execution: ExecutionParams = ExecutionParams()
     engine: EngineParams = EngineParams()
 

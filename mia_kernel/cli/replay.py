@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import click
 from mia_kernel import runtime
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.output import json_option, pairs, print_table, write_json
+from mia_kernel.core.errors import InputError
 from mia_kernel.settings import PROFILES, Settings, load
 
 
@@ -67,9 +69,29 @@ def replay(
     """
     settings = effective(profile, weights, assignments)
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
-    run = runtime.Run(settings, runtime.with_window(recording, start, end), journal)
+    run = runtime.Run(settings, runtime.with_window(recording, instant(start), instant(end)), journal)
     run.drive()
     show(run.close(), json_path)
+
+
+def instant(text: str | None) -> int | None:
+    """Return an ISO time with offset in ns UTC, None for none.
+
+    Raises
+    ------
+    InputError
+        If it is no time or has no zone.
+    """
+    if text is None:
+        return None
+    try:
+        when = dt.datetime.fromisoformat(text)
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        rule = "ISO 8601 with offset, for example 2019-08-09T09:45:00-05:00"
+        raise InputError("not an instant", field="--from/--to", value=text, rule=rule)
+    return int(when.timestamp()) * 1_000_000_000 + when.microsecond * 1_000
 
 
 def effective(profile: str | None, weights: str | None, assignments: tuple[str, ...]) -> Settings:
