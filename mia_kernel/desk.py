@@ -30,7 +30,7 @@ from mia_kernel.core.decisions import Decision
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.events import Recording, SourceInfo
 from mia_kernel.runtime import Run as Pass
-from mia_kernel.runtime import with_window
+from mia_kernel.runtime import instant, with_window
 from mia_kernel.settings import Settings, load
 
 TRIP_COLUMNS = ("id", "symbol", "side", "qty", "entry_ts", "entry_ticks", "exit_ts", "exit_ticks")
@@ -282,22 +282,6 @@ def review(journal: str | Path = "", *, settings: Settings | None = None) -> Day
         return day_report(
             Material(header, table, reader.round_trips(), trailer, reader.bars(), checked.head.hash)
         )
-
-
-def instant(when: str | datetime | int) -> int:
-    """Return an instant in ns UTC from ISO text with offset, a zoned datetime or ns."""
-    if isinstance(when, int):
-        return when
-    stamp = pd.Timestamp(when)
-    if stamp.tzinfo is None:
-        raise InputError(
-            "a time without zone",
-            field="when",
-            value=str(when),
-            rule="ISO 8601 with offset",
-            way_out="2019-08-09T09:45-05:00",
-        )
-    return int(stamp.as_unit("ns").value)
 
 
 def _index(ts: Any) -> pd.DatetimeIndex:

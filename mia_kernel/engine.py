@@ -12,21 +12,18 @@ were grouped can never change it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.confluence.score import Scorer
-from mia_kernel.core.decisions import CONTEXT_NAMES, Decision, FloatArray, Verdict
+from mia_kernel.core.decisions import Decision, Score, Signal, Verdict
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import WARM_UP, ContractChange, EventArray
-from mia_kernel.core.orders import CancelEntry, Command, OrderReport, PlaceBracket, ReplaceStop, RoundTrip
+from mia_kernel.core.orders import Command, OrderReport, PlaceBracket, ReplaceStop, RoundTrip
 from mia_kernel.execution.oms import Oms
 from mia_kernel.features.vector import FeatureSet
 from mia_kernel.risk.gate import RiskGate
 from mia_kernel.state.account import Account
-from mia_kernel.state.market import MarketState
+from mia_kernel.state.memory import MarketState
 from mia_kernel.strategy.spec import Strategy
 
 NS = 1_000_000_000
@@ -80,7 +77,6 @@ class Engine:
         self._grid = 0
         self._pending = False
         self._fills: list[OrderReport] = []
-        self._context = np.full(len(CONTEXT_NAMES), np.nan)
 
     # -- the door in -----------------------------------------------------------------------------------
 
@@ -124,6 +120,7 @@ class Engine:
     def report(self, report: OrderReport) -> RoundTrip | None:
         """Take one order report; return the round trip it closed, if any."""
         self.rooms.oms.apply(report)
+        self.rooms.gate.report(report)
         if report.last_qty > 0:
             self._fills.append(report)
         return self.rooms.account.apply(report)
@@ -166,13 +163,15 @@ class Engine:
             verdict=result.verdict,
             intents=intents,
             fills=tuple(self._fills),
-            context=self._surroundings(ts),
+            context=market.context(),
         )
         self.sequence += 1
         self._fills.clear()
         return decision
 
-    def _intend(self, ts: int, signal: Any, score: Any, verdict: Verdict | None) -> tuple[Command, ...]:
+    def _intend(
+        self, ts: int, signal: Signal | None, score: Score, verdict: Verdict | None
+    ) -> tuple[Command, ...]:
         """Collect what is to be sent: safety first, then care for what is open, then the new wish."""
         rooms = self.rooms
         commands: list[Command] = []
@@ -182,15 +181,12 @@ class Engine:
             else:
                 commands += rooms.oms.flatten(ts, breach.code)
         if not commands:
+            commands += rooms.oms.overdue(ts)
             commands += rooms.strategy.manage(rooms.market.array, ts)
-        if signal is not None and verdict is not None and verdict.allowed:
+        if signal is not None and verdict is not None and verdict.allowed and not commands:
             commands.append(rooms.oms.plan(signal, verdict, score, rooms.market.mid_ticks, ts))
         for command in commands:
             rooms.oms.accept(command)
             if isinstance(command, PlaceBracket | ReplaceStop):
                 rooms.account.note(command, rooms.market.phase)
         return tuple(commands)
-
-    def _surroundings(self, ts: int) -> FloatArray:
-        """Return what a reader wants beside the decision, in the order of CONTEXT_NAMES."""
-        return self.rooms.market.context()

@@ -218,6 +218,22 @@ def _remember(a: Record) -> None:
         leg["prev_high"] = leg["high"]
 
 
+@inline
+def _newest_mark(a: Record, events: EventArray, start: int, stop: int) -> int:
+    """Return the last row that marks, −1 without one: while nothing is open no other row matters."""
+    for i in range(stop - 1, start - 1, -1):
+        if events[i]["instrument"] == PRIMARY and events[i]["kind"] == TRADE:
+            return i
+    if a["has_trades"]:
+        return -1
+    for i in range(stop - 1, start - 1, -1):
+        e = events[i]
+        quoted = (e["kind"] == QUOTE or e["kind"] == BOOK) and e["bid"] != 0 and e["ask"] != 0
+        if e["instrument"] == PRIMARY and (e["kind"] == BAR or quoted):
+            return i
+    return -1
+
+
 @kernel
 def mark(account: Any, events: EventArray, start: int, stop: int) -> None:
     """Mark the account over rows [start, stop): exact extremes, peak and drawdown at every row.
@@ -231,6 +247,13 @@ def mark(account: Any, events: EventArray, start: int, stop: int) -> None:
     """
     a = account[0]
     if start >= stop:
+        return
+    if a["slope_cents"] == 0:
+        at = _newest_mark(a, events, start, stop)
+        if at >= 0:
+            _mark_row(a, events[at])
+        _remember(a)
+        a["row_marks"] = 1 if at == stop - 1 else 0
         return
     for i in range(start, stop - 1):
         _mark_row(a, events[i])

@@ -50,6 +50,7 @@ JUMP_CONFIRMATIONS = 3
 CLOCK_DTYPE = np.dtype(
     [
         ("ts", np.int64),  # event clock: running maximum of ts_event
+        ("now", np.int64),  # the instant features are asked for: the decision point
         ("due", np.int64),  # earliest instant at which time alone makes something happen
         ("bar_due", np.int64),
         ("boundary_due", np.int64),
@@ -62,6 +63,7 @@ CLOCK_DTYPE = np.dtype(
         ("jump", np.int32),
         ("jump_n", np.int32),
         ("base", np.int32),  # index of the finest timeframe the source gives
+        ("signal", np.int32),  # index of the timeframe strategy and patterns run on
         ("has_day", np.uint8),
         ("has_price", np.uint8),
         ("is_rth", np.uint8),
@@ -252,6 +254,7 @@ def _bar(s: Record, e: Record) -> None:
 def advance(st: Any, ts: int) -> None:
     """Let event time pass to `ts` without a row: bars that end there close, its second is sampled."""
     s = st[0]
+    s["clock"]["now"] = ts
     if ts >= s["clock"]["ts"]:
         clockwork.catch_up(s, ts, 1)
 
@@ -291,12 +294,10 @@ def surroundings(st: Any, out: Any) -> None:
     if s["book"]["has"]:
         out[12] = s["book"]["ask"] - s["book"]["bid"]
     out[13] = s["quality"]["score"]
-    for k in range(5):
-        w = s["battle"][k]
-        if w["p_is_signal"]:
-            out[14] = w["score"]
-            if w["bars"] > 0:
-                out[15] = w["ball_trend"]
+    w = s["battle"][c["signal"]]
+    out[14] = w["score"]
+    if w["bars"] > 0:
+        out[15] = w["ball_trend"]
     out[16] = a["position"]
     out[17] = (a["equity_cents"] - a["day_start_cents"]) / 100.0
     out[18] = (a["equity_cents"] - a["p_equity_cents"] - a["closed_cents"]) / 100.0

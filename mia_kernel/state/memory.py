@@ -61,6 +61,8 @@ class MarketState:
         ledger.init(record["account"], equity_cents)
         clock = record["clock"]
         clock["base"], clock["bars_only"] = self.base_tf, bars_only
+        clock["signal"] = max(TIMEFRAMES.index(p.battle.signal_tf_s), self.base_tf)
+        record["battle"]["p_is_signal"][0] = np.arange(len(TIMEFRAMES)) == clock["signal"][0]
         for name in ("due", "bar_due", "boundary_due", "next_second"):
             clock[name] = NEVER
         clock["ts"] = np.iinfo(np.int64).min

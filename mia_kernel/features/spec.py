@@ -1,0 +1,166 @@
+"""What a component is, and the registry that knows them all.
+
+A component answers one question about the market state with value, quality and status. Compiled ones are
+kernels `f(s, out)` that write into a record; a user's own may be a class with `update_one(state)` that
+returns a number or None. Either way `@feature(...)` above it is all that registering takes. A component of
+the confluence score is a component that a weight set names; there is no second registry.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from mia_kernel.core.decisions import NOT_READY, OK
+from mia_kernel.core.errors import InvariantError, SettingsError
+from mia_kernel.core.events import Carries
+from mia_kernel.state.kernel import Record, inline, kernel
+
+Need = Literal["book", "sides", "trades", "second", "vix", "options"]
+NEEDS = ("book", "sides", "trades", "second", "vix", "options")
+
+OUT_DTYPE = np.dtype([("value", np.float64), ("quality", np.float64), ("status", np.int8)], align=True)
+
+PACKAGE = "mia_kernel.features"
+_INFRASTRUCTURE = ("spec", "stats", "vector")
+
+
+class PlainComponent(Protocol):
+    """A component in plain Python: its own small state, one answer per decision point."""
+
+    def update_one(self, state: Any) -> float | None:
+        """Return the value on the market record `state`, None while it is not ready."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One registered component.
+
+    `signed` values change their sign in a mirrored market, the others keep it. `run` is the compiled
+    kernel, or None where `make` builds a plain Python component.
+    """
+
+    name: str
+    low: float
+    high: float
+    needs: tuple[Need, ...]
+    signed: bool
+    run: Callable[[Record, Record], None] | None
+    make: Callable[[], PlainComponent] | None
+    doc: str
+    where: str
+
+    def is_absent(self, carries: Carries, has_second: bool, has_vix: bool) -> bool:
+        """Return whether the source cannot give what this component needs."""
+        given = {
+            "book": carries.book or carries.quotes,
+            "sides": carries.aggressor in ("feed", "tick_rule"),
+            "trades": carries.trades,
+            "second": has_second,
+            "vix": has_vix,
+            "options": False,
+        }
+        return not all(given[need] for need in self.needs)
+
+
+_registry: dict[str, Feature] = {}
+_scanned = False
+T = TypeVar("T", bound=Callable[..., Any])
+
+
+def feature(
+    name: str, *, range: tuple[float, float] = (-1.0, 1.0), needs: tuple[Need, ...] = (), signed: bool = True
+) -> Callable[[T], T]:
+    """Register the component below.
+
+    Parameters
+    ----------
+    name : str
+        Component id: file name, weight set key and JSON key.
+    range : (float, float)
+        Values never leave it; a value outside raises at the decision.
+    needs : tuple of str
+        Inputs the source must carry, else the component is absent: book, sides, trades, second, vix, options.
+    signed : bool
+        Whether a mirrored market gives the negated value.
+
+    Raises
+    ------
+    SettingsError
+        A second component of that name, an unknown need, or no docstring; both places are named.
+    """
+
+    def register(component: T) -> T:
+        where = _place(component)
+        known = _registry.get(name)
+        if known is not None and known.where != where:
+            raise SettingsError(f"component {name!r} exists twice: {known.where} and {where}", way_out="rename one")
+        doc = inspect.getdoc(component)
+        if not doc:
+            raise SettingsError(f"component {name!r} has no docstring", path=where, way_out="say what it measures")
+        unknown = [need for need in needs if need not in NEEDS]
+        if unknown:
+            raise SettingsError(f"component {name!r} needs {unknown[0]!r}", path=where, rule=f"one of {', '.join(NEEDS)}")
+        is_class = inspect.isclass(component)
+        _registry[name] = Feature(
+            name, range[0], range[1], needs, signed,
+            None if is_class else component, component if is_class else None, doc, where,
+        )  # fmt: skip
+        return component
+
+    return register
+
+
+def registry() -> dict[str, Feature]:
+    """Return every component by name, sorted; the folder is scanned once."""
+    global _scanned
+    if not _scanned:
+        for module in pkgutil.iter_modules(importlib.import_module(PACKAGE).__path__):
+            if module.name not in _INFRASTRUCTURE:
+                importlib.import_module(f"{PACKAGE}.{module.name}")
+        _scanned = True
+    return dict(sorted(_registry.items()))
+
+
+def forget(name: str) -> None:
+    """Take a component out again (a cell that defined it is run anew, a test ends)."""
+    _registry.pop(name, None)
+
+
+def _place(component: Any) -> str:
+    source = getattr(component, "py_func", component)
+    return f"{source.__module__}.{source.__qualname__}"
+
+
+@inline
+def put(out: Record, value: float, quality: float) -> None:
+    """Answer with a value; NaN means not ready."""
+    if value == value:
+        out["value"], out["quality"], out["status"] = value, quality, OK
+    else:
+        out["value"], out["quality"], out["status"] = np.nan, np.nan, NOT_READY
+
+
+@kernel
+def refuse(out: Record, status: int) -> None:
+    """Answer without a value."""
+    out["value"], out["quality"], out["status"] = np.nan, np.nan, status
+
+
+def check_range(spec: Feature, value: float) -> None:
+    """Hold a component to its declared range.
+
+    Raises
+    ------
+    InvariantError
+        If the value lies outside; a component that leaves its range would distort every score.
+    """
+    if not spec.low - 1e-9 <= value <= spec.high + 1e-9:
+        raise InvariantError(f"component {spec.name!r} answered {value}, outside [{spec.low}, {spec.high}]")

@@ -1,0 +1,66 @@
+"""The vector: every registered component at one instant, in registry order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_kernel.core.decisions import ABSENT, NOT_READY, OK, FeatureVector
+from mia_kernel.core.errors import InvariantError
+from mia_kernel.core.events import Carries
+from mia_kernel.features.spec import OUT_DTYPE, Feature, check_range, registry
+from mia_kernel.state.memory import MarketState
+
+
+class FeatureSet:
+    """The components of one run.
+
+    Parameters
+    ----------
+    carries : Carries
+        What the traded source gives; a component whose input it cannot carry is absent.
+    has_second, has_vix : bool
+        Whether a second market and VIX run beside it.
+    """
+
+    def __init__(self, carries: Carries, *, has_second: bool = False, has_vix: bool = False) -> None:
+        self.specs: tuple[Feature, ...] = tuple(registry().values())
+        self.names: tuple[str, ...] = tuple(spec.name for spec in self.specs)
+        self._present = [i for i, spec in enumerate(self.specs) if not spec.is_absent(carries, has_second, has_vix)]
+        self._plain = {i: self.specs[i].make() for i in self._present if self.specs[i].make is not None}  # type: ignore[misc]
+        self._low = np.array([spec.low for spec in self.specs])
+        self._high = np.array([spec.high for spec in self.specs])
+        self._out: NDArray[Any] = np.zeros(len(self.specs), OUT_DTYPE)
+        self._calls = [(self.specs[i].run, self._out[i]) for i in self._present if self.specs[i].run is not None]
+        self._out["value"] = self._out["quality"] = np.nan
+        self._out["status"] = ABSENT
+
+    def snapshot(self, market: MarketState, ts: int) -> FeatureVector:
+        """Measure every component on the state at `ts` (after `market.advance(ts)`).
+
+        Raises
+        ------
+        InvariantError
+            If a component answers outside its range.
+        """
+        record, out = market.array[0], self._out
+        for run, cell in self._calls:
+            run(record, cell)  # type: ignore[misc]
+        for i, component in self._plain.items():
+            self._ask(out[i], component, record)
+        values, status = out["value"].copy(), out["status"].copy()
+        wrong = (status == OK) & ~((values >= self._low - 1e-9) & (values <= self._high + 1e-9))
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            check_range(self.specs[at], float(values[at]))
+            raise InvariantError(f"component {self.names[at]!r} is ok without a number")
+        return FeatureVector(self.names, values, out["quality"].copy(), status, ts)
+
+    def _ask(self, cell: Any, component: Any, record: Any) -> None:
+        value = component.update_one(record)
+        if value is None:
+            cell["value"], cell["quality"], cell["status"] = np.nan, np.nan, NOT_READY
+        else:
+            cell["value"], cell["quality"], cell["status"] = float(value), 1.0, OK

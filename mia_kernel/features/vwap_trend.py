@@ -1,0 +1,61 @@
+"""VWAP trend: slope of the session's VWAP, where price stands to it, and agreement of closes and swings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mia_kernel.core.decisions import NOT_READY
+from mia_kernel.features.spec import feature, put, refuse
+from mia_kernel.features.stats import CLOSE, HIGH, LOW, clip, regression, sign
+from mia_kernel.state.bars import bar_at
+from mia_kernel.state.kernel import Record, kernel
+
+SLOPE_BARS, STD_BARS, SWING_BARS = 10, 100, 20
+READY_NS = 30 * 60 * 1_000_000_000
+
+
+@feature("vwap_trend")
+@kernel
+def vwap_trend(s: Record, out: Record) -> None:
+    """0.30·tanh(s/σ) + 0.25·clip((C−VWAP)/SD1,±2)/2 + 0.25·A + 0.20·W on `vwap_eth`, base timeframe.
+
+    s = (VWAP0 − VWAP−10)/10; σ = max(0.1, std of s over 100 bars, or of those there are, at least 20);
+    A = sign of the 10-bar regression of C if it agrees with s; W = mean sign of the 20-bar regressions of H
+    and L. Unit: none, in [−1, 1]. Ready 30 minutes after the anchor with 10 bars of the same session.
+    Quality: R² of the 10-bar regression. Source: domain §14.
+    """
+    t = s["tf"][s["clock"]["base"]]
+    if t["n"] < SWING_BARS + 1:
+        refuse(out, NOT_READY)
+        return
+    bar, before = bar_at(t, 0), bar_at(t, SLOPE_BARS)
+    since_anchor = bar["end"] - s["session"]["anchor_ns"]
+    if before["day"] != bar["day"] or since_anchor < READY_NS or not bar["vwap"] == bar["vwap"]:
+        refuse(out, NOT_READY)
+        return
+    slope = (bar["vwap"] - before["vwap"]) / SLOPE_BARS
+    sigma = max(0.1, _slope_std(t))
+    trend, fit = regression(t, CLOSE, SLOPE_BARS, 0)
+    highs, lows = regression(t, HIGH, SWING_BARS, 0)[0], regression(t, LOW, SWING_BARS, 0)[0]
+    distance = clip((bar["close"] - bar["vwap"]) / max(bar["vwap_sd"], 1.0), 2.0) / 2.0
+    agree = sign(trend) if sign(trend) == sign(slope) else 0
+    value = 0.30 * np.tanh(slope / sigma) + 0.25 * distance + 0.25 * agree
+    put(out, value + 0.20 * (sign(highs) + sign(lows)) / 2.0, fit)
+
+
+@kernel
+def _slope_std(t: Record) -> float:
+    """Return the standard deviation of the VWAP slope over up to 100 bars of single sessions."""
+    n, total, squares = 0, 0.0, 0.0
+    for j in range(STD_BARS):
+        if j + SLOPE_BARS >= min(t["n"], 256):
+            break
+        bar, before = bar_at(t, j), bar_at(t, j + SLOPE_BARS)
+        if bar["day"] == before["day"] and before["vwap"] == before["vwap"]:
+            slope = (bar["vwap"] - before["vwap"]) / SLOPE_BARS
+            total += slope
+            squares += slope * slope
+            n += 1
+    if n < SWING_BARS:
+        return 0.1
+    return np.sqrt(max(squares / n - (total / n) ** 2, 0.0))

@@ -1,0 +1,276 @@
+"""Wire: a source at one end, a venue at the other, the engine between, and a record of everything.
+
+How it moves: `Run` builds the rooms from settings and from what the source carries; `Run.drive` cuts the
+rows where an order changes, steps the engine, lets the venue live through what was consumed, hands it the
+commands and takes its reports, each at its own event time. Replay, dry-run, what-if and bench are this one
+loop: they differ in the source, the pace and who watches.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mia_kernel.adapters.journal import JournalWriter
+from mia_kernel.adapters.machine import code_version
+from mia_kernel.analytics.summary import summary
+from mia_kernel.analytics.table import DecisionTable
+from mia_kernel.confluence.score import Scorer
+from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
+from mia_kernel.core.digest import DecisionDigest
+from mia_kernel.core.errors import InputError
+from mia_kernel.core.events import SECOND, VIX, WARM_UP, ContractChange, EventArray, Recording
+from mia_kernel.core.orders import OrderReport, RoundTrip
+from mia_kernel.core.phases import PHASE_NAMES
+from mia_kernel.engine import Engine, Rooms
+from mia_kernel.execution.oms import Oms
+from mia_kernel.execution.simulate import SimulatedVenue
+from mia_kernel.features.vector import FeatureSet
+from mia_kernel.risk.gate import GateSource, RiskGate
+from mia_kernel.settings import Settings, settings_id
+from mia_kernel.state.account import Account
+from mia_kernel.state.bars import BAR_RING
+from mia_kernel.state.memory import MarketState
+from mia_kernel.strategy.spec import make as make_strategy
+
+NO_MODEL = "none"
+SLICE = 1 << 16
+"""Rows between two looks at a watcher; how rows are grouped changes nothing that is decided."""
+
+Watcher = Callable[["Run", int], None]
+"""Called with the run and the index of the first row not yet consumed."""
+
+
+def build(settings: Settings, recording: Recording, *, simulated: bool = True) -> Engine:
+    """Furnish the rooms for a source and return the engine that walks through them."""
+    carries, instruments = recording.source.carries, np.unique(recording.events["instrument"])
+    market = MarketState(settings.state, carries, equity_cents=round(settings.risk.equity_usd * 100))
+    features = FeatureSet(carries, has_second=SECOND in instruments, has_vix=VIX in instruments)
+    gate = RiskGate(
+        settings.risk, settings.costs, settings.volatility, GateSource(carries, simulated=simulated)
+    )
+    rooms = Rooms(
+        market=market,
+        account=Account(market.array["account"], PHASE_NAMES),
+        features=features,
+        scorer=Scorer(settings.confluence, features.names),
+        strategy=make_strategy(settings.strategy, settings.volatility),
+        gate=gate,
+        oms=Oms(settings.execution),
+    )
+    return Engine(settings.engine, rooms)
+
+
+class Run:
+    """One pass of a recording through the engine, with its record.
+
+    Parameters
+    ----------
+    settings : Settings
+    recording : Recording
+    journal : Path or str, optional
+        Where the run is written; without one nothing is stored (what-ifs, tests).
+    """
+
+    def __init__(self, settings: Settings, recording: Recording, journal: Path | str | None = None) -> None:
+        self.settings = settings
+        self.recording = recording
+        self.engine = build(settings, recording)
+        self.venue = SimulatedVenue(settings.execution.simulator, settings.costs)
+        rooms = self.engine.rooms
+        self.digest = DecisionDigest(rooms.features.names, rooms.gate.codes)
+        self.table = DecisionTable(rooms.features.names, rooms.gate.codes, rooms.gate.levels)
+        self.round_trips: list[RoundTrip] = []
+        self.reports: list[OrderReport] = []
+        self.bars: list[Any] = []
+        self.last: Decision | None = None
+        self.seconds = 0.0
+        self.seen = 0
+        self._bars_seen = 0
+        self._day = 0
+        self._objects = list(recording.objects)
+        self.journal = None if journal is None else JournalWriter(journal, live=False)
+        if self.journal is not None:
+            self.journal.open_run(self.header())
+
+    # -- the loop --------------------------------------------------------------------------------------
+
+    def drive(self, watcher: Watcher | None = None, *, slices: Iterable[tuple[int, int]] | None = None) -> None:
+        """Take the whole recording through the engine.
+
+        Parameters
+        ----------
+        watcher : callable, optional
+            Looks at the run after each slice; it may draw or wait, it cannot change what is decided.
+        slices : iterable of (start, stop), optional
+            Rows as they become due, in order and without a gap; default large slices at full speed.
+        """
+        began = time.perf_counter()
+        total = len(self.recording.events)
+        for start, stop in slices or ((at, min(at + SLICE, total)) for at in range(0, total, SLICE)):
+            self.feed(start, stop)
+            if watcher is not None:
+                watcher(self, stop)
+        self.finish()
+        self.seconds += time.perf_counter() - began
+
+    def finish(self) -> None:
+        """Decide the pending point: the end of a source is an event."""
+        self._take(self.engine.finish().decisions)
+
+    def feed(self, start: int, stop: int) -> None:
+        """Take rows [start, stop) of the recording through engine and venue, with the objects between them."""
+        events = self.recording.events
+        self.seen = stop
+        at = start
+        while at < stop:
+            cut = self._cut_at_object(events, at, stop)
+            touch = self.venue.scan(events, at, cut)
+            step = self.engine.step(events, at, touch)
+            self.venue.advance(events, at, step.consumed)
+            self._collect_bars()
+            self._take(step.decisions)
+            self._deliver()
+            if step.commands:
+                self.venue.submit(step.commands)
+                self._deliver()
+            at = step.consumed
+
+    def _cut_at_object(self, events: EventArray, at: int, stop: int) -> int:
+        """Hand over the object events due before row `at`; return where the next one cuts the slice."""
+        while self._objects:
+            event = self._objects[0]
+            if event.ts_recv > int(events["ts_recv"][at]):
+                return at + int(np.searchsorted(events["ts_recv"][at:stop], event.ts_recv, side="left"))
+            if isinstance(event, ContractChange):
+                self.engine.change_contract(event)
+            self._objects.pop(0)
+        return stop
+
+    def _take(self, decisions: tuple[Decision, ...]) -> None:
+        for decision in decisions:
+            self.digest.update(decision)
+            self.table.append(decision)
+        if decisions:
+            self.last = decisions[-1]
+            if self.journal is not None:
+                self.journal.append(decisions)
+
+    def _deliver(self) -> None:
+        """Give the venue's reports to the engine; keep fills and closed positions."""
+        reports = self.venue.reports()
+        if not reports:
+            return
+        trips = [trip for trip in map(self.engine.report, reports) if trip is not None]
+        self.reports += reports
+        self.round_trips += trips
+        if self.journal is not None:
+            self.journal.append_reports(reports)
+            self.journal.append_round_trips(trips)
+
+    def _collect_bars(self) -> None:
+        """Keep the closed bars of the finest timeframe before the ring forgets them."""
+        market = self.engine.rooms.market
+        ring = market.array["tf"][0, market.base_tf]
+        fresh = int(ring["n"]) - self._bars_seen
+        for j in range(max(int(ring["n"]) - min(fresh, BAR_RING), 0), int(ring["n"])):
+            self.bars.append(ring["ring"][j % BAR_RING].copy())
+        self._bars_seen = int(ring["n"])
+
+    # -- the record ------------------------------------------------------------------------------------
+
+    def header(self) -> Mapping[str, Any]:
+        """Return what stands once in front of all decision rows."""
+        rooms = self.engine.rooms
+        return {
+            "settings_id": settings_id(self.settings),
+            "code_version": code_version(),
+            "model_id": NO_MODEL,
+            "source": asdict(self.recording.source),
+            "others": [asdict(other) for other in self.recording.others],
+            "symbol": self.recording.source.symbol,
+            "names": list(rooms.features.names),
+            "weights": rooms.scorer.static_weights,
+            "weights_name": rooms.scorer.set.name,
+            "weights_raw_sum": rooms.scorer.set.raw_sum,
+            "gate_codes": list(rooms.gate.codes),
+            "gate_levels": [int(level) for level in rooms.gate.levels],
+            "gate_units": list(rooms.gate.units),
+            "coverage_floor": self.settings.confluence.coverage_floor,
+            "context_names": list(CONTEXT_NAMES),
+            "equity_usd": self.settings.risk.equity_usd,
+        }
+
+    def close(self) -> Mapping[str, Any]:
+        """Finish the journal and return the summary of `mia replay --json`."""
+        figures = self.summary()
+        if self.journal is not None:
+            if self.bars:
+                self.journal.append_bars(np.array(self.bars))
+            self.journal.close(figures)
+        return figures
+
+    def summary(self) -> dict[str, Any]:
+        """Return the keys of `mia replay --json`."""
+        rooms = self.engine.rooms
+        return summary(
+            header=self.header(),
+            events=self._measured_rows(),
+            table=self.table,
+            trips=self.round_trips,
+            digest=self.digest.hexdigest(),
+            seconds=self.seconds,
+            weights=rooms.scorer.static_weights,
+            capital_cents=round(self.settings.risk.equity_usd * 100),
+            coverage_floor=self.settings.confluence.coverage_floor,
+        )
+
+    def _measured_rows(self) -> EventArray:
+        """Return the rows taken so far without the warm-up in front of them."""
+        rows = self.recording.events[: self.seen]
+        warm = int(np.count_nonzero(rows["flags"] & WARM_UP))
+        return rows[warm:]
+
+
+def instant(when: str | datetime | int) -> int:
+    """Return an instant in ns UTC from ISO 8601 text with offset, an aware datetime, or ns themselves.
+
+    Raises
+    ------
+    InputError
+        If it is no time, or has no zone.
+    """
+    if isinstance(when, int):
+        return when
+    try:
+        stamp = datetime.fromisoformat(when) if isinstance(when, str) else when
+    except ValueError:
+        stamp = None
+    if stamp is None or stamp.tzinfo is None:
+        raise InputError(
+            "not an instant",
+            field="time",
+            value=str(when),
+            rule="ISO 8601 with offset",
+            way_out="for example 2019-08-09T09:45:15-05:00",
+        )
+    seconds = stamp - datetime(1970, 1, 1, tzinfo=UTC)
+    return (seconds.days * 86_400 + seconds.seconds) * 1_000_000_000 + seconds.microseconds * 1_000
+
+
+def with_window(
+    recording: Recording, start: str | datetime | int | None, end: str | datetime | int | None
+) -> Recording:
+    """Return the recording cut behind `end`, with everything before `start` as warm-up."""
+    events = recording.events
+    if end is not None:
+        events = events[: int(np.searchsorted(events["ts_recv"], instant(end), side="right"))]
+    if start is not None:
+        events = events.copy()
+        events["flags"][events["ts_recv"] < instant(start)] |= WARM_UP
+    return replace(recording, events=events)
