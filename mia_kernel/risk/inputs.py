@@ -17,15 +17,8 @@ from mia_kernel.state.bars import bar_at
 from mia_kernel.state.battle import BALLS
 from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.ledger import ENTRY_RING, SLIPPAGE_RING
-from mia_kernel.state.regime import (
-    M_DOWN_STRONG,
-    M_DOWN_WEAK,
-    M_RANGE,
-    M_UP_STRONG,
-    M_UP_WEAK,
-    V_EXTREME,
-    V_NORMAL,
-)
+from mia_kernel.state.regime import M_RANGE, V_EXTREME, V_NORMAL
+from mia_kernel.state.trend import is_trend
 from mia_kernel.state.volatility import VolatilityParams
 
 MINUTE = 60_000_000_000
@@ -185,13 +178,6 @@ def adjust_threshold(s: Record, x: Record) -> None:
     if r["volatility"] == V_EXTREME:
         percent += 10.0
     x["phase_threshold"] = min(max(percent, THRESHOLD_LOW), THRESHOLD_HIGH)
-
-
-@kernel
-def is_trend(market: int) -> bool:
-    """Return whether a market regime is a trend of either side, strong or weak."""
-    up = market == M_UP_STRONG or market == M_UP_WEAK
-    return up or market == M_DOWN_STRONG or market == M_DOWN_WEAK
 
 
 @kernel

@@ -152,3 +152,10 @@ def _edge(t: Record, side: int) -> tuple[int, int, int, int]:
             newest = bar["end"] if newest == 0 else newest
             oldest = bar["end"]
     return side * best, most, held, (newest - oldest) // 1_000_000_000
+
+
+@kernel
+def is_trend(market: int) -> bool:
+    """Return whether a market regime is a trend of either side, strong or weak."""
+    up = market == UP_STRONG or market == UP_WEAK
+    return up or market == DOWN_STRONG or market == DOWN_WEAK

@@ -14,18 +14,12 @@ import math
 
 from mia_kernel.state.battle import G_BEAR, G_BULL
 from mia_kernel.state.kernel import Record, kernel
-from mia_kernel.state.regime import M_DOWN_STRONG, M_DOWN_WEAK, M_RANGE, M_UP_STRONG, M_UP_WEAK
+from mia_kernel.state.regime import M_RANGE
 from mia_kernel.state.swings import EXTENDED
+from mia_kernel.state.trend import is_trend
 
 EPSILON = 1e-9
 """So that 8·1.5 computed as 12.000000000000002 does not become 13 ticks."""
-
-
-@kernel
-def is_trend(market: int) -> bool:
-    """Return whether a market regime is a trend of either side."""
-    up = market == M_UP_STRONG or market == M_UP_WEAK
-    return up or market == M_DOWN_STRONG or market == M_DOWN_WEAK
 
 
 @kernel
