@@ -171,14 +171,14 @@ class Catalog:
         return sorted(found)
 
     def read_uri(self, text: str) -> Recording:
-        """Return the day of `2019-08-09`, `ES/2019-08-09` or `ESU19/20190809`.
+        """Return the day of `2019-08-09`, `ES/2019-08-09` or `ESU19/20190809` (`:` serves as well as `/`).
 
         Raises
         ------
         InputError
             If the text is no day, the day is not stored, or several products hold it and none is named.
         """
-        symbol, _, date = text.rpartition("/")
+        symbol, _, date = text.replace(":", "/").rpartition("/")
         number = parse_date(date)
         if number is None:
             raise InputError("no such file, and not a day", field="source", value=f"replay:{text}",

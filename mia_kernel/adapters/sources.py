@@ -208,23 +208,30 @@ def _open_folder(path: Path, ask: Ask, fmt: str | None) -> Recording:
 def read_folder(files: Iterable[Path], ask: Ask, fmt: str | None) -> tuple[list[Part], list[str]]:
     """Return the parts of several files and the content hash of each.
 
-    A short file whose hours prove no zone takes the one that all its neighbours prove.
+    A short file whose hours prove no zone takes the one that all its neighbours prove. Files of another
+    product than the one asked for are passed over.
     """
     parts: list[Part] = []
     hashes: list[str] = []
     waiting: list[tuple[Path, bytes, InputError]] = []
+    others: list[InputError] = []
     for file in files:
         data = read_bytes(file)
         hashes.append(hashlib.sha256(data).hexdigest())
         try:
             parts += read_parts(file, ask, fmt, data)
         except InputError as error:
-            if error.field != "tz" or ask.tz is not None:
+            if error.field == "symbol" and ask.symbol is not None:
+                others.append(error)
+            elif error.field == "tz" and ask.tz is None:
+                waiting.append((file, data, error))
+            else:
                 raise
-            waiting.append((file, data, error))
     zones = {part.source.zone for part in parts}
     for file, data, error in waiting:
         if len(zones) != 1:
             raise error
         parts += read_parts(file, replace(ask, tz=next(iter(zones))), fmt, data)
+    if not parts and others:
+        raise others[0]
     return parts, hashes

@@ -40,6 +40,7 @@ _DAMAGE = (
     tarfile.TarError,
     NotImplementedError,
     RuntimeError,
+    ValueError,
 )
 """What the standard library raises on damaged or encrypted archives."""
 

@@ -1,0 +1,149 @@
+"""The verdict: what lowers the score, what is set aside, what refuses a file, and gaps by the calendar."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mia_kernel.adapters.quality import (
+    Findings,
+    QualityParams,
+    Verdict,
+    bad_prints,
+    gap_term,
+    gaps_inside_sessions,
+    judge_sides,
+    prevailing,
+    side_agreement,
+)
+from mia_kernel.core import events as ev
+from mia_kernel.core.errors import DataError
+
+pytestmark = pytest.mark.unit
+
+S = 1_000_000_000
+
+
+def _utc(text: str) -> int:
+    return int(np.datetime64(text, "ns").astype(np.int64))
+
+
+def test_score_is_one_less_the_weighted_bad_shares() -> None:
+    findings = Findings("x", 100)
+    findings.term("gap", 0.10)
+    findings.term("disorder", 0.20)
+    findings.term("off_grid", 0.01)
+    verdict = findings.verdict()
+    # 1 - (0.30*0.10 + 0.15*0.20 + 0.10*0.01) = 1 - 0.061
+    assert verdict.score == pytest.approx(0.939)
+    assert verdict.grade == "degraded"
+    assert verdict.not_applicable == ("crossed", "stale", "zero_volume")
+
+
+def test_nothing_to_score_is_unknown_not_zero() -> None:
+    verdict = Findings("x", 0).verdict()
+    assert verdict.score is None
+    assert verdict.to_json()["score"] is None
+    assert verdict.grade == "unknown"
+
+
+def test_rows_set_aside_are_counted_once_and_the_first_is_told() -> None:
+    findings = Findings("x", 100)
+    bad = np.zeros(100, np.bool_)
+    bad[[3, 7]] = True
+    findings.quarantine("off_grid", bad, lambda i: f"line {i + 2}")
+    findings.quarantine("bad_size", bad, lambda i: f"line {i + 2}")
+    assert findings.quarantined == {"off_grid": 2}
+    assert "first: line 5" in findings.causes[0]
+    assert int(findings.keep.sum()) == 98
+
+
+def test_a_mostly_unusable_file_is_refused_with_its_first_offender() -> None:
+    findings = Findings("x.csv", 100)
+    findings.quarantine("off_grid", np.arange(100) < 6, lambda i: f"line {i + 2} close = 1.1")
+    with pytest.raises(DataError) as caught:
+        findings.verdict()
+    assert "line 2 close = 1.1" in str(caught.value)
+    assert caught.value.path == "x.csv"
+
+
+def test_duplicates_are_a_repair_and_refuse_nothing() -> None:
+    findings = Findings("x", 100)
+    findings.drop("duplicates", np.arange(100) < 45, "45 lines again")
+    assert findings.verdict().repaired == {"duplicates": 45}
+
+
+def test_a_silence_inside_a_session_is_a_gap_and_the_close_is_none() -> None:
+    at = [
+        "2019-08-09T14:00:00", "2019-08-09T14:05:00",  # 300 s inside
+        "2019-08-09T20:14:59", "2019-08-09T20:30:00",  # the pause 15:15-15:30 Chicago
+        "2019-08-09T20:59:59", "2019-08-11T22:00:00",  # the weekend
+    ]  # fmt: skip
+    ts = np.array([_utc(text) for text in at])
+    index, seconds = gaps_inside_sessions(ts, ts, 60.0)
+    # 1: the planned 300 s; 2: 14:05 to 20:14:59; 4: 20:30 to 20:59:59 (29 min 59 s); 3 and 5 are closed hours.
+    assert index.tolist() == [1, 2, 4]
+    assert seconds.tolist() == [300, 22_199, 1_799]
+
+
+def test_absent_sessions_are_named_and_holidays_are_not() -> None:
+    days = ["2019-07-02", "2019-07-08"]  # the 3rd traded, the 4th had a holiday session, the 5th traded
+    ts = np.array([_utc(f"{day}T15:00:00") for day in days])
+    findings = Findings("x", 2)
+    gap_term(findings, ts, ts + 60 * S, 60.0)
+    assert findings.counts["missing_sessions"] == 3
+    assert "20190703, 20190704, 20190705" in findings.causes[-1]
+
+
+def test_a_lone_print_is_bad_and_a_move_that_stays_is_not() -> None:
+    params = QualityParams()
+    ts = np.arange(6, dtype=np.int64) * S
+    price = np.array([10_000, 10_001, 10_500, 10_002, 10_300, 10_301])
+    bad, jumps = bad_prints(price, ts, params)
+    assert bad.tolist() == [False, False, True, False, False, False]
+    assert jumps == 3
+
+
+def test_quote_rule_agreement_counts_only_what_can_be_decided() -> None:
+    side = np.array([1, -1, 1, 1, 0])
+    price = np.array([101, 100, 100, 100, 101])
+    bid, ask = np.array([100, 100, 100, 0, 100]), np.array([101, 101, 101, 101, 101])
+    assert side_agreement(side, price, bid, ask) == (2, 3)
+
+
+def _trades(sides: list[int]) -> ev.EventArray:
+    rows = ev.empty(len(sides))
+    rows["kind"], rows["px"], rows["side"], rows["flags"] = ev.TRADE, 100, sides, ev.SIDE_FEED
+    return rows
+
+
+def test_one_side_on_all_trades_yields_no_delta() -> None:
+    rows = _trades([1] * 200)
+    findings = Findings("x", 200)
+    assert judge_sides(rows, None, None, findings) == "untrusted"
+    assert not rows["side"].any()
+    assert not (rows["flags"] & ev.SIDE_FEED).any()
+    assert "constant_side" in findings.counts
+
+
+def test_sides_that_disagree_with_the_quote_yield_no_delta() -> None:
+    rows = _trades([1, -1] * 50)
+    rows["px"] = np.where(rows["side"] > 0, 100, 101)  # buys at the bid, sales at the ask
+    bid, ask = np.full(100, 100), np.full(100, 101)
+    assert judge_sides(rows, bid, ask, Findings("x", 100)) == "untrusted"
+    assert not rows["side"].any()
+
+
+def test_the_prevailing_quote_is_unknown_before_the_first() -> None:
+    rows = ev.empty(3)
+    rows["kind"] = [ev.TRADE, ev.QUOTE, ev.TRADE]
+    rows["bid"], rows["ask"] = [0, 99, 0], [0, 100, 0]
+    bid, ask = prevailing(rows)
+    assert bid.tolist() == [0, 99, 99]
+    assert ask.tolist() == [0, 100, 100]
+
+
+def test_verdict_json_is_plain() -> None:
+    value = Verdict(0.97, ("a",), {"rows": 3}, {}, {"b": 1}).to_json()
+    assert value["grade"] == "good"
+    assert value["quarantined"] == {"b": 1}
