@@ -59,7 +59,7 @@ def run(
 
     Ends with the source or on Ctrl-C. Summary and decision digest are those of `mia replay`.
     """
-    refuse_brokers(mode, source)
+    refuse_brokers(mode)
     pace = speed_of(speed)
     settings = effective(profile, weights, assignments)
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
@@ -76,7 +76,7 @@ def run(
         click.echo("stopped by hand: the summary covers what was seen", err=True)
 
 
-def refuse_brokers(mode: str, source: str) -> None:
+def refuse_brokers(mode: str) -> None:
     """Say loudly that --live is paper; refuse what needs a broker, which this version does not have."""
     if mode == "live":
         click.echo(LIVE_IS_PAPER, err=True)
