@@ -60,6 +60,7 @@ from mia_kernel.execution.slots import (
     worse,
 )
 from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.state.prints import LATE_NS, believable
 
 NS = 1_000_000_000
 
@@ -311,8 +312,8 @@ def _worsen(v: Record) -> None:
 def _step(v: Record, e: Record) -> None:
     kind = e["kind"]
     primary = e["instrument"] == PRIMARY
-    quote = primary and (kind == QUOTE or kind == BOOK) and e["bid"] != 0 and e["ask"] != 0
-    trade = primary and kind == TRADE
+    quote = primary and (kind == QUOTE or kind == BOOK) and e["bid"] != 0 and e["bid"] < e["ask"]
+    trade = primary and kind == TRADE and e["sz"] > 0 and believable(v, e["px"])
     bar = primary and kind == BAR and v["has_trade"] == 0 and v["has_quote"] == 0
     if v["used"] > 0:
         start = v["clock"]
@@ -359,6 +360,8 @@ def run(venue: EventArray, events: EventArray, start: int, stop: int) -> int:
         if v["used"] > 0 and e["ts_event"] > v["session_until"]:
             v["needs_session"] = 1
             return i
+        if e["ts_event"] < v["clock"] - LATE_NS:
+            continue
         v["clock"] = max(v["clock"], e["ts_event"])
         _step(v, e)
         if v["out_n"] != told:

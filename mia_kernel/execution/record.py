@@ -116,6 +116,10 @@ VENUE_DTYPE = np.dtype(
         ("bid", np.int64),
         ("ask", np.int64),
         ("last", np.int64),
+        ("print_px", np.int64),  # last believed print (state/prints)
+        ("jump_px", np.int64),
+        ("jump_n", np.int64),
+        ("print_n", np.int64),
         ("levels_seen", np.int64),  # 1 after a QUOTE, p_levels after a BOOK
         ("b", np.int64, (DEPTH,)),
         ("a", np.int64, (DEPTH,)),

@@ -191,6 +191,8 @@ class RiskGate:
         if len(refused):
             first = int(refused[0])
             code, text = gates.CODES[first], self._sentence(first)
+            if code in ("orders_per_second", "orders_per_hour"):
+                self.memory.note_rate_denial(int(self._x["ts"][0]))
             if code == "size":
                 text += f", bound by {sized.binding}"
             return Verdict(False, code, sized.symbol, 0, sized.binding, sized.limits, multiplier, text)

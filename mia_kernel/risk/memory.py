@@ -32,6 +32,7 @@ HALTS = {"halt_day": HALT_DAY, "halt_week": HALT_WEEK, "halt_human": HALT_HUMAN}
 HALT_CODES = ("", *CODES, "rejections", "operator")
 ORDERS_PER_BRACKET = 3
 MINUTE = 60_000_000_000
+RATE_DENIALS, RATE_DENIALS_NS = 3, 10_000_000_000
 
 
 class Memory:
@@ -104,6 +105,15 @@ class Memory:
             m["orders_n"] += 1
         m["last_order_ts"], m["last_order_side"] = ts, side
         m["last_order_ticks"], m["last_order_stop_ticks"] = entry_ticks, stop_ticks
+
+    def note_rate_denial(self, ts: int) -> None:
+        """Disarm when the order rate had to be refused three times in ten seconds."""
+        m = self.record[0]
+        m["rate_denials"][m["rate_denials_n"] % RATE_DENIALS] = ts
+        m["rate_denials_n"] += 1
+        known: list[int] = m["rate_denials"].tolist()
+        if m["rate_denials_n"] >= RATE_DENIALS and ts - min(known) < RATE_DENIALS_NS:
+            self.arm(False)
 
     def note_report(self, report: OrderReport, day: int, week: int) -> None:
         """Count rejections: too many in a minute are the kill switch."""

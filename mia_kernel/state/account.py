@@ -12,7 +12,6 @@ from before that row (`prev_*`), and a fill goes back to them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -44,6 +43,7 @@ from mia_kernel.state.ledger import (
     clear,
     init,
     mark,
+    week_of,
 )
 
 __all__ = [
@@ -59,11 +59,6 @@ __all__ = [
 ]
 
 _DEAD = (OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
-
-
-def week_of(day: int) -> int:
-    """Return the number of the trading week (Monday to Friday) of a trading day yyyymmdd."""
-    return (date(day // 10_000, day // 100 % 100, day % 100).toordinal() - 1) // 7
 
 
 class Account:
@@ -318,7 +313,7 @@ class Account:
             mfe_ticks=max(0.0, high - entry if side > 0 else entry - low),
             grade=int(leg["grade"]),
             confluence_percent=float(leg["confluence_percent"]),
-            risk_cents=int(leg["risk_cents"]),
+            risk_cents=_planned_risk(leg),
             slippage_ticks=None if np.isnan(slip) else slip,
             phase=self._phases[int(leg["phase"])],
         )
@@ -350,10 +345,11 @@ class Account:
             a["loss_cents"] -= net
             a["consecutive_losses"] += 1
             a["last_loss_ts"] = ts_event
-        if leg["risk_cents"] > 0:
+        risk = _planned_risk(leg)
+        if risk > 0:
             at = 0 if leg["side"] > 0 else 1
             a["phase_n"][leg["phase"], at] += 1
-            a["phase_r"][leg["phase"], at] += net / float(leg["risk_cents"])
+            a["phase_r"][leg["phase"], at] += net / risk
 
     def _settle(self, filled: bool) -> None:
         """Draw the equity line anew from the legs; after a fill, value it at the last mark."""
@@ -380,6 +376,11 @@ class Account:
 
 def _cents(ticks: float, leg: Any, qty: int) -> int:
     return round(ticks * TICK_CENTS[int(leg["symbol"])]) * qty
+
+
+def _planned_risk(leg: Any) -> int:
+    """Planned risk of what was really entered."""
+    return round(int(leg["risk_cents"]) * int(leg["entered"]) / int(leg["planned"]))
 
 
 def _leg_risk(leg: Any, tick_cents: int) -> int:

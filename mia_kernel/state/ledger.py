@@ -15,6 +15,7 @@ Unknown numbers are NaN. `last_signal_ts` means nothing while `signals` is 0, th
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy as np
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import BAR, BAR_HIGH, BAR_LOW, BOOK, PRIMARY, QUOTE, TRADE, EventArray
 from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.prints import believable
 
 SYMBOLS = ("ES", "MES")
 TICK_CENTS = (1250, 125)
@@ -106,6 +108,10 @@ ACCOUNT_DTYPE = np.dtype(
         ("ask_mark", np.int32),
         ("row_low", np.int32),
         ("row_high", np.int32),
+        ("print_px", np.int32),  # last believed print (state/prints)
+        ("jump_px", np.int32),
+        ("jump_n", np.int32),
+        ("print_n", np.uint8),
         ("has_mark", np.uint8),
         ("has_trades", np.uint8),
         ("row_is_bar", np.uint8),
@@ -135,6 +141,11 @@ def bracket_key(name: str) -> int:
             f"bracket id {name!r} is not of the form mia-<ns>; only MIA's own brackets are accounted"
         )
     return int(tail)
+
+
+def week_of(day: int) -> int:
+    """Return the number of the trading week (Monday to Friday) of a trading day yyyymmdd."""
+    return (date(day // 10_000, day // 100 % 100, day % 100).toordinal() - 1) // 7
 
 
 def clear(record: Any, dtype: np.dtype[Any]) -> None:
@@ -199,11 +210,13 @@ def _mark_row(a: Record, e: Record) -> None:
     kind = e["kind"]
     if kind == TRADE:
         a["has_trades"] = 1
+        if e["sz"] <= 0 or not believable(a, e["px"]):
+            return
         _row(a, e["px"], e["px"], e["px"], e["px"], 0)
     elif a["has_trades"] == 0:
         if kind == BAR:
             _row(a, e["b"][BAR_LOW], e["b"][BAR_HIGH], e["px"], e["px"], 1)
-        elif (kind == QUOTE or kind == BOOK) and e["bid"] != 0 and e["ask"] != 0:
+        elif (kind == QUOTE or kind == BOOK) and e["bid"] != 0 and e["bid"] < e["ask"]:
             _row(a, e["bid"], e["ask"], e["bid"], e["ask"], 0)
 
 
@@ -216,22 +229,6 @@ def _remember(a: Record) -> None:
         leg = a["legs"][k]
         leg["prev_low"] = leg["low"]
         leg["prev_high"] = leg["high"]
-
-
-@inline
-def _newest_mark(a: Record, events: EventArray, start: int, stop: int) -> int:
-    """Return the last row that marks, −1 without one: while nothing is open no other row matters."""
-    for i in range(stop - 1, start - 1, -1):
-        if events[i]["instrument"] == PRIMARY and events[i]["kind"] == TRADE:
-            return i
-    if a["has_trades"]:
-        return -1
-    for i in range(stop - 1, start - 1, -1):
-        e = events[i]
-        quoted = (e["kind"] == QUOTE or e["kind"] == BOOK) and e["bid"] != 0 and e["ask"] != 0
-        if e["instrument"] == PRIMARY and (e["kind"] == BAR or quoted):
-            return i
-    return -1
 
 
 @kernel
@@ -247,13 +244,6 @@ def mark(account: Any, events: EventArray, start: int, stop: int) -> None:
     """
     a = account[0]
     if start >= stop:
-        return
-    if a["slope_cents"] == 0:
-        at = _newest_mark(a, events, start, stop)
-        if at >= 0:
-            _mark_row(a, events[at])
-        _remember(a)
-        a["row_marks"] = 1 if at == stop - 1 else 0
         return
     for i in range(start, stop - 1):
         _mark_row(a, events[i])

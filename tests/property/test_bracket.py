@@ -24,7 +24,7 @@ from tests.fakes.trading import EQUITY_CENTS, Desk
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
 SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-CENTRE = 1000
+CENTRE = 20_000
 
 
 @st.composite

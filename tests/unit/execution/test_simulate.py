@@ -174,14 +174,14 @@ def test_target_cancels_the_stop() -> None:
 def test_partial_target_leaves_a_stop_for_the_rest() -> None:
     desk = Desk().run(
         [
-            quote(-1, 100, 101, 9, 9),
-            quote(1, 100, 101, 9, 9),
-            quote(2, 114, 115, 9, 4),  # the target 115 is the touch: 4 stand before us
-            trade(3, 115, 5, 1),  # one of ours
-            quote(4, 93, 94),
-            trade(5, 93, 1, -1),
+            quote(-1, 20100, 20101, 9, 9),
+            quote(1, 20100, 20101, 9, 9),
+            quote(2, 20114, 20115, 9, 4),  # the target 115 is the touch: 4 stand before us
+            trade(3, 20115, 5, 1),  # one of ours
+            quote(4, 20093, 20094),
+            trade(5, 20093, 1, -1),
         ],
-        bracket(0, 1, limit=101, stop=93, target=115, qty=3),
+        bracket(0, 1, limit=20101, stop=20093, target=20115, qty=3),
     )
     assert [f.last_qty for f in desk.fills("target")] == [1]
     assert [f.last_qty for f in desk.fills("stop")] == [2]
@@ -240,11 +240,11 @@ def test_without_quotes_a_market_fill_is_the_worse_of_next_and_last_trade() -> N
 
 def test_without_quotes_a_stop_waits_for_the_next_trade() -> None:
     desk = Desk().run(
-        [trade(-1, 100), trade(1, 100), trade(2, 93), trade(3, 88)],
-        bracket(0, 1, limit=None, stop=93, target=130),
+        [trade(-1, 20100), trade(1, 20100), trade(2, 20093), trade(3, 20088)],
+        bracket(0, 1, limit=None, stop=20093, target=20130),
     )
     (trip,) = desk.trips
-    assert (trip.entry_ticks, trip.exit_ticks) == (101.0, 88.0)
+    assert (trip.entry_ticks, trip.exit_ticks) == (20101.0, 20088.0)
 
 
 def test_without_quotes_a_limit_needs_a_trade_through_it() -> None:
@@ -328,6 +328,40 @@ def test_snapshot_refuses_to_lose_reports() -> None:
     desk.venue.advance(rows, 1, 2)
     with pytest.raises(InvariantError, match="waiting"):
         desk.venue.to_bytes()
+
+
+def test_what_the_state_does_not_believe_fills_nothing() -> None:
+    late = trade(5, 5, 9, -1)
+    late["ts_event"] = at(-60)
+    desk = Desk().run(
+        [
+            quote(-1, 2000, 2001),
+            trade(-0.5, 2000),
+            quote(1, 2000, 2001),
+            trade(2, 1500, 1, -1),  # a jump of 25 %
+            quote(3, 2010, 1900),  # crossed
+            trade(4, 1500, 0, -1),  # empty
+            late,
+        ],
+        bracket(0, 1, limit=2001, stop=1990, target=2030),
+    )
+    assert desk.trips == []
+    assert desk.account.position == 1
+    assert int(desk.record["drawdown_cents"][0]) == 225
+
+
+def test_a_jump_that_three_prints_confirm_is_real() -> None:
+    desk = Desk().run(
+        [
+            quote(-1, 2000, 2001),
+            trade(-0.5, 2000),
+            quote(1, 2000, 2001),
+            *(trade(2 + i, 1500, 1, -1) for i in range(3)),
+        ],
+        bracket(0, 1, limit=2001, stop=1990, target=2030),
+    )
+    (fill,) = desk.fills("stop")
+    assert fill.ts_event == at(4)
 
 
 def test_a_full_venue_rejects() -> None:

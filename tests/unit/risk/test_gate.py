@@ -422,6 +422,16 @@ def test_order_rates_are_bounded() -> None:
     assert g.judge(score(), LONG).verdict.code == "orders_per_hour"  # type: ignore[union-attr]
 
 
+def test_three_refusals_of_the_rate_disarm() -> None:
+    g = put(gate())
+    for i in range(20):
+        g.memory.note_order(NOON - (i + 1) * 100 * S, -1, 1, 2)
+    for i in range(3):
+        assert g.state is TradingState.ACTIVE
+        put(g, ts=NOON + i * 4 * S).judge(score(), LONG)
+    assert g.state is TradingState.REDUCING
+
+
 def test_ten_rejections_in_a_minute_are_the_kill_switch() -> None:
     g = put(gate())
     for i in range(10):

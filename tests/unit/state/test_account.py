@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.unit, pytest.mark.safety]
 
 def test_open_profit_is_marked_with_every_trade() -> None:
     desk = Desk().run(
-        [quote(-1, 100, 101), quote(1, 100, 101), trade(2, 105), trade(3, 109), trade(4, 103)],
-        bracket(0, 1, limit=101, stop=90, target=130, qty=2),
+        [quote(-1, 20100, 20101), quote(1, 20100, 20101), trade(2, 20105), trade(3, 20109), trade(4, 20103)],
+        bracket(0, 1, limit=20101, stop=20090, target=20130, qty=2),
     )
     # 2 contracts: +2 ticks at 103 = 50 USD, entry fees 4.50; the peak was at 109: 200 - 4.50
     assert desk.account.equity_cents == EQUITY_CENTS + 2 * 2 * 1250 - 450
@@ -30,16 +30,16 @@ def test_open_profit_is_marked_with_every_trade() -> None:
 def test_excursions_are_those_of_the_time_in_the_market() -> None:
     desk = Desk().run(
         [
-            quote(-1, 100, 101),
-            trade(-0.5, 80),  # before
-            quote(1, 100, 101),
-            trade(2, 97),
-            trade(3, 108),
-            quote(4, 116, 117),
-            trade(5, 119),  # through the target: we were gone at 116
-            trade(6, 140),
+            quote(-1, 20100, 20101),
+            trade(-0.5, 20080),  # before
+            quote(1, 20100, 20101),
+            trade(2, 20097),
+            trade(3, 20108),
+            quote(4, 20116, 20117),
+            trade(5, 20119),  # through the target: we were gone at 116
+            trade(6, 20140),
         ],
-        bracket(0, 1, limit=101, stop=90, target=116),
+        bracket(0, 1, limit=20101, stop=20090, target=20116),
     )
     (trip,) = desk.trips
     assert (trip.mae_ticks, trip.mfe_ticks) == (4.0, 15.0)
