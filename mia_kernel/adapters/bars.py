@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -96,8 +96,8 @@ def table_stamps(table: Table) -> tuple[IntArray, str | None]:
     column = table.columns[name]
     if pa.types.is_timestamp(column.type):
         stamps = column.cast(pa.timestamp("ns", column.type.tz)).to_numpy(zero_copy_only=False)
-        if pd.isna(stamps).any():
-            row = int(np.flatnonzero(pd.isna(stamps))[0])
+        if np.isnat(stamps).any():
+            row = int(np.flatnonzero(np.isnat(stamps))[0])
             raise FormatError(
                 "a row without time", path=table.path, line=table.first_line + row, field=name, value=None
             )
@@ -128,21 +128,34 @@ def _epoch(table: Table, name: str) -> IntArray:
 
 def _text_stamps(table: Table, name: str) -> tuple[IntArray, str | None]:
     text = table.text(name)
-    if len(text) and _OFFSET.search(str(text[0])) and len(str(text[0])) > 10:
-        stamps = pd.to_datetime(pd.Series(text), utc=True, errors="coerce", format="ISO8601")
-        if stamps.isna().any():
-            row = int(np.flatnonzero(stamps.isna())[0])
-            raise FormatError("not a time", path=table.path, line=table.first_line + row, field=name, value=text[row],
-                              rule="ISO 8601 with offset, as in the first row")  # fmt: skip
-        return np.asarray(stamps.dt.as_unit("ns").astype("int64"), np.int64), "UTC"
-    halves = pd.Series(text, dtype=object).str.replace("T", " ", n=1).str.split(" ", n=1, expand=True)
-    dates = halves[0].to_numpy(object)
-    times = (
-        halves[1].fillna("0:00").to_numpy(object)
-        if halves.shape[1] > 1
-        else np.full(len(text), "0:00", object)
+    first = str(text[0].as_py()) if len(text) else ""
+    if len(first) > 10 and _OFFSET.search(first):
+        return _offset_stamps(table, name, text), "UTC"
+    spaced = pc.call_function(
+        "replace_substring", [text], pc.ReplaceSubstringOptions("T", " ", max_replacements=1)
     )
+    halves = pc.call_function("split_pattern", [spaced], pc.SplitPatternOptions(" ", max_splits=1))
+    counts = pc.call_function("list_value_length", [halves]).to_numpy(zero_copy_only=False)
+    flat = pc.call_function("list_flatten", [halves])
+    start = np.cumsum(counts) - counts
+    dates = flat.take(pa.array(start))
+    if not bool((counts == 2).any()):
+        times: Any = np.full(len(text), "0:00", object)
+    else:
+        missing = pa.array(counts < 2)
+        second = flat.take(pa.array(np.minimum(start + 1, max(len(flat) - 1, 0))))
+        times = pc.call_function("if_else", [missing, pa.scalar("0:00"), second])
     return naive_stamps(dates, times, path=table.path, first_line=table.first_line), None
+
+
+def _offset_stamps(table: Table, name: str, text: Any) -> IntArray:
+    try:
+        return pc.cast(text, pa.timestamp("ns", "UTC")).to_numpy(zero_copy_only=False).astype(np.int64)
+    except pa.ArrowInvalid as error:
+        values = text.to_pylist()
+        row = next((i for i, value in enumerate(values) if not _OFFSET.search(value)), 0)
+        raise FormatError("not a time", path=table.path, line=table.first_line + row, field=name, value=values[row],
+                          rule="ISO 8601 with offset, as in the first row") from error  # fmt: skip
 
 
 def _series(

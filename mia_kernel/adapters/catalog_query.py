@@ -7,11 +7,10 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
-import pandas as pd
 
 from mia_kernel.adapters.catalog import Catalog, Stored
 from mia_kernel.adapters.columns import KINDS, to_table
@@ -20,6 +19,9 @@ from mia_kernel.core import events as ev
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.instrument import INSTRUMENTS
 from mia_kernel.core.session import sessions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PRICES = {
     "trades": {"price": "px"},

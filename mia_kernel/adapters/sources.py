@@ -20,6 +20,7 @@ from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.adapters.replay import read_recording
 from mia_kernel.adapters.stamps import check_zone
+from mia_kernel.adapters.synthetic import SCHEME, parse_seed, synthetic_recording
 from mia_kernel.adapters.wrappers import Member, members, read_bytes
 from mia_kernel.core.errors import DataError, FormatError, InputError
 from mia_kernel.core.events import Recording, SourceInfo
@@ -103,7 +104,8 @@ def open_source(
     Parameters
     ----------
     uri : str or Path
-        A file or folder, `replay:PATH`, or `replay:DAY` (needs `catalog`), for example `replay:2019-08-09`.
+        A file or folder, `synthetic:SEED`, `replay:PATH`, or `replay:DAY` (needs `catalog`), for example
+        `replay:2019-08-09`.
     symbol : str, optional
         Product (`ES`) or contract (`ESU19`) where the source does not say it, or to choose one of several.
     tz : str, optional
@@ -135,6 +137,8 @@ def open_source(
                                  way_out="mia data ls shows the stored days")  # fmt: skip
             return catalog.read_uri(rest)
         text = rest
+    if text.startswith(SCHEME):
+        return synthetic_recording(parse_seed(text))
     path = Path(text)
     if path.is_dir():
         return _open_folder(path, ask, fmt)

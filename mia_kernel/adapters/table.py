@@ -49,14 +49,12 @@ class Table:
         """Return the first of `names` that is a column, else None."""
         return next((name for name in names if name in self.columns), None)
 
-    def text(self, name: str) -> NDArray[Any]:
-        """Return a column as an object array of strings."""
+    def text(self, name: str) -> Any:
+        """Return a column as a pyarrow array of strings without blanks around them."""
         column = self.columns[name]
         if not pa.types.is_string(column.type):
             column = pc.cast(column, pa.string())
-        return np.asarray(
-            pc.call_function("utf8_trim_whitespace", [column]).to_numpy(zero_copy_only=False), object
-        )
+        return pc.call_function("utf8_trim_whitespace", [column])
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a column as float64; null becomes NaN.
