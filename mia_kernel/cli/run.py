@@ -69,8 +69,8 @@ def run(
     stopped = drive(loop, pace, headless=headless or json_path == "-")
     figures = loop.close()
     show(figures, json_path)
-    page = daily_page(path, settings)
     click.echo(f"journal {path}", err=json_path == "-")
+    page = daily_page(path, settings)
     click.echo(f"report  {page.html}", err=json_path == "-")
     if stopped:
         click.echo("stopped by hand: the summary covers what was seen", err=True)
