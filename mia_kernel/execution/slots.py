@@ -25,10 +25,10 @@ from mia_kernel.execution.record import (
     W_NONE,
     W_OCO,
 )
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 
-@inline
+@kernel
 def worse(side: int, p: int, q: int) -> int:
     """The worse price for an order of `side`: the higher for a buyer, the lower for a seller."""
     return max(p, q) if side > 0 else min(p, q)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mia_kernel.core.decisions import NOT_READY
@@ -16,13 +18,14 @@ FIT_MIN = 0.3
 
 @feature("delta_divergence", needs=("sides",))
 @kernel
-def delta_divergence(s: Record, out: Record) -> None:
+def delta_divergence(st: Any, cells: Any, at: int) -> None:
     """sgn(zδ)·min(min(|z_p|,|z_δ|)/2, 1)·(R²_p + R²_δ)/2 where the slopes of C and CVD oppose, else 0.
 
     Least squares over 10 closed base bars of one session; z = slope over the deviation of that slope in the
     last 100 bars. Both R² ≥ 0.3. Price falling with delta rising is positive. Unit: none, in [−1, 1]. Ready
     after 110 bars. Quality: mean R². Source: domain §6.4.
     """
+    s, out = st[0], cells[at]
     t = s["tf"][s["clock"]["base"]]
     if t["n"] < HISTORY + BARS:
         refuse(out, NOT_READY)

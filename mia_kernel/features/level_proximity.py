@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mia_kernel.core.decisions import NOT_READY
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import clip, sign
@@ -18,7 +20,7 @@ WEIGHTS = levels.WEIGHTS
 
 @feature("level_proximity")
 @kernel
-def level_proximity(s: Record, out: Record) -> None:
+def level_proximity(st: Any, cells: Any, at: int) -> None:
     """side·max(0, 1 − d/3T)·rejection for the nearest of POC VAH VAL PPOC PVAH PVAL HVN.
 
     side = sgn(C − level); rejection 1.0 if within the last 3 base bars the range touched the level ±1T and
@@ -26,6 +28,7 @@ def level_proximity(s: Record, out: Record) -> None:
     ready while no level of the list is known. Quality: weight of the level. Unit: none, in [−1, 1].
     Source: domain §11.
     """
+    s, out = st[0], cells[at]
     t, table = s["tf"][s["clock"]["base"]], s["levels"]["at"]
     nearest, known = 1 << 30, 0
     if t["n"] > 0:

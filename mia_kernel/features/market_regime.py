@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mia_kernel.core.decisions import NOT_READY
 from mia_kernel.features.spec import feature, put, refuse
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.state.kernel import kernel
 
 
 @feature("market_regime")
 @kernel
-def market_regime(s: Record, out: Record) -> None:
+def market_regime(st: Any, cells: Any, at: int) -> None:
     """Trend sign times strength, in [−1, 1].
 
     Context, not a component of any weight set. Not ready under 50 closed 5-minute bars. Quality 0.6 where
     VWAP has no slope because its session just began. Source: domain §13.
     """
+    s, out = st[0], cells[at]
     r = s["regime"]
     if r["market"] < 0:
         refuse(out, NOT_READY)

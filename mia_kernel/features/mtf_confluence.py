@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mia_kernel.core.decisions import NOT_READY
@@ -17,7 +19,7 @@ MIN_FRAMES, MIN_WEIGHT = 3, 0.60
 
 @feature("mtf_confluence")
 @kernel
-def mtf_confluence(s: Record, out: Record) -> None:
+def mtf_confluence(st: Any, cells: Any, at: int) -> None:
     """sgn(base)·clip(|base| + bonuses − penalty, 0, 1) over 1m 5m 15m 1h 4h, each from closed bars.
 
     Base = Σ w·S·K/Σ w; alignment and quality add up to 0.2 and 0.15, opposition takes up to 0.3 of it away.
@@ -25,6 +27,7 @@ def mtf_confluence(s: Record, out: Record) -> None:
     the weight are there. Quality: Σ w·K/Σ w. Unit: none, in [−1, 1]. > 0.75 elite, > 0.35 standard, > 0.1
     weak. Source: domain §9.
     """
+    s, out = st[0], cells[at]
     strength = np.full(5, np.nan)
     quality = np.zeros(5)
     for k in range(5):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mia_kernel.core.decisions import ABSENT
 from mia_kernel.features.spec import feature, refuse
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.state.kernel import kernel
 
 
 @feature("options_flow", needs=("options",))
 @kernel
-def options_flow(s: Record, out: Record) -> None:
+def options_flow(st: Any, cells: Any, at: int) -> None:
     """Absent in this version: no option chain can enter the state yet, so there is nothing to measure.
 
     It keeps its place in the weight sets, because a missing input must lower coverage and not hand its
     weight on. Unit: none, in [−1, 1] once there is a chain. Source: domain §12.
     """
+    s, out = st[0], cells[at]
     refuse(out, ABSENT)

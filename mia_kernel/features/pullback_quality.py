@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mia_kernel.core.decisions import NOT_READY
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.state.bars import bar_at
@@ -14,7 +16,7 @@ LOOK_BACK = 200
 
 @feature("pullback_quality")
 @kernel
-def pullback_quality(s: Record, out: Record) -> None:
+def pullback_quality(st: Any, cells: Any, at: int) -> None:
     """e·f_d·f_v·f_h·f_t·f_r of the pullback in the last leg of a trend of side e; no trend → 0.
 
     Depth f_d (1 at .382–.5), volume and delta of the retrace against the leg f_v, holding above the last
@@ -22,6 +24,7 @@ def pullback_quality(s: Record, out: Record) -> None:
     `signal_tf`. Unit: none, in [−1, 1]. Not ready before the first ball and the market regime. Quality: 1
     with known aggressors, else 0.7. Source: domain §14.
     """
+    s, out = st[0], cells[at]
     k = s["clock"]["signal"]
     t, w, r = s["tf"][k], s["battle"][k], s["regime"]
     if w["green_n"] < 2 or w["red_n"] < 2 or r["market"] < 0:

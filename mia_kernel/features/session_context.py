@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mia_kernel.core.decisions import NOT_READY
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import clip
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.state.kernel import kernel
 
 MIN_TRIPS = 30
 
 
 @feature("session_context")
 @kernel
-def session_context(s: Record, out: Record) -> None:
+def session_context(st: Any, cells: Any, at: int) -> None:
     """clip((ê_long − ê_short)/0.5, ±1): mean R by side in this phase, shrunk n/(n + 30).
 
     Unit: none, in [−1, 1]. Not ready under 30 closed round trips on either side in this phase: no invented
     win rates. Quality: min(1, n/100) of the smaller side. Source: domain §14.
     """
+    s, out = st[0], cells[at]
     a, phase = s["account"], s["clock"]["phase"]
     longs, shorts = a["phase_n"][phase, 0], a["phase_n"][phase, 1]
     if min(longs, shorts) < MIN_TRIPS:

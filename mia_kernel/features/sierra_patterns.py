@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mia_kernel.core.decisions import NOT_READY
 from mia_kernel.features.spec import feature, put, refuse
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.state.kernel import kernel
 
 
 @feature("sierra_patterns")
 @kernel
-def sierra_patterns(s: Record, out: Record) -> None:
+def sierra_patterns(st: Any, cells: Any, at: int) -> None:
     """P = clip(Σ sign·strength·max(0, 1 − age/5), ±1) over the patterns emitted in the last five bars.
 
     Unit: none, in [−1, 1]; 0 with status ok when none was emitted. Ready after four bars of `signal_tf` (of
     the base timeframe where that is coarser). Quality: pattern completeness. A pattern is known one bar
     after its centre and never repainted. Source: domain §8.1 (tested in `state/battle`).
     """
+    s, out = st[0], cells[at]
     w = s["battle"][s["clock"]["signal"]]
     if w["pattern"] != w["pattern"]:
         refuse(out, NOT_READY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mia_kernel.core.decisions import NOT_READY
@@ -21,13 +23,14 @@ SLOTS = levels.SLOTS
 
 @feature("smart_money", needs=("sides", "trades"))
 @kernel
-def smart_money(s: Record, out: Record) -> None:
+def smart_money(st: Any, cells: Any, at: int) -> None:
     """Net flow of large orders over 15 minutes with persistence and alignment to levels.
 
     sgn(base)·(|base|·conf·(0.5 + 0.5·intensity) + 0.2·persistence + 0.1·alignment), 0 if base is 0. Unit:
     none, in [−1, 1]. Ready after one full window; under 3 large orders or 1,000 contracts the value is a
     measured 0 with quality 0. Quality: confidence. Source: domain §10.
     """
+    s, out = st[0], cells[at]
     f, now = s["flow"], s["clock"]["now"]
     if f["day_trades"] == 0 or now - s["session"]["open_ns"] < WINDOW_NS or s["tf"][TF_1M]["n"] == 0:
         refuse(out, NOT_READY)

@@ -1,7 +1,8 @@
 """What a component is, and the registry that knows them all.
 
 A component answers one question about the market state with value, quality and status. Compiled ones are
-kernels `f(s, out)` that write into a record; a user's own may be a class with `update_one(state)` that
+kernels `f(st, cells, at)`: the state as a one-element array, and the row of `cells` they write (arrays, since
+handing numba a lone record copies all of it). A user's own may be a class with `update_one(state)` that
 returns a number or None. Either way `@feature(...)` above it is all that registering takes. A component of
 the confluence score is a component that a weight set names; there is no second registry.
 """
@@ -20,7 +21,7 @@ import numpy as np
 from mia_kernel.core.decisions import NOT_READY, OK
 from mia_kernel.core.errors import InvariantError, SettingsError
 from mia_kernel.core.events import Carries
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 Need = Literal["book", "sides", "trades", "second", "vix", "options"]
 NEEDS = ("book", "sides", "trades", "second", "vix", "options")
@@ -52,7 +53,7 @@ class Feature:
     high: float
     needs: tuple[Need, ...]
     signed: bool
-    run: Callable[[Record, Record], None] | None
+    run: Callable[[Any, Any, int], None] | None
     make: Callable[[], PlainComponent] | None
     doc: str
     where: str
@@ -139,7 +140,7 @@ def _place(component: Any) -> str:
     return f"{source.__module__}.{source.__qualname__}"
 
 
-@inline
+@kernel
 def put(out: Record, value: float, quality: float) -> None:
     """Answer with a value; NaN means not ready."""
     if value == value:

@@ -33,7 +33,7 @@ class FeatureSet:
         self._low = np.array([spec.low for spec in self.specs])
         self._high = np.array([spec.high for spec in self.specs])
         self._out: NDArray[Any] = np.zeros(len(self.specs), OUT_DTYPE)
-        self._calls = [(self.specs[i].run, self._out[i]) for i in self._present if self.specs[i].run is not None]
+        self._calls = [(self.specs[i].run, i) for i in self._present if self.specs[i].run is not None]
         self._out["value"] = self._out["quality"] = np.nan
         self._out["status"] = ABSENT
 
@@ -45,11 +45,11 @@ class FeatureSet:
         InvariantError
             If a component answers outside its range.
         """
-        record, out = market.array[0], self._out
-        for run, cell in self._calls:
-            run(record, cell)  # type: ignore[misc]
+        state, out = market.array, self._out
+        for run, i in self._calls:
+            run(state, out, i)  # type: ignore[misc]
         for i, component in self._plain.items():
-            self._ask(out[i], component, record)
+            self._ask(out[i], component, state[0])
         values, status = out["value"].copy(), out["status"].copy()
         wrong = (status == OK) & ~((values >= self._low - 1e-9) & (values <= self._high + 1e-9))
         if wrong.any():

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mia_kernel.core.decisions import NOT_READY
 from mia_kernel.features.spec import feature, put, refuse
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.state.kernel import kernel
 
 
 @feature("volatility_regime", range=(0.0, 4.0), signed=False)
 @kernel
-def volatility_regime(s: Record, out: Record) -> None:
+def volatility_regime(st: Any, cells: Any, at: int) -> None:
     """Code of the regime: 0 low, 1 normal, 2 high, 3 extreme, 4 transition.
 
     Context, not a component of any weight set. Not ready while VIX and ATR ratio are both unknown. Quality
     0.5 where one of them is, or the reference is the last 50 bars. Source: domain §13.
     """
+    s, out = st[0], cells[at]
     r = s["regime"]
     if r["volatility"] < 0:
         refuse(out, NOT_READY)

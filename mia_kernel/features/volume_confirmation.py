@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mia_kernel.core.decisions import NOT_READY
@@ -15,13 +17,14 @@ MEAN_BARS, CORR_BARS = 10, 5
 
 @feature("volume_confirmation", needs=("sides",))
 @kernel
-def volume_confirmation(s: Record, out: Record) -> None:
+def volume_confirmation(st: Any, cells: Any, at: int) -> None:
     """sgn(δ)·[0.45·min(V/(1.8·mean10 V),1) + 0.35·min(2.2·|δ|/V,1) + 0.20·|corr(V, C) over 5 bars|].
 
     On the last closed bar of the base timeframe; mean10 excludes it; an undefined correlation adds 0; V = 0
     gives 0 with quality 0. Unit: none, in [−1, 1]. Not ready under 11 bars. Quality: share of volume with a
     known aggressor. Source: domain §6.5.
     """
+    s, out = st[0], cells[at]
     t = s["tf"][s["clock"]["base"]]
     mean = mean_volume(t, MEAN_BARS)
     if mean != mean:

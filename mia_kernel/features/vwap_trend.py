@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mia_kernel.core.decisions import NOT_READY
@@ -16,7 +18,7 @@ READY_NS = 30 * 60 * 1_000_000_000
 
 @feature("vwap_trend")
 @kernel
-def vwap_trend(s: Record, out: Record) -> None:
+def vwap_trend(st: Any, cells: Any, at: int) -> None:
     """0.30·tanh(s/σ) + 0.25·clip((C−VWAP)/SD1,±2)/2 + 0.25·A + 0.20·W on `vwap_eth`, base timeframe.
 
     s = (VWAP0 − VWAP−10)/10; σ = max(0.1, std of s over 100 bars, or of those there are, at least 20);
@@ -24,6 +26,7 @@ def vwap_trend(s: Record, out: Record) -> None:
     and L. Unit: none, in [−1, 1]. Ready 30 minutes after the anchor with 10 bars of the same session.
     Quality: R² of the 10-bar regression. Source: domain §14.
     """
+    s, out = st[0], cells[at]
     t = s["tf"][s["clock"]["base"]]
     if t["n"] < SWING_BARS + 1:
         refuse(out, NOT_READY)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mia_kernel.risk.record import STATE_ACTIVE
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 NORMAL, CAUTION, DANGER, EMERGENCY = range(4)
 SEVERITY_NAMES = ("normal", "warning", "danger", "emergency")
@@ -37,7 +37,7 @@ class LimitCheck:
     applies: bool
 
 
-@inline
+@kernel
 def _used(share: float) -> float:
     """Grade the used share of a limit that is broken when it is reached; NaN is an emergency."""
     if share < WARN_AT:
@@ -49,7 +49,7 @@ def _used(share: float) -> float:
     return 3.0
 
 
-@inline
+@kernel
 def _beyond(limit: float, actual: float) -> float:
     """Grade a limit that is broken only beyond its value."""
     if actual > limit or actual != actual:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 
 from mia_kernel.risk.limits import Answer
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 
-@inline
+@kernel
 def _at_least(required: float, actual: float) -> Answer:
     return required, actual, 0.0 if actual >= required else 3.0
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 TIMEFRAMES = (60, 300, 900, 3600, 14400)
 TIMEFRAME_NAMES = ("1m", "5m", "15m", "1h", "4h")
@@ -92,13 +92,13 @@ def init_time_of_day(record: Any) -> None:
     record["days"] = 0
 
 
-@inline
+@kernel
 def bar_at(t: Record, back: int) -> Record:
     """Return closed bar `back` of a timeframe, 0 = newest; the caller holds back < min(n, BAR_RING)."""
     return t["ring"][(t["n"] - 1 - back) % BAR_RING]
 
 
-@inline
+@kernel
 def touch(c: Record, px: int, sz: int, side: int, quality: float) -> None:
     """Add one trade to a forming bar."""
     if px > c["high"]:
@@ -174,7 +174,7 @@ def close_bar(t: Record, tod: Record, k: int, cvd: int, vwap: float, vwap_sd: fl
     t["has_current"] = 0
 
 
-@inline
+@kernel
 def _copy(to: Record, c: Record) -> None:
     to["start"], to["end"] = c["start"], c["end"]
     to["open"], to["high"], to["low"], to["close"] = c["open"], c["high"], c["low"], c["close"]
@@ -226,7 +226,7 @@ def _rvol(t: Record, tod: Record, k: int, c: Record) -> float:
     return c["volume"] * n / total if total > 0 else np.nan
 
 
-@inline
+@kernel
 def _remember_volume(tod: Record, k: int, c: Record) -> None:
     if 0 <= c["slot"] < SLOTS[k]:
         tod["volume"][tod["days"] % RVOL_DAYS, SLOT_START[k] + c["slot"]] = c["volume"]

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mia_kernel.state.bars import TIMEFRAMES, bar_at
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.swings import BALLS, E_BASE, E_BREAK, E_PATTERN, EVENTS, note
 from mia_kernel.state.swings import on_bar_close as swing_on_bar_close
 
@@ -229,7 +229,7 @@ def _base(t: Record, w: Record) -> None:
         _govern(w, low, high, color, quality, newest["end"])
 
 
-@inline
+@kernel
 def _range(t: Record, bars: int) -> tuple[int, int]:
     low, high = bar_at(t, 0)["low"], bar_at(t, 0)["high"]
     for j in range(1, bars):

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.core.events import BOOK, DEPTH
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 OBI_LEVELS = 5
 HISTORY = 10
@@ -77,7 +77,7 @@ def init(record: Any, params: BookParams) -> None:
         record[name] = np.nan
 
 
-@inline
+@kernel
 def flow_term(pb0: int, qb0: int, pa0: int, qa0: int, pb: int, qb: int, pa: int, qa: int) -> int:
     """Return e_n of Cont, Kukanov and Stoikov (2014) with non-strict inequalities.
 
@@ -95,7 +95,7 @@ def flow_term(pb0: int, qb0: int, pa0: int, qa0: int, pb: int, qb: int, pa: int,
     return e
 
 
-@inline
+@kernel
 def on_book(k: Record, e: Record, clock: int) -> int:
     """Apply a BOOK or QUOTE row; return 1, or 0 where it is crossed, locked or one-sided."""
     bid, ask = e["bid"], e["ask"]

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.core.events import SIDE_FEED, SIDE_TICK_RULE
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 ROWS = 8192
 MASK = ROWS - 1
@@ -104,7 +104,7 @@ def init(record: Any, params: FlowParams) -> None:
     record["p_stack"] = params.stacked_rows
 
 
-@inline
+@kernel
 def side_of(f: Record, k: Record, e: Record) -> tuple[int, float]:
     """Return (+1, -1 or 0, quality) of a trade: feed 1.0, at the quote 0.8, tick rule 0.5.
 
@@ -126,7 +126,7 @@ def side_of(f: Record, k: Record, e: Record) -> tuple[int, float]:
     return direction, 0.5 if direction != 0 else 0.0
 
 
-@inline
+@kernel
 def on_trade(f: Record, px: int, sz: int, side: int, quality: float, clock: int) -> None:
     """Take one trade with its side."""
     if f["trades"] > 0 and px != f["last"]:
@@ -158,7 +158,7 @@ def on_trade(f: Record, px: int, sz: int, side: int, quality: float, clock: int)
     _aggregate(f, px, sz, side, quality, clock)
 
 
-@inline
+@kernel
 def _aggregate(f: Record, px: int, sz: int, side: int, quality: float, clock: int) -> None:
     """Join the print to the running order or complete that one and start the next (domain §10)."""
     c = f["current"]

@@ -22,7 +22,7 @@ import numpy as np
 
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import BAR, BAR_HIGH, BAR_LOW, BOOK, PRIMARY, QUOTE, TRADE, EventArray
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.prints import believable
 
 SYMBOLS = ("ES", "MES")
@@ -166,7 +166,7 @@ def init(record: Any, equity_cents: int) -> None:
     record["slips"] = np.nan
 
 
-@inline
+@kernel
 def _value(a: Record) -> None:
     """Set equity from the line and the mark; raise the peak; keep the largest fall from it."""
     slope = a["slope_cents"]
@@ -176,7 +176,7 @@ def _value(a: Record) -> None:
     a["drawdown_cents"] = max(a["drawdown_cents"], a["peak_cents"] - equity)
 
 
-@inline
+@kernel
 def _row(a: Record, low: int, high: int, bid_mark: int, ask_mark: int, is_bar: int) -> None:
     """Mark one row: `low` and `high` bound what it printed."""
     a["row_low"] = low
@@ -203,7 +203,7 @@ def _row(a: Record, low: int, high: int, bid_mark: int, ask_mark: int, is_bar: i
         _value(a)
 
 
-@inline
+@kernel
 def _mark_row(a: Record, e: Record) -> None:
     if e["instrument"] != PRIMARY:
         return
@@ -220,7 +220,7 @@ def _mark_row(a: Record, e: Record) -> None:
             _row(a, e["bid"], e["ask"], e["bid"], e["ask"], 0)
 
 
-@inline
+@kernel
 def _remember(a: Record) -> None:
     """Keep peak and extremes as they are before the next row, for the case that it fills an exit."""
     a["prev_peak_cents"] = a["peak_cents"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 (
     POC, VAH, VAL, VWAP, SD1_UP, SD1_DOWN, SD2_UP, SD2_DOWN, PPOC, PVAH, PVAL, PDH, PDL, ONH, ONL, IBH, IBL,
@@ -56,7 +56,7 @@ LEAVE_2 = 8  # left by 4 ticks
 REACH_2 = 1600  # ±200 points
 
 
-@inline
+@kernel
 def put(levels: Record, slot: int, price_2: int, ts: int) -> None:
     """Write one level; its age starts when it becomes known."""
     at = levels["at"][slot]
@@ -68,7 +68,7 @@ def put(levels: Record, slot: int, price_2: int, ts: int) -> None:
     at["price_2"] = price_2
 
 
-@inline
+@kernel
 def drop(levels: Record, slot: int) -> None:
     """Forget a level that is not known (any more)."""
     levels["at"][slot]["known"] = 0
@@ -106,7 +106,7 @@ def from_profile(levels: Record, p: Record, vwap: float, sd: float, ts: int) -> 
         _previous(levels, p, ts)
 
 
-@inline
+@kernel
 def _half(price: float) -> int:
     """Round to half ticks, half away from nothing in particular: to even, so that a mirror agrees."""
     return int(np.rint(2.0 * price))

@@ -40,7 +40,7 @@ from mia_kernel.state.bars import NS
 from mia_kernel.state.battle import BattleParams
 from mia_kernel.state.book import BookParams
 from mia_kernel.state.flow import FlowParams
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.profile import ProfileParams
 from mia_kernel.state.regime import RegimeParams
 
@@ -134,7 +134,7 @@ def apply(st: Any, events: Any, start: int, stop: int, until: int) -> int:
     return i
 
 
-@inline
+@kernel
 def _row(s: Record, e: Record) -> None:
     kind, instrument = e["kind"], e["instrument"]
     if instrument == PRIMARY:
@@ -150,7 +150,7 @@ def _row(s: Record, e: Record) -> None:
         regime.on_vix(s, e["px"], s["clock"]["ts"])
 
 
-@inline
+@kernel
 def _book(s: Record, e: Record) -> None:
     c, q = s["clock"], s["quality"]
     q["now"][quality.ROWS] += 1
@@ -163,7 +163,7 @@ def _book(s: Record, e: Record) -> None:
         q["quarantined"] += 1
 
 
-@inline
+@kernel
 def _trade(s: Record, e: Record) -> None:
     c, q, px, sz = s["clock"], s["quality"], e["px"], e["sz"]
     q["now"][quality.ROWS] += 1
@@ -191,7 +191,7 @@ def _trade(s: Record, e: Record) -> None:
         c["day_rows"] += 1
 
 
-@inline
+@kernel
 def _believable(c: Record, q: Record, px: int) -> int:
     """Return 0 for a jump of more than 1 % inside a session until three prints in a row confirm it."""
     if c["day_rows"] == 0 or 100 * abs(px - c["price"]) <= c["price"]:

@@ -6,14 +6,14 @@ traps). The record needs `print_px`, `print_n`, `jump_px` and `jump_n`.
 
 from __future__ import annotations
 
-from mia_kernel.state.kernel import Record, inline
+from mia_kernel.state.kernel import Record, kernel
 
 LATE_NS = 2_000_000_000
 """A row further behind the event clock is not applied."""
 CONFIRMATIONS = 3
 
 
-@inline
+@kernel
 def believable(r: Record, px: int) -> int:
     """Return 1 and remember `px` where it may be believed, else 0."""
     near = 100 * abs(px - r["print_px"]) <= abs(r["print_px"])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from mia_kernel.state.kernel import Record, inline, kernel
+from mia_kernel.state.kernel import Record, kernel
 
 ROWS = 8192
 MASK = ROWS - 1
@@ -94,7 +94,7 @@ def init(record: Any, params: ProfileParams) -> None:
     record["p_low"] = params.low_node_ratio
 
 
-@inline
+@kernel
 def add(a: Record, px: int, sz: int) -> None:
     """Add `sz` contracts at `px`."""
     if not a["has"]:
@@ -198,7 +198,7 @@ def _value_area(a: Record, share: float) -> None:
     a["val"], a["vah"], a["has_area"] = max(lo, a["low"]), min(hi, a["high"]), 1
 
 
-@inline
+@kernel
 def _row(a: Record, px: int) -> int:
     return a["volume_at"][px & MASK] if a["low"] <= px <= a["high"] else 0
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mia_kernel.state.kernel import Record, inline
+from mia_kernel.state.kernel import Record, kernel
 
 
-@inline
+@kernel
 def side_of(battle: Record, threshold: float) -> int:
     """Return +1 where s > threshold, −1 where s < −threshold, else 0; 0 while the score is not ready."""
     s = battle["score"]
@@ -16,7 +16,7 @@ def side_of(battle: Record, threshold: float) -> int:
     return 0
 
 
-@inline
+@kernel
 def strength_of(battle: Record, threshold: float) -> float:
     """Return min(1, 4·(|s| − threshold)): how far the score stands beyond its threshold."""
     return min(1.0, 4.0 * (abs(battle["score"]) - threshold))

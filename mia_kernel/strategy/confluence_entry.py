@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mia_kernel.state.kernel import inline
+from mia_kernel.state.kernel import kernel
 
 
-@inline
+@kernel
 def side_of(side: int, grade: int, least: int) -> int:
     """Return the score's side where its grade reaches `least`, else 0."""
     return side if grade >= least else 0
