@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 
 _UNDEFINED = 2**63 - 1
 _LAST, _SNAPSHOT = 0x80, 0x20
+_EARLY_NS, _LATE_NS = 60 * 10**9, 3600 * 10**9  # a receipt further from its event is no clock of this feed
 _SECONDS = {"ohlcv-1s": 1, "ohlcv-1m": 60, "ohlcv-1h": 3600, "ohlcv-1d": 86_400}
 
 
@@ -33,17 +34,30 @@ def _grid(price: NDArray[Any], root: str) -> tuple[IntArray, NDArray[np.bool_]]:
 
 def _stamps(records: NDArray[Any]) -> tuple[IntArray, IntArray]:
     """Return exchange stamps and arrival (never running backwards) in ns UTC."""
-    arrival = np.maximum.accumulate(records["ts_recv"].astype(np.int64))
-    event = records["ts_event"].astype(np.int64)
+    event, received, snapshot, sane = _clocks(records)
+    arrival = np.maximum.accumulate(np.where(sane, received, event))
     # A snapshot tells old orders anew: it is known when it is sent.
-    return np.where((records["flags"] & _SNAPSHOT) != 0, arrival, event), arrival
+    return np.where(snapshot, arrival, event), arrival
+
+
+def _clocks(records: NDArray[Any]) -> tuple[IntArray, IntArray, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return exchange and receive stamps, which records are of a snapshot, and whose receipt can be believed."""
+    received = records["ts_recv"].astype(np.int64)
+    event = records["ts_event"].astype(np.int64)
+    snapshot = (records["flags"] & _SNAPSHOT) != 0
+    delay = received - event
+    return event, received, snapshot, snapshot | ((delay > -_EARLY_NS) & (delay < _LATE_NS))
 
 
 def _order_of_arrival(records: NDArray[Any], findings: Findings) -> None:
-    stamps = records["ts_recv"].astype(np.int64)
-    back = int((np.diff(stamps) < 0).sum())
+    event, received, _, sane = _clocks(records)
+    bad = int((~sane).sum())
     findings.repair(
-        "recv_backwards", back, f"{back} receive stamps ran backwards; arrival is their running maximum"
+        "bad_receive_stamp", bad, f"{bad} impossible receive stamps; the exchange's taken instead"
+    )
+    back = int((np.diff(np.where(sane, received, event)) < 0).sum())
+    findings.repair(
+        "received_backwards", back, f"{back} receive stamps ran backwards; arrival is their running maximum"
     )
 
 
@@ -66,8 +80,11 @@ def _side(letters: NDArray[Any]) -> NDArray[np.int8]:
     return (letters == b"B").astype(np.int8) - (letters == b"A").astype(np.int8)
 
 
-def _trades(path: str, records: NDArray[Any], root: str, findings: Findings) -> tuple[EventArray, IntArray]:
-    """Return the trade rows of records (all of action T) and the index of the record of each."""
+def _trades(
+    path: str, stream: NDArray[Any], at: IntArray, root: str, findings: Findings
+) -> tuple[EventArray, IntArray]:
+    """Return the trade rows of the records at `at` of a whole stream, and the record of each."""
+    records = stream[at]
     ticks, on_grid = _grid(records["price"], root)
     raw = RawTrades(
         ts=records["ts_event"].astype(np.int64),
@@ -80,13 +97,13 @@ def _trades(path: str, records: NDArray[Any], root: str, findings: Findings) -> 
     check_trades(raw, findings)
     kept = np.flatnonzero(findings.keep)
     rows = ev.empty(len(kept))
-    event, arrival = _stamps(records[kept])
-    rows["ts_event"], rows["ts_recv"] = event, arrival
+    event, arrival = _stamps(stream)  # of the whole stream: arrival is one clock for trades and book
+    rows["ts_event"], rows["ts_recv"] = event[at[kept]], arrival[at[kept]]
     rows["kind"] = ev.TRADE
     rows["px"], rows["sz"] = ticks[kept], records["size"][kept]
     rows["side"] = raw.side[kept] if raw.side is not None else 0
     rows["flags"] = np.where(rows["side"] != 0, ev.SIDE_FEED, 0)
-    return rows, kept.astype(np.int64)
+    return rows, at[kept]
 
 
 def trade_part(
@@ -95,7 +112,7 @@ def trade_part(
     """Return the part of a `trades` stream."""
     findings = Findings(path, len(records), ask.quality)
     _order_of_arrival(records, findings)
-    rows, _ = _trades(path, records, root, findings)
+    rows, _ = _trades(path, records, np.arange(len(records)), root, findings)
     rows["seq"] = np.arange(len(rows))
     aggressor = judge_sides(rows, None, None, findings)
     info = _info(path, root, contract, schema, Carries(trades=True, aggressor=aggressor))
@@ -110,8 +127,7 @@ def book_part(
     findings = Findings(path, int(is_trade.sum()), ask.quality)
     findings.counts["records"] = len(records)
     _order_of_arrival(records, findings)
-    trades, trade_of = _trades(path, records[is_trade], root, findings)
-    trade_record = np.flatnonzero(is_trade)[trade_of]
+    trades, trade_record = _trades(path, records, np.flatnonzero(is_trade), root, findings)
     event, _ = _stamps(records)
     closed = ~open_mask(event)
     book = _replay(records, root, closed, findings)
@@ -207,10 +223,10 @@ def level_part(
     findings = Findings(path, int(is_trade.sum()), ask.quality)
     findings.counts["records"] = len(records)
     _order_of_arrival(records, findings)
-    trades, trade_of = _trades(path, records[is_trade], root, findings)
+    trades, trade_record = _trades(path, records, np.flatnonzero(is_trade), root, findings)
     views = _level_rows(records, root, findings)
     shown, record = _usable_views(records, views, findings)
-    rows = _by_record(views[shown], record, trades, np.flatnonzero(is_trade)[trade_of], views_first=True)
+    rows = _by_record(views[shown], record, trades, trade_record, views_first=True)
     aggressor = judge_sides(rows, *prevailing(rows), findings)
     deep = records["levels"].shape[1] > 1
     carries = Carries(book=deep, quotes=not deep, trades=len(trades) > 0, aggressor=aggressor)

@@ -194,7 +194,18 @@ def _read(known: Format, found: list[Member], ask: Ask) -> list[Part]:
         for member in found:
             if not member.data:
                 raise FormatError("a file inside the archive is empty", path=member.path, offset=0)
-    return known.read(found, ask)
+    try:
+        return known.read(found, ask)
+    except InputError as error:
+        if error.path is not None:
+            raise
+        raise _named(error, found[0].path.split("!")[0]) from error
+
+
+def _named(error: InputError, path: str) -> InputError:
+    """Return an error of the core (a date outside the calendar) with the file it came from."""
+    return type(error)(error.message, path=path, line=error.line, offset=error.offset, field=error.field,
+                       value=error.value, rule=error.rule, way_out=error.way_out)  # fmt: skip
 
 
 def _open_folder(path: Path, ask: Ask, fmt: str | None) -> Recording:

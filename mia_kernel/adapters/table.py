@@ -126,6 +126,8 @@ def read_csv(member: Member) -> Table:
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise _bad_line(member.path, data, delimiter, len(names), str(error)) from error
+    if len(table) == 0:
+        raise _bad_line(member.path, data, delimiter, len(names), "no row")
     columns = {name: table.column(name).combine_chunks() for name in names}
     return Table(member.path, columns, 2, unterminated=not data.endswith(b"\n"))
 

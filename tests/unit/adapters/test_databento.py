@@ -85,6 +85,16 @@ def test_bars_enter_at_their_end() -> None:
 
 
 @pytest.mark.safety
+def test_an_impossible_receive_stamp_does_not_stop_the_clock() -> None:
+    records = _trades(5)
+    records["ts_recv"][1] = 2**64 - 1
+    records["ts_recv"][2] += 86_400 * NS
+    part = read_dbn([_member(dbn_file("trades", records))], Ask())[0]
+    assert part.verdict.repaired["bad_receive_stamp"] == 2
+    assert (part.events["ts_recv"] - part.events["ts_event"]).tolist() == [500, 0, 0, 500, 500]
+
+
+@pytest.mark.safety
 def test_a_cut_record_is_refused_with_its_offset() -> None:
     data = dbn_file("trades", _trades(3))
     for cut in (1, 20, 47):

@@ -1,0 +1,141 @@
+"""Hostile input: whatever is done to a file, a reader gives checked rows or an error that names the file.
+
+Every format is cut and bent at random places. Nothing but the error tree may come out, and what is read
+must keep the laws of rows: order of arrival, prices and sizes above zero, a book that is not crossed.
+"""
+
+from __future__ import annotations
+
+import gzip
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mia_kernel.adapters.parts import Ask
+from mia_kernel.adapters.sources import read_parts
+from mia_kernel.core import events as ev
+from mia_kernel.core.errors import InputError
+from tests.fakes.market_files import (
+    NS,
+    bar_csv,
+    bar_json,
+    bar_parquet,
+    cme_zip,
+    dbn_file,
+    dbn_records,
+    session,
+    shifted,
+    sierra_text,
+)
+
+pytestmark = [pytest.mark.unit, pytest.mark.safety]
+
+BARS = [bar for k in range(2) for bar in session(datetime(2022, 8, 8) + timedelta(days=k), step=900)]
+T = 1_704_380_400 * NS
+LEVELS = [(4800.0 - 0.25 * k, 5 + k, 4800.25 + 0.25 * k, 7 + k) for k in range(10)]
+
+
+def _mbo() -> bytes:
+    rows = [
+        {
+            "order_id": i % 9,
+            "price": 4800.0 - 0.25 * (i % 5) + (i % 2) * 3,
+            "size": 1 + i % 4,
+            "flags": 0x80 * (i % 3 > 0),
+            "action": b"AACMTF"[i % 6 : i % 6 + 1],
+            "side": b"BA"[i % 2 : i % 2 + 1],
+            "ts_event": T + i,
+            "ts_recv": T + i + 5,
+        }
+        for i in range(40)
+    ]
+    return dbn_file("mbo", dbn_records("mbo", rows))
+
+
+def _mbp() -> bytes:
+    rows = [{"price": 4800.0, "size": 2, "action": b"TA"[i % 2 : i % 2 + 1], "side": b"B", "flags": 0x80,
+             "ts_event": T + i * NS, "ts_recv": T + i * NS + 5, "levels": LEVELS} for i in range(6)]  # fmt: skip
+    return dbn_file("mbp-10", dbn_records("mbp-10", rows))
+
+
+FILES = {
+    "cme.zip": cme_zip(),
+    "ESU22.txt": sierra_text(shifted(BARS, -1)),
+    "ES.csv": bar_csv(BARS),
+    "ES.json": bar_json(BARS),
+    "ES.parquet": bar_parquet(BARS, zone="America/New_York"),
+    "ESH4.mbo.dbn": _mbo(),
+    "ESH4.mbp10.dbn": _mbp(),
+    "ES.csv.gz": gzip.compress(bar_csv(BARS), mtime=0),
+    "VIX.csv": b"DATE,OPEN,HIGH,LOW,CLOSE\n8/7/2019,1,1,1,19.49\n8/8/2019,1,1,1,16.91\n8/9/2019,1,1,1,17.97\n",
+}
+
+
+def _check(path: Path, data: bytes) -> None:
+    try:
+        parts = read_parts(path, Ask(symbol=None), data=data)
+    except InputError as error:
+        assert error.message
+        assert path.name in str(error)
+        return
+    for part in parts:
+        rows = part.events
+        assert (np.diff(rows["ts_recv"]) >= 0).all()
+        assert (np.diff(rows["seq"]) == 1).all()
+        priced = (rows["kind"] == ev.TRADE) | (rows["kind"] == ev.BAR)
+        assert (rows["px"][priced] > 0).all()
+        assert (rows["sz"] >= 0).all()
+        both = (rows["bid"] > 0) & (rows["ask"] > 0)
+        assert (rows["bid"][both] < rows["ask"][both]).all()
+        assert part.verdict.score is None or 0.0 <= part.verdict.score <= 1.0
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_whole_file_is_read(name: str, tmp_path: Path) -> None:
+    parts = read_parts(tmp_path / name, Ask(), data=FILES[name])
+    assert sum(len(part.events) for part in parts) > 0
+
+
+@pytest.mark.parametrize("name", FILES)
+@settings(max_examples=40)
+@given(share=st.floats(0.0, 1.0, exclude_max=True))
+def test_a_cut_file_gives_checked_rows_or_a_named_error(name: str, share: float) -> None:
+    data = FILES[name]
+    _check(Path("/nowhere") / name, data[: int(len(data) * share)] or b"\n")
+
+
+@pytest.mark.parametrize("name", FILES)
+@settings(max_examples=60)
+@given(
+    bends=st.lists(
+        st.tuples(st.floats(0.0, 1.0, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6
+    )
+)
+def test_a_bent_file_gives_checked_rows_or_a_named_error(name: str, bends: list[tuple[float, int]]) -> None:
+    data = bytearray(FILES[name])
+    for share, value in bends:
+        data[int(len(data) * share)] = value
+    _check(Path("/nowhere") / name, bytes(data))
+
+
+@settings(max_examples=100)
+@given(data=st.binary(min_size=1, max_size=400))
+def test_noise_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError):
+        read_parts(Path("/nowhere/ES.bin"), Ask(), data=data)
+
+
+@settings(max_examples=60)
+@given(
+    line=st.text(st.characters(codec="utf-8"), max_size=60),
+    at=st.integers(1, len(BARS)),
+    name=st.sampled_from(["ESU22.txt", "ES.csv"]),
+)
+def test_a_strange_line_in_a_text_is_named_or_set_aside(line: str, at: int, name: str) -> None:
+    lines = FILES[name].split(b"\n")
+    lines.insert(at, line.encode())
+    _check(Path("/nowhere") / name, b"\n".join(lines))
