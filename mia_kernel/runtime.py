@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ class Run:
         self.seen = stop
         at = start
         while at < stop:
-            cut = self._cut_at_object(events, at, stop)
+            cut = self._cut_at_ring(at, self._cut_at_object(events, at, stop))
             touch = self.venue.scan(events, at, cut)
             step = self.engine.step(events, at, touch)
             self.venue.advance(events, at, step.consumed)
@@ -151,6 +152,13 @@ class Run:
                 self.engine.change_contract(event)
             self._objects.pop(0)
         return stop
+
+    def _cut_at_ring(self, at: int, stop: int) -> int:
+        """Return where to look again, so that no closed bar leaves the ring before it was collected."""
+        market = self.engine.rooms.market
+        reach = (BAR_RING - 2) * int(market.array["tf"][0, market.base_tf]["seconds"]) * 1_000_000_000
+        received = self.recording.events["ts_recv"]
+        return at + int(np.searchsorted(received[at:stop], int(received[at]) + reach, side="right"))
 
     def _take(self, decisions: tuple[Decision, ...]) -> None:
         for decision in decisions:
