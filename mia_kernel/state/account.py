@@ -77,8 +77,6 @@ class Account:
         self._a = record[0]
         self._phases = tuple(phases)
 
-    # -- what comes in -----------------------------------------------------------------------------
-
     def mark(self, events: EventArray, start: int, stop: int) -> None:
         """Mark over rows [start, stop); call it for every slice the engine consumes, before its reports."""
         mark(self.record, events, start, stop)
@@ -365,6 +363,7 @@ class Account:
             equivalent += side * qty * ES_EQUIVALENT[int(leg["symbol"])]
             risk += _leg_risk(leg, tick)
         a["base_cents"], a["slope_cents"], a["position"] = base, slope, position
+        a["open_legs"] = int(np.count_nonzero(a["legs"]["qty"]))
         a["es_position"], a["open_risk_cents"] = equivalent, risk
         if filled:
             mark_ticks = int(a["bid_mark"] if slope > 0 else a["ask_mark"])

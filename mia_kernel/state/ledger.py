@@ -102,6 +102,7 @@ ACCOUNT_DTYPE = np.dtype(
         ("consecutive_losses", np.int32),
         ("position", np.int32),  # signed contracts of both symbols; `es_position` weighs them
         ("brackets", np.int32),  # noted and not yet finished
+        ("open_legs", np.int32),
         ("es_position", np.float64),  # signed, in ES contracts
         ("open_risk_cents", np.int64),  # loss if every working stop fills at its price, ≥ 0
         ("bid_mark", np.int32),  # where a long would be valued; equal to ask_mark where trades or bars mark
@@ -186,8 +187,8 @@ def _row(a: Record, low: int, high: int, bid_mark: int, ask_mark: int, is_bar: i
     a["bid_mark"] = bid_mark
     a["ask_mark"] = ask_mark
     a["has_mark"] = 1
-    slope = a["slope_cents"]
-    if slope != 0:
+    if a["open_legs"] > 0:
+        slope = a["slope_cents"]
         for k in range(LEGS):
             leg = a["legs"][k]
             if leg["qty"] > 0:

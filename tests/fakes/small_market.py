@@ -50,8 +50,33 @@ def bracket(
     symbol: str = "ES",
     reference: float | None = None,
 ) -> PlaceBracket:
-    """One bracket; `limit` None is a market entry."""
-    ts = at(seconds)
+    """One bracket at `seconds`; `limit` None is a market entry."""
+    return bracket_at(
+        at(seconds),
+        side,
+        limit=limit,
+        stop=stop,
+        target=target,
+        qty=qty,
+        timeout=timeout,
+        symbol=symbol,
+        reference=reference,
+    )
+
+
+def bracket_at(
+    ts: int,
+    side: int,
+    *,
+    limit: int | None,
+    stop: int,
+    target: int,
+    qty: int = 1,
+    timeout: float | None = 30.0,
+    symbol: str = "ES",
+    reference: float | None = None,
+) -> PlaceBracket:
+    """One bracket decided at `ts` (ns UTC)."""
     name = bracket_name(ts)
 
     def order(role: Role, side: int, kind: OrderType, limit: int | None, stop: int | None) -> Order:
