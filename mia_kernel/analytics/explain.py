@@ -212,8 +212,10 @@ def gate_sentence(code: str, required: float | None, actual: float | None, unit:
     words = GATE_WORDS.get(code, code.replace("_", " "))
     if actual is None:
         return f"{words} is unknown" + (f" (asked: {amount(required, unit)})" if required is not None else "")
-    if required is None or actual == required:
+    if required is None:
         return f"{words} does not allow it ({amount(actual, unit)})"
+    if actual == required:
+        return f"{words} is at its limit of {amount(required, unit)}"
     relation = "under" if actual < required else "over"
     return f"{words} {amount(actual, unit)} is {relation} {amount(required, unit)}"
 
@@ -237,11 +239,12 @@ def nearest_change(decision: Decision, facts: RunFacts) -> Change | None:
     if first.code == "grade" and first.required is not None:
         percent = facts.grade_percent.get(int(first.required))
         return None if percent is None else _score_change(decision, facts, percent)
-    if first.code in FLAG_SENTENCES or first.actual is None or first.required is None:
+    required, actual = first.required, first.actual
+    if first.code in FLAG_SENTENCES or required is None or actual is None or actual == required:
         return None
     words = GATE_WORDS.get(first.code, first.code.replace("_", " "))
-    text = f"{words} at {amount(first.required, first.unit)} instead of {amount(first.actual, first.unit)}"
-    return Change(first.code, first.actual, first.required, text + " would pass")
+    text = f"{words} at {amount(required, first.unit)} instead of {amount(actual, first.unit)} would pass"
+    return Change(first.code, actual, required, text)
 
 
 def _coverage_change(decision: Decision, facts: RunFacts, refusal: Refusal) -> Change | None:

@@ -120,6 +120,11 @@ def day_report(material: Material) -> DayReport:
     )
 
 
+def short_name(name: str) -> str:
+    """Return the last part of a path, or a URI as it is: where a file lay on some machine is nobody's news."""
+    return name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
 def days_in_words(table: DecisionTable) -> str:
     """Return the trading day of a run, or its first and last."""
     ts = table.column("ts_event")
@@ -137,7 +142,8 @@ def _day_words(day: int) -> str:
 def _verdict(material: Material, run: RunFacts, figures: Mapping[str, Any], title: str) -> str:
     tag = str(material.source["tag"])
     mark = {"synthetic": "SYNTHETIC market: nothing on this page is a result", "live": "live feed"}
-    head = f"<p class='mia-source'>{esc(mark.get(tag, 'Replay of recorded data'))} · {esc(material.source['name'])}</p>"
+    name = esc(short_name(material.source["name"]))
+    head = f"<p class='mia-source'>{esc(mark.get(tag, 'Replay of recorded data'))} · {name}</p>"
     result = number(figures["net_usd"], unit="USD", signed=True)
     box = [
         head,
@@ -268,7 +274,7 @@ def _quality(material: Material, frame: Mapping[str, Any]) -> str:
     has = [name.replace("_", " ") for name, value in carries.items() if value and value != "none"]
     lacks = [name.replace("_", " ") for name, value in carries.items() if not value or value == "none"]
     rows = [
-        ("source", esc(source["name"])),
+        ("source", esc(short_name(source["name"]))),
         ("tag", esc(str(source["tag"]).upper() if source["tag"] == "synthetic" else source["tag"])),
         ("carries", esc(", ".join(has)) or "—"),
         ("lacks", esc(", ".join(lacks)) or "—"),

@@ -94,43 +94,38 @@ def refusals(columns: DecisionTable, run: explain.RunFacts) -> str:
     failed = outcome == FAILED
     alone = failed & ((failed & (levels == BLOCKING)).sum(axis=1, keepdims=True) == 1)
     required, actual = columns.column("gate_required"), columns.column("gate_actual")
-    rows: list[tuple[int, list[Cell]]] = []
+    rows: list[tuple[bool, int, list[Cell]]] = []
+    quiet: list[str] = []
+    unasked: list[str] = []
     for i, code in enumerate(run.gate_codes):
         asked = int(((outcome[:, i] == PASSED) | failed[:, i]).sum())
         count = int(failed[:, i].sum())
+        if not count:
+            (quiet if asked else unasked).append(code.replace("_", " "))
+            continue
         found = actual[failed[:, i], i]
-        found = found[np.isfinite(found)]
-        wanted = required[np.isfinite(required[:, i]), i]
-        blocking = levels[i] == BLOCKING
-        rows.append(
-            (
-                count,
-                [
-                    text(code.replace("_", " ")),
-                    text("blocks" if blocking else ("warns", "informs")[int(levels[i]) - 1]),
-                    number(asked, ",.0f"),
-                    number(count, ",.0f"),
-                    _share(count, asked),
-                    number(int(alone[:, i].sum()), ",.0f") if blocking else Cell("", "num"),
-                    _amount(wanted, run.gate_units[i]),
-                    _amount(found, run.gate_units[i]),
-                ],
-            )
-        )
-    rows.sort(key=lambda row: -row[0])
-    heads = (
-        "gate",
-        "weight",
-        "asked",
-        "refused",
-        "share",
-        "alone in the way",
-        "requires",
-        "found (median)",
-        "unit",
-    )
-    faint = [i for i, row in enumerate(rows) if row[0] == 0]
-    return table(heads, [row for _, row in rows], numeric=(2, 3, 4, 5, 6, 7), faint=faint)
+        wanted = required[failed[:, i], i]
+        blocking = bool(levels[i] == BLOCKING)
+        cells = [
+            text(code.replace("_", " ")),
+            text(("blocks", "warns", "informs")[int(levels[i])]),
+            number(asked, ",.0f"),
+            number(count, ",.0f"),
+            _share(count, asked),
+            number(int(alone[:, i].sum()), ",.0f") if blocking else Cell("", "num"),
+            _amount(wanted[np.isfinite(wanted)], run.gate_units[i]),
+            _amount(found[np.isfinite(found)], run.gate_units[i]),
+        ]
+        rows.append((not blocking, -count, cells))
+    rows.sort(key=lambda row: row[:2])
+    heads = ("gate", "weight", "asked", "refused", "share", "alone in the way", "requires", "found (median)")
+    faint = [i for i, row in enumerate(rows) if row[0]]
+    body = table(heads, [row[2] for row in rows], numeric=(2, 3, 4, 5, 6, 7), faint=faint) if rows else ""
+    return body + _list("Never refused", quiet) + _list("Never asked, or without an answer", unasked)
+
+
+def _list(title: str, names: Sequence[str]) -> str:
+    return f"<p class='mia-note'>{title}: {esc(', '.join(names))}.</p>" if names else ""
 
 
 def _amount(values: Any, unit: str) -> Cell:
