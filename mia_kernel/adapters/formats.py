@@ -19,7 +19,7 @@ from mia_kernel.adapters.databento import is_dbn, read_dbn
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.replay import is_recording
 from mia_kernel.adapters.sierra import is_sierra_header, read_sierra
-from mia_kernel.adapters.table import column_name, header_of
+from mia_kernel.adapters.table import PARQUET_DAMAGE, column_name, header_of
 from mia_kernel.adapters.vix import is_vix_daily, read_vix
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import FormatError, InputError
@@ -105,7 +105,7 @@ def _is_bar_parquet(member: Member) -> bool:
         return False
     try:
         schema = pq.read_schema(pa.BufferReader(member.data))
-    except (pa.ArrowInvalid, OSError):
+    except PARQUET_DAMAGE:
         return True  # cut: the reader says so, with its reason
     return is_bar_header([column_name(name) for name in schema.names])
 

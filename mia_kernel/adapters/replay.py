@@ -19,6 +19,7 @@ from mia_kernel.adapters.columns import (
     whole_rows,
     whole_table,
 )
+from mia_kernel.adapters.table import PARQUET_DAMAGE
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import CorruptError, FormatError, OutsideError
 from mia_kernel.core.events import Recording
@@ -73,7 +74,7 @@ def read_recording(member: Member) -> Recording:
     try:
         table = pq.read_table(pa.BufferReader(member.data))
         about: dict[str, Any] = json.loads((table.schema.metadata or {})[_KEY])
-    except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:
+    except PARQUET_DAMAGE as error:
         raise FormatError("not a whole MIA recording", path=member.path, offset=len(member.data),
                           value=str(error)[:120], way_out="fetch or export the file again") from error  # fmt: skip
     if about["version"] != _VERSION:

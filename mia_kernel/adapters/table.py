@@ -19,6 +19,8 @@ from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import FormatError
 
 _DELIMITERS = (",", ";", "\t", "|")
+PARQUET_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError)
+"""What pyarrow raises on a damaged Parquet file (a bent name is a UnicodeDecodeError, a ValueError)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def read_parquet(member: Member) -> Table:
     """Return a Parquet file as a table (index columns of pandas included)."""
     try:
         table = pq.read_table(pa.BufferReader(member.data))
-    except (pa.ArrowInvalid, OSError) as error:
+    except PARQUET_DAMAGE as error:
         raise FormatError("not a whole Parquet file", path=member.path, offset=len(member.data),
                           value=str(error)[:120], rule="PAR1 at both ends and a readable footer",
                           way_out="fetch the file again; nothing was stored") from error  # fmt: skip
