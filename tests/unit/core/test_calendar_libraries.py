@@ -61,7 +61,9 @@ def test_differences_from_pandas_market_calendars_are_explained() -> None:
 def test_differences_from_exchange_calendars_are_explained() -> None:
     library = pytest.importorskip("exchange_calendars")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the library still uses Series.values of pandas 2
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # the library still uses Series.values of pandas 2
         days = library.get_calendar("CMES", start="2008-01-01", end="2026-06-30").sessions
     theirs = {int(day.strftime("%Y%m%d")) for day in days}
     ours = {day for day in closes() if day <= 20260630}

@@ -1,0 +1,122 @@
+"""Parameters of the SYNTHETIC market. Plausible, not fitted: shapes were read off real sessions by eye."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SyntheticParams(BaseModel):
+    """What the generator makes. No value here is tuned to make a strategy win or trade.
+
+    Shapes by time of day come from one real session (ES, CME time and sales of 2019-08-09), depth and spread
+    from one real hour (ESH4, 2023-12-25), rounded: plausible, not fitted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    book_updates: int = Field(default=150_000, ge=1_000, description="book rows of a session, before `scale`")
+    trade_share: float = Field(default=0.35, gt=0, lt=1, description="share of book rows that follow a trade")
+    start_points_low: float = Field(default=4500.0, gt=0, description="lowest first ES price, points")
+    start_points_high: float = Field(default=6500.0, gt=0, description="highest first ES price, points")
+    sigma_ticks: tuple[tuple[int, float], ...] = Field(
+        default=(
+            (0, 2.6),
+            (240, 1.8),
+            (540, 1.9),
+            (840, 2.2),
+            (928, 2.6),
+            (932, 6.5),
+            (990, 5.2),
+            (1080, 3.8),
+            (1170, 3.4),
+            (1260, 3.8),
+            (1318, 4.4),
+            (1322, 2.2),
+            (1380, 1.4),
+        ),
+        description="standard deviation of one-minute changes in ticks, at minutes after 18:00 New York",
+    )
+    rate: tuple[tuple[int, float], ...] = Field(
+        default=(
+            (0, 1.1),
+            (30, 0.4),
+            (180, 0.35),
+            (420, 0.1),
+            (510, 0.25),
+            (540, 0.45),
+            (780, 0.4),
+            (870, 0.75),
+            (928, 0.8),
+            (932, 6.6),
+            (990, 5.4),
+            (1080, 3.6),
+            (1170, 2.4),
+            (1260, 2.6),
+            (1305, 6.2),
+            (1318, 8.0),
+            (1322, 2.6),
+            (1350, 0.3),
+            (1380, 0.2),
+        ),
+        description="events per second relative to each other, at minutes after 18:00 New York",
+    )
+    depth: tuple[tuple[int, float], ...] = Field(
+        default=(
+            (0, 0.45),
+            (540, 0.5),
+            (840, 0.6),
+            (928, 0.6),
+            (935, 1.0),
+            (1310, 1.15),
+            (1325, 0.6),
+            (1380, 0.4),
+        ),
+        description="book depth relative to `level_contracts`, at minutes after 18:00 New York",
+    )
+    level_contracts: tuple[float, ...] = Field(
+        default=(31.0, 48.0, 52.0, 54.0, 53.0, 51.0, 51.0, 51.0, 51.0, 51.0),
+        min_length=10,
+        max_length=10,
+        description="usual size resting on each level, best first, contracts",
+    )
+    volatility_persistence: float = Field(
+        default=0.98, ge=0, lt=1, description="AR(1) of log volatility, per minute"
+    )
+    volatility_spread: float = Field(
+        default=0.30, ge=0, description="stationary standard deviation of log volatility"
+    )
+    regime_minutes_low: int = Field(default=18, ge=2, description="shortest regime, minutes")
+    regime_minutes_high: int = Field(default=75, ge=3, description="longest regime, minutes")
+    range_share: float = Field(default=0.40, ge=0, le=1, description="share of regimes that are ranges")
+    trend_strength: float = Field(
+        default=0.32, ge=0, description="drift of a trend, in one-minute standard deviations"
+    )
+    range_half_width: float = Field(
+        default=3.2, gt=0, description="half width of a range, one-minute standard deviations"
+    )
+    news_chance: tuple[tuple[int, float], ...] = Field(
+        default=((870, 0.45), (960, 0.35), (1200, 0.15)),
+        description="chance of news at minutes after 18:00 New York (08:30, 10:00, 14:00)",
+    )
+    news_jump: float = Field(
+        default=4.0, gt=0, description="largest news jump, one-minute standard deviations"
+    )
+    nq_beta: float = Field(default=1.25, description="move of NQ in percent for one percent of ES")
+    nq_correlation: float = Field(
+        default=0.9, gt=0, lt=1, description="correlation of one-minute returns, ES and NQ"
+    )
+    nq_points: float = Field(
+        default=3.6, gt=0, description="first NQ price as a multiple of the first ES price"
+    )
+    nq_trades_per_minute: int = Field(
+        default=40, ge=0, description="NQ trade rows per minute in RTH, a fifth of it outside"
+    )
+    vix_start_low: float = Field(default=13.5, gt=0, description="lowest first VIX, points")
+    vix_start_high: float = Field(default=22.0, gt=0, description="highest first VIX, points")
+    vix_slope: float = Field(default=-1.3, description="VIX points for one percent of ES")
+    vix_seconds: int = Field(
+        default=15, ge=1, description="VIX row every so many seconds while the index is computed"
+    )
+    latency_us: float = Field(
+        default=900.0, gt=0, description="mean of ts_recv − ts_event beyond 300 microseconds"
+    )

@@ -1,0 +1,189 @@
+"""The path of the SYNTHETIC market: where its value goes, second by second.
+
+How it moves: regimes (trends that advance in impulses and rest in bases, and ranges that pull back to a
+centre), log volatility that clusters, and news that jumps. The book of `synthetic_book` chases this value
+with orders; nobody else sees it.
+
+Random numbers are plain uniforms of PCG64 turned by tables rounded to nine places, so the same seed gives
+the same bytes on every Python and numpy.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_kernel.adapters.synthetic_params import SyntheticParams
+from mia_kernel.state.kernel import kernel
+
+FloatArray = NDArray[np.float64]
+
+TABLE = 4096
+UP, DOWN, RANGE = 1, -1, 0
+_IMPULSE_MINUTES, _BASE_MINUTES = (3, 9), (3, 8)
+_NEWS_SECONDS = 5400
+
+
+def quantiles(inverse: Any) -> FloatArray:
+    """Return a table of `TABLE` quantiles at the middles of equal steps, rounded against the last bit."""
+    return np.array([round(inverse((i + 0.5) / TABLE), 9) for i in range(TABLE)])
+
+
+NORMAL = quantiles(NormalDist().inv_cdf)
+EXPONENTIAL = quantiles(lambda p: -math.log1p(-p))
+
+
+def draw(table: NDArray[Any], uniform: FloatArray) -> NDArray[Any]:
+    """Return table values for uniforms in [0, 1)."""
+    return table[(uniform * TABLE).astype(np.int64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Per second of a session: value in ticks, events rate, sigma (ticks per √minute), depth factor."""
+
+    value: FloatArray
+    rate: FloatArray
+    sigma: FloatArray
+    depth: FloatArray
+
+
+def make_path(
+    rng: np.random.Generator, params: SyntheticParams, seconds: NDArray[np.int64], start_ticks: float
+) -> Path:
+    """Return the path over a session.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of every random number.
+    params : SyntheticParams
+        Shapes and strengths.
+    seconds : ndarray of shape (n,)
+        Seconds after 18:00 New York at which the market is open, ascending.
+    start_ticks : float
+        Value at the first second.
+    """
+    minute = seconds / 60.0
+    cluster = _clusters(rng, params, int(minute[-1]) + 2)
+    local = cluster[minute.astype(np.int64)]
+    news, jump = _news(rng, params, seconds)
+    sigma = _shape(params.sigma_ticks, minute) * local * (1.0 + 1.2 * news)
+    trend, quiet, pull = _regimes(rng, params, minute)
+    noise = draw(NORMAL, rng.random(len(seconds)))
+    value = np.zeros(len(seconds))
+    _walk(value, float(start_ticks), sigma, trend, quiet, pull, noise, jump, params.range_half_width)
+    burst = 0.25 + 0.75 * draw(EXPONENTIAL, rng.random(len(seconds)))
+    rate = _shape(params.rate, minute) * local * (1.0 + 2.0 * news) * burst
+    depth = _shape(params.depth, minute) / (1.0 + 1.5 * news)
+    return Path(value, rate, sigma, depth)
+
+
+def _shape(points: tuple[tuple[int, float], ...], minute: FloatArray) -> FloatArray:
+    return np.interp(minute, [at for at, _ in points], [value for _, value in points])
+
+
+def _clusters(rng: np.random.Generator, params: SyntheticParams, minutes: int) -> FloatArray:
+    """Volatility factor per minute: exp of an AR(1), median 1."""
+    keep = params.volatility_persistence
+    step = params.volatility_spread * math.sqrt(1.0 - keep * keep)
+    noise = draw(NORMAL, rng.random(minutes)).tolist()
+    level = params.volatility_spread * noise[0]
+    factors: list[float] = []
+    for shock in noise:
+        level = keep * level + step * shock
+        factors.append(round(math.exp(level), 9))
+    return np.array(factors)
+
+
+def _news(
+    rng: np.random.Generator, params: SyntheticParams, seconds: NDArray[np.int64]
+) -> tuple[FloatArray, FloatArray]:
+    """Excitement (1 at the news, decaying over half an hour) and jump in sigmas, per second."""
+    excitement, jump = np.zeros(len(seconds)), np.zeros(len(seconds))
+    u = rng.random((len(params.news_chance), 3))
+    for (minute, chance), (happens, size, side) in zip(params.news_chance, u.tolist(), strict=True):
+        at = int(np.searchsorted(seconds, minute * 60))
+        if happens >= chance or at >= len(seconds) - 3:
+            continue
+        reach = min(len(seconds) - at, _NEWS_SECONDS)
+        # 1/(1 + t/10 min)^2 falls like news does and needs no exponential.
+        excitement[at : at + reach] = np.maximum(
+            excitement[at : at + reach], 1.0 / (1.0 + np.arange(reach) / 600.0) ** 2
+        )
+        direction = 1.0 if side < 0.5 else -1.0
+        jump[at : at + 3] += direction * (0.25 + 0.75 * size) * params.news_jump / 3.0
+    return excitement, jump
+
+
+def _regimes(
+    rng: np.random.Generator, params: SyntheticParams, minute: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Drift (sigmas per minute), noise factor and pull to the centre (0 or 1), per second."""
+    trend, quiet, pull = np.zeros(len(minute)), np.ones(len(minute)), np.zeros(len(minute))
+    at, end = float(minute[0]), float(minute[-1]) + 1.0
+    while at < end:
+        kind, length, strength = rng.random(3).tolist()
+        minutes = params.regime_minutes_low + length * (
+            params.regime_minutes_high - params.regime_minutes_low
+        )
+        inside = slice(*np.searchsorted(minute, (at, at + minutes)).tolist())
+        if kind < params.range_share:
+            pull[inside] = 1.0
+            quiet[inside] = 0.9
+        else:
+            side = UP if kind < (1.0 + params.range_share) / 2.0 else DOWN
+            drift = side * params.trend_strength * (0.6 + 0.8 * strength)
+            _steps(rng, minute[inside], drift, trend[inside], quiet[inside])
+        at += minutes
+    return trend, quiet, pull
+
+
+def _steps(
+    rng: np.random.Generator, minute: FloatArray, drift: float, trend: FloatArray, quiet: FloatArray
+) -> None:
+    """Lay impulses and bases over one trend: fast, then a rest that gives a little back."""
+    if len(minute) == 0:
+        return
+    at, impulse = float(minute[0]), True
+    while at <= float(minute[-1]):
+        low, high = _IMPULSE_MINUTES if impulse else _BASE_MINUTES
+        length = low + (high - low) * float(rng.random())
+        inside = slice(*np.searchsorted(minute, (at, at + length)).tolist())
+        trend[inside] = 1.9 * drift if impulse else -0.45 * drift
+        quiet[inside] = 0.85 if impulse else 0.5
+        at, impulse = at + length, not impulse
+
+
+@kernel
+def _walk(
+    value: Any,
+    start: float,
+    sigma: Any,
+    trend: Any,
+    quiet: Any,
+    pull: Any,
+    noise: Any,
+    jump: Any,
+    half_width: float,
+) -> None:
+    """Add drift, noise, jumps and, in a range, the pull back to where the range began."""
+    now = start
+    centre = start
+    ranging = False
+    root = 0.12909944487358055  # 1/√60
+    for i in range(len(value)):
+        if pull[i] > 0.0 and not ranging:
+            centre = now
+        ranging = pull[i] > 0.0
+        step = sigma[i] * (trend[i] / 60.0 + quiet[i] * noise[i] * root + jump[i])
+        if ranging:
+            away = (now - centre) / (half_width * sigma[i])
+            step -= sigma[i] * away * (1.0 + away * away) * 0.010
+        now += step
+        value[i] = now
