@@ -36,6 +36,8 @@ from mia_kernel.state.ledger import SYMBOLS, clear
 __all__ = ["BracketView", "ExecutionParams", "Oms", "advance"]
 
 BRACKETS = 8
+OVERDUE_NS = 5_000_000_000
+NEVER = np.iinfo(np.int64).max
 _STATUSES = tuple(OrderStatus)
 _CODE = {status: code for code, status in enumerate(_STATUSES)}
 
@@ -183,11 +185,11 @@ class Oms:
         )
 
     def overdue(self, ts: int) -> tuple[Command, ...]:
-        """Return what cancels entries the venue should have let expire by itself."""
+        """Return what cancels entries the venue should have let expire by itself some seconds ago."""
         return tuple(
             CancelEntry(ts_event=ts, bracket_id=bracket_name(int(b["key"])), reason="entry_timeout")
             for b in self._live()
-            if _status(b, Role.ENTRY) not in DEAD and not b["cancelling"] and ts >= b["expires_ts"]
+            if _status(b, Role.ENTRY) not in DEAD and not b["cancelling"] and ts - b["expires_ts"] >= OVERDUE_NS
         )
 
     def accept(self, command: Command) -> None:
@@ -295,7 +297,7 @@ class Oms:
         b["used"], b["key"], b["side"] = 1, bracket_key(command.bracket_id), command.entry.side
         b["symbol"], b["qty"] = SYMBOLS.index(command.entry.symbol), command.entry.qty
         b["stop_ticks"], b["target_ticks"] = command.stop.stop_ticks, command.target.limit_ticks
-        b["expires_ts"] = command.entry.expires_ts or np.iinfo(np.int64).max
+        b["expires_ts"] = command.entry.expires_ts or NEVER
         for role in _ROLES:
             _set_status(b, role, OrderStatus.SUBMITTED)
 

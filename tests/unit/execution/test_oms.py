@@ -120,10 +120,10 @@ def test_cancel_entries_leaves_positions_alone() -> None:
 def test_overdue_entries_are_withdrawn() -> None:
     oms = Oms(ExecutionParams())
     oms.accept(bracket(0, 1, limit=95, stop=90, target=130))
-    assert oms.overdue(at(29)) == ()
-    (cancel,) = oms.overdue(at(30))
+    assert oms.overdue(at(34)) == ()  # expires at 30; a venue is given five seconds to say so
+    (cancel,) = oms.overdue(at(35))
     oms.accept(cancel)
-    assert oms.overdue(at(31)) == ()
+    assert oms.overdue(at(36)) == ()
 
 
 def test_a_stop_may_only_tighten() -> None:
