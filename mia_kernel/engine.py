@@ -111,6 +111,11 @@ class Engine:
             at = reached
         return Step(at, tuple(decisions), ())
 
+    @property
+    def pending_ts(self) -> int | None:
+        """The decision point that waits for event time to pass it, None where none does."""
+        return self._grid if self._pending else None
+
     def finish(self) -> Step:
         """Decide the pending point at the end of a source."""
         decisions: list[Decision] = []

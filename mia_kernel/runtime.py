@@ -124,6 +124,12 @@ class Run:
         """Decide the pending point: the end of a source is an event."""
         self._take(self.engine.finish().decisions)
 
+    def settle(self, ts: int) -> None:
+        """Take the pending decision if event time `ts` has reached it (a look at an instant, no more rows)."""
+        pending = self.engine.pending_ts
+        if pending is not None and pending <= ts:
+            self.finish()
+
     def feed(self, start: int, stop: int) -> None:
         """Take rows [start, stop) of the recording through engine and venue, with the objects between them."""
         events = self.recording.events
