@@ -10,7 +10,7 @@ from mia_kernel.core.decisions import NOT_READY
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import clip, sign
 from mia_kernel.state import levels
-from mia_kernel.state.bars import TF_1M, bar_at
+from mia_kernel.state.bars import BAR_RING, TF_1M, bar_at
 from mia_kernel.state.flow import ORDERS
 from mia_kernel.state.kernel import Record, kernel
 
@@ -32,7 +32,7 @@ def smart_money(st: Any, cells: Any, at: int) -> None:
     """
     s, out = st[0], cells[at]
     f, now = s["flow"], s["clock"]["now"]
-    if f["day_trades"] == 0 or now - s["session"]["open_ns"] < WINDOW_NS or s["tf"][TF_1M]["n"] == 0:
+    if f["day_trades"] == 0 or now - s["session"]["open_ns"] < WINDOW_NS or _seen_for(s, now) < WINDOW_NS:
         refuse(out, NOT_READY)
         return
     bought, sold, n, aggressor = 0, 0, 0, 0.0
@@ -53,6 +53,13 @@ def smart_money(st: Any, cells: Any, at: int) -> None:
     net = (bought - sold) / (bought + sold)
     value, confidence = judge(net, bought + sold, n, persistence(periods, sign(net)), _alignment(s), aggressor / n)
     put(out, value, confidence)
+
+
+@kernel
+def _seen_for(s: Record, now: int) -> int:
+    """Return the age of the oldest remembered minute: a file that begins inside a session fills a window too."""
+    t = s["tf"][TF_1M]
+    return now - bar_at(t, min(t["n"], BAR_RING) - 1)["start"] if t["n"] > 0 else 0
 
 
 @kernel

@@ -21,6 +21,7 @@ TF_1M, TF_5M, TF_15M, TF_1H, TF_4H = range(5)
 BAR_RING = 256
 ATR_BARS = 14
 RVOL_DAYS = 20
+DAY_ROWS = RVOL_DAYS + 1  # today's row is written beside the days it is held against
 RVOL_MIN_DAYS = 5
 RVOL_ROLLING = 20
 SLOTS = (1380, 276, 92, 23, 6)
@@ -73,7 +74,7 @@ BARS_DTYPE = np.dtype(
 
 TIME_OF_DAY_DTYPE = np.dtype(
     [
-        ("volume", np.int32, (RVOL_DAYS, SLOTS_ALL)),  # by day slot and interval, −1 = no bar
+        ("volume", np.int32, (DAY_ROWS, SLOTS_ALL)),  # by day slot and interval, −1 = no bar
         ("days", np.int64),  # finished trading days
     ],
     align=True,
@@ -212,9 +213,9 @@ def _rvol(t: Record, tod: Record, k: int, c: Record) -> float:
     if 0 <= slot < SLOTS[k]:
         at = SLOT_START[k] + slot
         for d in range(min(tod["days"], RVOL_DAYS)):
-            # Row `days % RVOL_DAYS` is being written today.
-            row = (tod["days"] - 1 - d) % RVOL_DAYS
-            if d < RVOL_DAYS - 1 and tod["volume"][row, at] >= 0:
+            # Row `days % DAY_ROWS` is being written today.
+            row = (tod["days"] - 1 - d) % DAY_ROWS
+            if tod["volume"][row, at] >= 0:
                 total += tod["volume"][row, at]
                 n += 1
     if n < RVOL_MIN_DAYS:
@@ -229,14 +230,14 @@ def _rvol(t: Record, tod: Record, k: int, c: Record) -> float:
 @kernel
 def _remember_volume(tod: Record, k: int, c: Record) -> None:
     if 0 <= c["slot"] < SLOTS[k]:
-        tod["volume"][tod["days"] % RVOL_DAYS, SLOT_START[k] + c["slot"]] = c["volume"]
+        tod["volume"][tod["days"] % DAY_ROWS, SLOT_START[k] + c["slot"]] = c["volume"]
 
 
 @kernel
 def end_day(tod: Record) -> None:
     """Finish a trading day of the volume table and clear the row the next one writes."""
     tod["days"] += 1
-    row = tod["days"] % RVOL_DAYS
+    row = tod["days"] % DAY_ROWS
     for i in range(SLOTS_ALL):
         tod["volume"][row, i] = -1
 

@@ -132,12 +132,19 @@ def _measure(x: Record, end: int, length: int) -> None:
         return
     x["beta60"] = _beta(x, USED)
     n = min(x["match_n"], LONG)
+    joined = False
     total, squares, rest, rest_squares, count = 0.0, 0.0, 0.0, 0.0, 0
     nq5 = es5 = 0.0
     for i in range(n - FIVE + 1):
+        first = x["match_n"] - n + i
+        last_end, first_end = x["match_end"][(first + FIVE - 1) % RING], x["match_end"][first % RING]
+        # Five returns with a hole between them are no 5-bar return.
+        joined = last_end - first_end == (FIVE - 1) * length
+        if not joined or end - first_end >= LONG * length:
+            continue
         nq5, es5 = 0.0, 0.0
         for j in range(FIVE):
-            at = (x["match_n"] - n + i + j) % RING
+            at = (first + j) % RING
             nq5 += x["match_nq"][at]
             es5 += x["match_es"][at]
         residual = es5 - x["beta60"] * nq5
@@ -146,6 +153,8 @@ def _measure(x: Record, end: int, length: int) -> None:
         rest += residual
         rest_squares += residual * residual
         count += 1
+    if not joined:
+        return
     spread = np.sqrt(max(squares / count - (total / count) ** 2, 0.0))
     noise = np.sqrt(max(rest_squares / count - (rest / count) ** 2, 0.0))
     if spread > 0:

@@ -29,6 +29,7 @@ MARKET_NAMES = (
     "unclear",
 )
 DAYS = 20
+DAY_ROWS = DAYS + 1  # today's row is written beside the days it is held against
 PHASE_SLOTS = 9
 ATR_HISTORY = 5520  # 20 trading days of 5-minute bars
 ATR_HISTORY_MIN = 276
@@ -67,8 +68,8 @@ REGIME_DTYPE = np.dtype(
         ("atr_n", np.int64),
         ("atr_history", np.float32, (ATR_HISTORY,)),
         ("atr_percentile", np.float64),  # 0-1 within 20 trading days, NaN = unknown
-        ("phase_sum", np.float64, (DAYS, PHASE_SLOTS)),
-        ("phase_count", np.int32, (DAYS, PHASE_SLOTS)),
+        ("phase_sum", np.float64, (DAY_ROWS, PHASE_SLOTS)),
+        ("phase_count", np.int32, (DAY_ROWS, PHASE_SLOTS)),
         ("days", np.int64),
         ("atr_ratio", np.float64),  # NaN = unknown
         ("ratio_is_rolling", np.uint8),
@@ -126,7 +127,7 @@ def on_session(s: Record) -> None:
     """A new trading day starts a new row of the phase table."""
     r = s["regime"]
     r["days"] += 1
-    row = r["days"] % DAYS
+    row = r["days"] % DAY_ROWS
     for i in range(PHASE_SLOTS):
         r["phase_sum"][row, i] = 0.0
         r["phase_count"][row, i] = 0
@@ -143,7 +144,7 @@ def on_bar_close(s: Record, tf: int) -> None:
         r["vix"] = np.nan
     if bar["atr"] == bar["atr"]:
         _measure(r, bar["atr"], s["clock"]["phase"])
-        _classify(r, bar["end"])
+    _classify(r, bar["end"])
     trend.on_bar_close(s, tf)
 
 
@@ -170,7 +171,7 @@ def _measure(r: Record, atr: float, phase: int) -> None:
         # ATR in points, so that both slopes are in the points per bar the limits are meant in.
         r["volatility_trend"] = 0.5 * (_slope(r["vix_ring"], n, 8) + 10.0 * 0.25 * _slope(r["atr_ring"], n, 64))
     if 0 <= phase < PHASE_SLOTS:
-        row = r["days"] % DAYS
+        row = r["days"] % DAY_ROWS
         r["phase_sum"][row, phase] += atr
         r["phase_count"][row, phase] += 1
 
@@ -180,8 +181,8 @@ def _ratio(r: Record, atr: float, phase: int) -> tuple[float, int]:
     """Return (ATR over its reference, 1 if the reference is the mean of the last 50 values)."""
     total, count, days = 0.0, 0, 0
     if 0 <= phase < PHASE_SLOTS:
-        for d in range(1, DAYS):
-            row = (r["days"] - d) % DAYS
+        for d in range(1, DAY_ROWS):
+            row = (r["days"] - d) % DAY_ROWS
             if d <= r["days"] and r["phase_count"][row, phase] > 0:
                 total += r["phase_sum"][row, phase]
                 count += r["phase_count"][row, phase]
