@@ -12,6 +12,7 @@ were grouped can never change it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.confluence.score import Scorer
