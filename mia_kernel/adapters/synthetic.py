@@ -132,10 +132,12 @@ def heavy_day(seed: int, *, params: SyntheticParams | None = None) -> EventArray
     row = _session(day)
     seconds = _open_seconds(row)
     path = make_path(rng, settings, seconds, es_points / float(ES.tick_size))
+    at = _times(rng, path.rate, _HEAVY_BOOKS)
     has_trade = np.zeros(_HEAVY_BOOKS, np.uint8)
-    # The events with the smallest of a million numbers trade: exactly a quarter, spread evenly.
-    has_trade[np.argsort(rng.random(_HEAVY_BOOKS), kind="stable")[:_HEAVY_TRADES]] = 1
-    rows = _book(rng, settings, row, seconds, path, has_trade, levels=_HEAVY_LEVELS, sweeps=False)
+    # The events with the smallest of a million numbers trade: exactly a quarter, more where trading is busy.
+    lot = rng.random(_HEAVY_BOOKS) / path.trading[np.minimum(at.astype(np.int64), len(seconds) - 1)]
+    has_trade[np.argsort(lot, kind="stable")[:_HEAVY_TRADES]] = 1
+    rows = _book(rng, settings, row, seconds, path, at, has_trade, levels=_HEAVY_LEVELS, sweeps=False)
     rows["ts_recv"] = _arrivals(rng, settings, rows["ts_event"])
     rows["seq"] = np.arange(1, len(rows) + 1)
     return rows
@@ -152,8 +154,10 @@ def _one_session(
     """Return the rows of one session, the ES ticks and the VIX points it ends with."""
     seconds = _open_seconds(row)
     path = make_path(rng, params, seconds, start)
-    has_trade = (rng.random(books) < params.trade_share).astype(np.uint8)
-    es = _book(rng, params, row, seconds, path, has_trade, levels=ev.DEPTH, sweeps=True)
+    at = _times(rng, path.rate, books)
+    trading = path.trading[np.minimum(at.astype(np.int64), len(seconds) - 1)]
+    has_trade = (rng.random(books) < params.trade_share * trading / trading.mean()).astype(np.uint8)
+    es = _book(rng, params, row, seconds, path, at, has_trade, levels=ev.DEPTH, sweeps=True)
     anchor = int(row["anchor_ns"])
     mids = _mids(es, anchor, seconds)
     nq = nq_rows(rng, params, anchor, seconds, mids, path.sigma, float(round(mids[0] * params.nq_points)))
@@ -169,13 +173,13 @@ def _book(
     row: SessionRow,
     seconds: NDArray[np.int64],
     path: Path,
+    at: FloatArray,
     has_trade: NDArray[np.uint8],
     *,
     levels: int,
     sweeps: bool,
 ) -> EventArray:
     count = len(has_trade)
-    at = _times(rng, path.rate, count)
     second = np.minimum(at.astype(np.int64), len(seconds) - 1)
     ts = int(row["anchor_ns"]) + seconds[second] * NS + ((at - second) * NS).astype(np.int64)
     room = count + int(has_trade.sum()) * (4 if sweeps else 1)

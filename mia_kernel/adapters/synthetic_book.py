@@ -21,7 +21,7 @@ from mia_kernel.adapters.synthetic_path import EXPONENTIAL, TABLE
 from mia_kernel.core.events import BOOK, DEPTH, PRIMARY, SIDE_FEED, TRADE
 from mia_kernel.state.kernel import kernel
 
-UNIFORMS = 6
+UNIFORMS = 8
 """Random numbers an event uses."""
 
 _SIZE_POINTS = (
@@ -106,6 +106,9 @@ def fill_book(
             n = _take(rows, n, ts[i], q, best, u, gap, lean, levels, d, sizes, sweeps)
         else:
             _rest(q, best, u, lean, levels, d, order_sizes)
+        if best[ASK] - best[BID] > 1 and u[6] < 0.8:
+            # Somebody quotes inside at once: usually the market moves by whole ticks at a spread of one.
+            _improve(q, best, BID if u[7] < 0.5 + 0.45 * lean else ASK, 1 + int(u[2] * 0.6 * levels[0] * d))
         row = rows[n]
         row["ts_event"] = ts[i]
         row["kind"] = BOOK

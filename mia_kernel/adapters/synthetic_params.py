@@ -14,8 +14,8 @@ class SyntheticParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    book_updates: int = Field(default=150_000, ge=1_000, description="book rows of a session, before `scale`")
-    trade_share: float = Field(default=0.35, gt=0, lt=1, description="share of book rows that follow a trade")
+    book_updates: int = Field(default=225_000, ge=1_000, description="book rows of a session, before `scale`")
+    trade_share: float = Field(default=0.30, gt=0, lt=1, description="share of book rows that follow a trade")
     start_points_low: float = Field(default=4500.0, gt=0, description="lowest first ES price, points")
     start_points_high: float = Field(default=6500.0, gt=0, description="highest first ES price, points")
     sigma_ticks: tuple[tuple[int, float], ...] = Field(
@@ -58,7 +58,12 @@ class SyntheticParams(BaseModel):
             (1350, 0.3),
             (1380, 0.2),
         ),
-        description="events per second relative to each other, at minutes after 18:00 New York",
+        description="trades per second relative to each other, at minutes after 18:00 New York",
+    )
+    quoting: float = Field(
+        default=1.0,
+        ge=0,
+        description="book updates without a trade, in the units of `rate`, the same all day",
     )
     depth: tuple[tuple[int, float], ...] = Field(
         default=(

@@ -45,10 +45,11 @@ def draw(table: NDArray[Any], uniform: FloatArray) -> NDArray[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Per second of a session: value in ticks, events rate, sigma (ticks per √minute), depth factor."""
+    """Per open second: value in ticks, event rate, share of it that trades, sigma (ticks per √minute), depth."""
 
     value: FloatArray
     rate: FloatArray
+    trading: FloatArray
     sigma: FloatArray
     depth: FloatArray
 
@@ -78,10 +79,11 @@ def make_path(
     noise = draw(NORMAL, rng.random(len(seconds)))
     value = np.zeros(len(seconds))
     _walk(value, float(start_ticks), sigma, trend, quiet, pull, noise, jump, params.range_half_width)
-    burst = 0.25 + 0.75 * draw(EXPONENTIAL, rng.random(len(seconds)))
-    rate = _shape(params.rate, minute) * local * (1.0 + 2.0 * news) * burst
+    burst = 0.4 + 0.6 * draw(EXPONENTIAL, rng.random(len(seconds)))
+    traded = _shape(params.rate, minute) * local * (1.0 + 2.0 * news)
+    events = traded + params.quoting
     depth = _shape(params.depth, minute) / (1.0 + 1.5 * news)
-    return Path(value, rate, sigma, depth)
+    return Path(value, events * burst, traded / events, sigma, depth)
 
 
 def _shape(points: tuple[tuple[int, float], ...], minute: FloatArray) -> FloatArray:
