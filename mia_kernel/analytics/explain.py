@@ -340,7 +340,8 @@ def why_not(decision: Decision, facts: RunFacts, *, form: Form = "full") -> str:
     if form == "brief":
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         return f"Refused: {found[0].sentence}{more}{nearest}."
-    rows = [f"  {r.level:<8}  {r.code:<14}  {r.sentence}" for r in found]
+    width = max(len(r.code) for r in found)
+    rows = [f"  {r.level:<8}  {r.code:<{width}}  {r.sentence}" for r in found]
     flips = [f"Nearest change: {change.sentence}."] if change else []
     blocking = sum(r.blocking for r in found)
     count = f"{blocking} blocking" + (f", {len(found) - blocking} more" if len(found) > blocking else "")

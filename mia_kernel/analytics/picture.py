@@ -71,6 +71,8 @@ def day_frame(
         "levels": _levels(table),
         "equity": _equity(table, trips, capital_cents),
     }
+    if bars is not None and len(ts):
+        bars = bars[bars["end"] >= ts[0]]  # a warm-up session in front is not this day
     stored = bars is not None and len(bars) > 0
     frame.update(_from_bars(bars) if stored else _from_decisions(table))
     return frame

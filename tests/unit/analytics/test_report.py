@@ -104,6 +104,7 @@ def test_the_frame_draws_stored_bars_where_there_are_some() -> None:
         ("vwap_sd", "f8"),
     ]
     bars = np.zeros(3, np.dtype(dtype))
+    bars["end"] = journals.START_NS + np.arange(3)
     bars["close"], bars["high"], bars["vwap"], bars["vwap_sd"] = 26000, 26004, 26001.0, 4.0
     bars["known_volume"], bars["ask_volume"], bars["bid_volume"] = [0, 5, 5], [0, 4, 1], [0, 1, 4]
     frame = day_frame(one.table, one.trips, title="t", source_tag="replay", capital_cents=100, bars=bars)
