@@ -94,7 +94,7 @@ class SyntheticParams(BaseModel):
     regime_minutes_high: int = Field(default=75, ge=3, description="longest regime, minutes")
     range_share: float = Field(default=0.40, ge=0, le=1, description="share of regimes that are ranges")
     trend_strength: float = Field(
-        default=0.32, ge=0, description="drift of a trend, in one-minute standard deviations"
+        default=0.22, ge=0, description="drift of a trend, in one-minute standard deviations"
     )
     range_half_width: float = Field(
         default=3.2, gt=0, description="half width of a range, one-minute standard deviations"

@@ -137,7 +137,7 @@ def _regimes(
         inside = slice(*np.searchsorted(minute, (at, at + minutes)).tolist())
         if kind < params.range_share:
             pull[inside] = 1.0
-            quiet[inside] = 0.9
+            quiet[inside] = 1.0
         else:
             side = UP if kind < (1.0 + params.range_share) / 2.0 else DOWN
             drift = side * params.trend_strength * (0.6 + 0.8 * strength)
@@ -157,8 +157,8 @@ def _steps(
         low, high = _IMPULSE_MINUTES if impulse else _BASE_MINUTES
         length = low + (high - low) * float(rng.random())
         inside = slice(*np.searchsorted(minute, (at, at + length)).tolist())
-        trend[inside] = 1.9 * drift if impulse else -0.45 * drift
-        quiet[inside] = 0.85 if impulse else 0.5
+        trend[inside] = 1.8 * drift if impulse else -0.4 * drift
+        quiet[inside] = 1.0 if impulse else 0.65
         at, impulse = at + length, not impulse
 
 
@@ -186,6 +186,6 @@ def _walk(
         step = sigma[i] * (trend[i] / 60.0 + quiet[i] * noise[i] * root + jump[i])
         if ranging:
             away = (now - centre) / (half_width * sigma[i])
-            step -= sigma[i] * away * (1.0 + away * away) * 0.010
+            step -= sigma[i] * away * (0.3 + away * away) * 0.0075
         now += step
         value[i] = now
