@@ -1,11 +1,11 @@
 import { Pen, extent, indexAt, mount, timeSeconds } from "./draw.js";
 
-const whole = (x) => Math.round(x).toLocaleString("en-US");
+const whole = (x) => (Math.round(x) || 0).toLocaleString("en-US");
 
 export function draw(pen, frame) {
   const { c, theme } = pen;
   const bars = frame.delta || {}, ts = bars.ts || [];
-  pen.title(frame.title || "Delta per bar and cumulative (contracts)");
+  pen.title("Delta per bar and cumulative (contracts)" + (frame.title ? ` · ${frame.title}` : ""));
   const known = extent(bars.cumulative, bars.delta);
   if (!ts.length || !known) {
     pen.empty(frame.reason || "no delta: the source says no aggressor side");

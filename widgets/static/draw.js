@@ -176,7 +176,7 @@ export class Pen {
     c.save();
     c.translate(width / 2, height / 2);
     c.rotate(-0.3);
-    c.font = `700 ${Math.max(28, Math.min(96, width / 9))}px system-ui, sans-serif`;
+    c.font = `700 ${Math.max(24, Math.min(96, width / 9, height / 3))}px system-ui, sans-serif`;
     c.fillStyle = theme.stamp;
     c.textAlign = "center";
     c.textBaseline = "middle";

@@ -5,7 +5,7 @@ const usd = (x) => x.toLocaleString("en-US", { minimumFractionDigits: 2, maximum
 export function draw(pen, frame) {
   const { c, theme } = pen;
   const equity = frame.equity || {}, ts = equity.ts || [];
-  pen.title(frame.title || "Equity, marked (USD)");
+  pen.title("Equity, marked (USD)" + (frame.title ? ` · ${frame.title}` : ""));
   if (!ts.length) {
     pen.empty(frame.reason || "no mark yet");
     return null;

@@ -5,7 +5,7 @@ const price = (x) => x.toFixed(2);
 export function draw(pen, frame) {
   const { theme } = pen;
   const bars = frame.bars || {}, ts = bars.ts || [];
-  pen.title(frame.title || "Price");
+  pen.title(`${frame.title || "Price"} · New York time`);
   if (!ts.length) {
     pen.empty(frame.reason || "no bar yet");
     return null;
