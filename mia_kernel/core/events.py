@@ -191,24 +191,30 @@ def spread_inside_stamp(ts: NDArray[np.int64], resolution_ns: int) -> NDArray[np
 
 
 def mirror(events: EventArray, centre: int) -> EventArray:
-    """Reflect a market about `centre` (ticks, may be doubled outside): the mirror law's transformation.
+    """Reflect a market: the mirror law's transformation.
 
-    Price p becomes 2·centre − p, bid and ask swap, buy and sell swap. Only PRIMARY and SECOND rows are
-    reflected; VIX rows have no direction here and stay.
+    Price p becomes 2·centre − p, bid and ask swap, buy and sell swap. The second market is reflected about
+    its own first price (the same centre would make it negative); VIX rows have no direction here and stay.
     """
     out = events.copy()
+    second = np.flatnonzero((events["instrument"] == SECOND) & (events["px"] > 0))
+    centres = np.zeros(len(events), np.int32)
+    centres[events["instrument"] == PRIMARY] = centre
+    centres[events["instrument"] == SECOND] = events["px"][second[0]] if len(second) else 0
     flip = events["instrument"] != VIX
     bars = flip & (events["kind"] == BAR)
     rows = flip & ~bars
-    out["px"][flip] = 2 * centre - events["px"][flip]
+    twice = 2 * centres
+    priced = flip & (events["px"] != 0)
+    out["px"][priced] = twice[priced] - events["px"][priced]
     out["side"][flip] = -events["side"][flip]
-    out["bid"][rows] = np.where(events["ask"][rows] != 0, 2 * centre - events["ask"][rows], 0)
-    out["ask"][rows] = np.where(events["bid"][rows] != 0, 2 * centre - events["bid"][rows], 0)
+    out["bid"][rows] = np.where(events["ask"][rows] != 0, twice[rows] - events["ask"][rows], 0)
+    out["ask"][rows] = np.where(events["bid"][rows] != 0, twice[rows] - events["bid"][rows], 0)
     out["b"][rows] = events["a"][rows]
     out["a"][rows] = events["b"][rows]
-    out["b"][bars, BAR_OPEN] = 2 * centre - events["b"][bars, BAR_OPEN]
-    out["b"][bars, BAR_HIGH] = 2 * centre - events["b"][bars, BAR_LOW]
-    out["b"][bars, BAR_LOW] = 2 * centre - events["b"][bars, BAR_HIGH]
+    out["b"][bars, BAR_OPEN] = twice[bars] - events["b"][bars, BAR_OPEN]
+    out["b"][bars, BAR_HIGH] = twice[bars] - events["b"][bars, BAR_LOW]
+    out["b"][bars, BAR_LOW] = twice[bars] - events["b"][bars, BAR_HIGH]
     out["b"][bars, BAR_BID_VOLUME] = events["b"][bars, BAR_ASK_VOLUME]
     out["b"][bars, BAR_ASK_VOLUME] = events["b"][bars, BAR_BID_VOLUME]
     return out

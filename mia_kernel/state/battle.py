@@ -34,13 +34,13 @@ class BattleParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    signal_tf_s: int = Field(300, description="timeframe of strategy and patterns: 60 300 900 3600 14400 (s)")
-    pattern_ticks: int = Field(8, ge=1, description="range of Long Down Up and Long Up Down (ticks)")
-    color_ticks: int = Field(12, ge=1, description="leg of the Color settings (ticks)")
-    base_min_height_ticks: int = Field(10, ge=1, description="largest base height at least (ticks)")
-    base_quality_min: float = Field(0.5, ge=0, le=1, description="quality a base needs to be confirmed (0-1)")
-    delta_reference_1m: float = Field(1000.0, gt=0, description="delta that counts fully on 1m (contracts)")
-    ball_reach_bars: int = Field(3, ge=1, le=10, description="bars a swing must stand out on each side (bars)")
+    signal_tf_s: int = Field(default=300, description="timeframe of strategy and patterns: 60 300 900 3600 14400 (s)")
+    pattern_ticks: int = Field(default=8, ge=1, description="range of Long Down Up and Long Up Down (ticks)")
+    color_ticks: int = Field(default=12, ge=1, description="leg of the Color settings (ticks)")
+    base_min_height_ticks: int = Field(default=10, ge=1, description="largest base height at least (ticks)")
+    base_quality_min: float = Field(default=0.5, ge=0, le=1, description="quality a base needs to be confirmed (0-1)")
+    delta_reference_1m: float = Field(default=1000.0, gt=0, description="delta that counts fully on 1m (contracts)")
+    ball_reach_bars: int = Field(default=3, ge=1, le=10, description="bars a swing must stand out on each side (bars)")
 
     @field_validator("signal_tf_s")
     @classmethod

@@ -8,10 +8,8 @@ is sampled after all rows stamped at it. Only event time drives this, so slices 
 
 from __future__ import annotations
 
-import numpy as np
-
 from mia_kernel.state import bars, battle, book, cross, flow, levels, profile, quality, regime
-from mia_kernel.state.bars import NEVER, NS, TF_1M
+from mia_kernel.state.bars import NEVER, NS
 from mia_kernel.state.kernel import Record, kernel
 
 QUIET_NS = 6 * NS

@@ -29,12 +29,12 @@ class FlowParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sweep_gap_ms: int = Field(50, ge=1, description="largest pause inside one aggregated order (ms)")
-    large_contracts: int = Field(100, ge=1, description="large order until five sessions are known (contracts)")
-    large_percentile: float = Field(99.5, gt=50, lt=100, description="large order after that (percentile)")
-    imbalance_ratio_min: float = Field(3.0, gt=1, description="diagonal footprint ratio that counts (ratio)")
-    imbalance_contracts_min: int = Field(10, ge=1, description="and its smallest volume (contracts)")
-    stacked_rows: int = Field(3, ge=2, description="consecutive rows that make a stack (rows)")
+    sweep_gap_ms: int = Field(default=50, ge=1, description="largest pause inside one aggregated order (ms)")
+    large_contracts: int = Field(default=100, ge=1, description="large order until five sessions are known (contracts)")
+    large_percentile: float = Field(default=99.5, gt=50, lt=100, description="large order after that (percentile)")
+    imbalance_ratio_min: float = Field(default=3.0, gt=1, description="diagonal footprint ratio that counts (ratio)")
+    imbalance_contracts_min: int = Field(default=10, ge=1, description="and its smallest volume (contracts)")
+    stacked_rows: int = Field(default=3, ge=2, description="consecutive rows that make a stack (rows)")
 
 
 ORDER_DTYPE = np.dtype(

@@ -56,7 +56,7 @@ def _prepare() -> None:
     except OSError:
         # A read-only environment still runs: numba then compiles in memory for this process.
         return
-    numba.config.CACHE_DIR = str(folder)
+    numba.config.CACHE_DIR = str(folder)  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
 
 
 def _sweep(root: Path, keep: Path, most: int = 4) -> None:

@@ -14,7 +14,7 @@ from mia_kernel.state.kernel import Record, kernel
 (
     POC, VAH, VAL, VWAP, SD1_UP, SD1_DOWN, SD2_UP, SD2_DOWN, PPOC, PVAH, PVAL, PDH, PDL, ONH, ONL, IBH, IBL,
     SESSION_HIGH, SESSION_LOW, ROUND_UP, ROUND_DOWN, PSYCH_UP, PSYCH_DOWN, PIVOT, R1, S1, R2, S2,
-) = range(28)  # fmt: skip
+) = tuple(np.int64(i) for i in range(28))  # fmt: skip  # typed: numba compiles anew for every plain int
 HVN_FIRST = 28
 HVN_SLOTS = 12
 CALL_WALL, PUT_WALL, GAMMA_FLIP, ZERO_DTE_CALL, ZERO_DTE_PUT = range(40, 45)

@@ -43,15 +43,15 @@ class RegimeParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_days: int = Field(5, ge=1, le=DAYS, description="days a phase needs for its own mean ATR (days)")
-    transition_min: float = Field(30.0, ge=0, description="how long a change counts as transition (min)")
-    vix_max_age_hours: float = Field(96.0, gt=0, description="a VIX older than this is unknown (hours)")
-    vix_low: float = Field(15.0, gt=0, description="VIX under it may be a low regime (points)")
-    vix_high: float = Field(25.0, gt=0, description="VIX above it is high (points)")
-    vix_extreme: float = Field(35.0, gt=0, description="VIX above it is extreme (points)")
-    ratio_low: float = Field(0.8, gt=0, description="ATR ratio under it may be a low regime (ratio)")
-    ratio_high: float = Field(1.5, gt=0, description="ATR ratio above it is high (ratio)")
-    ratio_extreme: float = Field(2.0, gt=0, description="ATR ratio above it is extreme (ratio)")
+    min_days: int = Field(default=5, ge=1, le=DAYS, description="days a phase needs for its own mean ATR (days)")
+    transition_min: float = Field(default=30.0, ge=0, description="how long a change counts as transition (min)")
+    vix_max_age_hours: float = Field(default=96.0, gt=0, description="a VIX older than this is unknown (hours)")
+    vix_low: float = Field(default=15.0, gt=0, description="VIX under it may be a low regime (points)")
+    vix_high: float = Field(default=25.0, gt=0, description="VIX above it is high (points)")
+    vix_extreme: float = Field(default=35.0, gt=0, description="VIX above it is extreme (points)")
+    ratio_low: float = Field(default=0.8, gt=0, description="ATR ratio under it may be a low regime (ratio)")
+    ratio_high: float = Field(default=1.5, gt=0, description="ATR ratio above it is high (ratio)")
+    ratio_extreme: float = Field(default=2.0, gt=0, description="ATR ratio above it is extreme (ratio)")
 
 
 REGIME_DTYPE = np.dtype(
