@@ -22,6 +22,8 @@ _HOME = {
     "Instrument": "mia_kernel.core.instrument",
 }
 
+# pyright: reportUnsupportedDunderAll=false
+# The names are looked up on first use; their types stand in __init__.pyi.
 __all__ = ["Desk", "Instrument", "Settings", "__version__", "attach", "day", "feature", "review"]
 
 

@@ -143,7 +143,7 @@ class Run:
     @cached_property
     def frames(self) -> dict[str, pd.DataFrame]:
         """Tables by name: `bars` (finest timeframe the source gives, prices in ticks) and `decisions`."""
-        bars = np.array(self._pass.bars) if self._pass.bars else np.zeros(0)
+        bars: Any = np.array(self._pass.bars) if self._pass.bars else np.zeros(0)
         table = pd.DataFrame({name: bars[name] for name in bars.dtype.names or ()})
         if len(table):
             table.index = _index(bars["end"])

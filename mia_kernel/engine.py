@@ -35,7 +35,9 @@ class EngineParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    decision_interval_s: int = Field(15, ge=1, le=300, description="grid of decision points in event time (s)")
+    decision_interval_s: int = Field(
+        default=15, ge=1, le=300, description="grid of decision points in event time (s)"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,11 @@ class Finding:
 
 def worst(findings: Iterable[Finding]) -> Level:
     """Return the worst level of all; green where there is none."""
-    found = {finding.level for finding in findings}
-    return next((level for level in reversed(LEVELS) if level in found), "green")
+    worst_yet: Level = "green"
+    for finding in findings:
+        if LEVELS.index(finding.level) > LEVELS.index(worst_yet):
+            worst_yet = finding.level
+    return worst_yet
 
 
 def python(version: tuple[int, int, int]) -> Finding:

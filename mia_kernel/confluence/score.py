@@ -61,9 +61,13 @@ class ConfluenceParams(BaseModel):
     weights: str | dict[str, float] = Field(
         default="mia14", description="preset mia14, mia11 or bars, a file, or component = weight (name)"
     )
-    coverage_floor: float = Field(0.60, ge=0, le=1, description="coverage under it is NO_TRADE (share)")
-    dynamic_weights: bool = Field(True, description="multiply groups by regime and phase (yes/no)")
-    grade_scale: Literal["standard", "launch"] = Field("standard", description="scale of grades (name)")
+    coverage_floor: float = Field(
+        default=0.60, ge=0, le=1, description="coverage under it is NO_TRADE (share)"
+    )
+    dynamic_weights: bool = Field(default=True, description="multiply groups by regime and phase (yes/no)")
+    grade_scale: Literal["standard", "launch"] = Field(
+        default="standard", description="scale of grades (name)"
+    )
 
 
 class Scorer:

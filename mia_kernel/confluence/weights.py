@@ -97,14 +97,20 @@ def load_weights(given: str | Mapping[str, float], known: Iterable[str]) -> Weig
     for component, weight in raw.items():
         if component not in components:
             raise SettingsError(
-                f"unknown component {component!r}", path=path, way_out="known: " + ", ".join(sorted(components))
+                f"unknown component {component!r}",
+                path=path,
+                way_out="known: " + ", ".join(sorted(components)),
             )
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise SettingsError("not a weight", path=path, field=component, value=weight, rule="a number ≥ 0")
     total = math.fsum(raw.values())
     if total <= 0:
-        raise SettingsError("no weight above zero", path=path, field="weights", value=name, rule="at least one > 0")
-    return WeightSet(name, {component: weight / total for component, weight in raw.items() if weight > 0}, total)
+        raise SettingsError(
+            "no weight above zero", path=path, field="weights", value=name, rule="at least one > 0"
+        )
+    return WeightSet(
+        name, {component: weight / total for component, weight in raw.items() if weight > 0}, total
+    )
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -118,10 +124,10 @@ def _read(path: str) -> dict[str, Any]:
         )
     text = file.read_text(encoding="utf-8")
     try:
-        content = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+        content: Any = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError("not a table of weights", path=path, rule=str(error)) from None
-    table = content.get("weights", content) if isinstance(content, dict) else content
+    table: Any = content.get("weights", content) if isinstance(content, dict) else content  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     if not isinstance(table, dict):
         raise SettingsError("not a table of weights", path=path, rule="component = weight")
     return {str(key): value for key, value in table.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

@@ -40,9 +40,9 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float | np.floating):
-        return micro(float(value))
+        return micro(float(value))  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, np.integer):
-        return int(value)
+        return int(value)  # pyright: ignore[reportUnknownArgumentType]
     if is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):

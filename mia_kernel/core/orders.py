@@ -11,6 +11,8 @@ from enum import StrEnum
 
 
 class OrderType(StrEnum):
+    """How an order meets the book."""
+
     LIMIT = "limit"
     MARKET = "market"
     STOP = "stop"
@@ -26,6 +28,8 @@ class Role(StrEnum):
 
 
 class OrderStatus(StrEnum):
+    """Where an order stands; the allowed steps are in `execution/oms.py`."""
+
     CREATED = "created"
     SUBMITTED = "submitted"
     WORKING = "working"
@@ -39,6 +43,8 @@ class OrderStatus(StrEnum):
 
 
 class TradingState(StrEnum):
+    """What may be sent: anything, only what reduces exposure, nothing but flattening."""
+
     ACTIVE = "active"
     REDUCING = "reducing"
     HALTED = "halted"

@@ -17,5 +17,4 @@ def gamma_levels(st: Any, cells: Any, at: int) -> None:
     It keeps its place in the weight sets, because a missing input must lower coverage and not hand its
     weight on. Unit: none, in [−1, 1] once there is a chain. Source: domain §12.
     """
-    s, out = st[0], cells[at]
-    refuse(out, ABSENT)
+    refuse(cells[at], ABSENT)

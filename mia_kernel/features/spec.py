@@ -14,7 +14,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -102,17 +102,22 @@ def feature(
         where = _place(component)
         known = _registry.get(name)
         if known is not None and known.where != where:
-            raise SettingsError(f"component {name!r} exists twice: {known.where} and {where}", way_out="rename one")
+            raise SettingsError(
+                f"component {name!r} exists twice: {known.where} and {where}", way_out="rename one"
+            )
         doc = inspect.getdoc(component)
         if not doc:
-            raise SettingsError(f"component {name!r} has no docstring", path=where, way_out="say what it measures")
+            raise SettingsError(
+                f"component {name!r} has no docstring", path=where, way_out="say what it measures"
+            )
         unknown = [need for need in needs if need not in NEEDS]
         if unknown:
-            raise SettingsError(f"component {name!r} needs {unknown[0]!r}", path=where, rule=f"one of {', '.join(NEEDS)}")
+            rule = f"one of {', '.join(NEEDS)}"
+            raise SettingsError(f"component {name!r} needs {unknown[0]!r}", path=where, rule=rule)
         is_class = inspect.isclass(component)
         _registry[name] = Feature(
             name, range[0], range[1], needs, signed,
-            None if is_class else component, component if is_class else None, doc, where,
+            None if is_class else component, cast("Any", component) if is_class else None, doc, where,
         )  # fmt: skip
         return component
 

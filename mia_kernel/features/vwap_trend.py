@@ -33,7 +33,7 @@ def vwap_trend(st: Any, cells: Any, at: int) -> None:
         return
     bar, before = bar_at(t, 0), bar_at(t, SLOPE_BARS)
     since_anchor = bar["end"] - s["session"]["anchor_ns"]
-    if before["day"] != bar["day"] or since_anchor < READY_NS or not bar["vwap"] == bar["vwap"]:
+    if before["day"] != bar["day"] or since_anchor < READY_NS or bar["vwap"] != bar["vwap"]:
         refuse(out, NOT_READY)
         return
     slope = (bar["vwap"] - before["vwap"]) / SLOPE_BARS

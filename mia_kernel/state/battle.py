@@ -15,16 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mia_kernel.state.bars import TIMEFRAMES, bar_at
 from mia_kernel.state.kernel import Record, kernel
-from mia_kernel.state.swings import BALLS, E_BASE, E_BREAK, E_PATTERN, EVENTS, note
+from mia_kernel.state.patterns import PATTERN_AGE
+from mia_kernel.state.patterns import on_bar_close as pattern_on_bar_close
+from mia_kernel.state.swings import BALLS, E_BASE, E_BREAK, EVENTS, note
 from mia_kernel.state.swings import on_bar_close as swing_on_bar_close
 
 # Golden-rule states.
 G_NONE, G_BULL, G_BEAR, G_GREEN_BROKEN, G_RED_BROKEN = range(5)
 GOLDEN_NAMES = ("none", "bull", "bear", "green_broken", "red_broken")
-PATTERN_NAMES = ("long_down_up", "long_up_down", "color_down", "color_up")
 OUTCOME_BARS = 5
 BASE_WINDOW, BOX_BARS, BOX_MOST = 15, 8, 15
-PATTERN_AGE = 5
 BROKEN_BARS = 20
 NEVER_BAR = -1_000_000
 
@@ -34,13 +34,21 @@ class BattleParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    signal_tf_s: int = Field(default=300, description="timeframe of strategy and patterns: 60 300 900 3600 14400 (s)")
+    signal_tf_s: int = Field(
+        default=300, description="timeframe of strategy and patterns: 60 300 900 3600 14400 (s)"
+    )
     pattern_ticks: int = Field(default=8, ge=1, description="range of Long Down Up and Long Up Down (ticks)")
     color_ticks: int = Field(default=12, ge=1, description="leg of the Color settings (ticks)")
     base_min_height_ticks: int = Field(default=10, ge=1, description="largest base height at least (ticks)")
-    base_quality_min: float = Field(default=0.5, ge=0, le=1, description="quality a base needs to be confirmed (0-1)")
-    delta_reference_1m: float = Field(default=1000.0, gt=0, description="delta that counts fully on 1m (contracts)")
-    ball_reach_bars: int = Field(default=3, ge=1, le=10, description="bars a swing must stand out on each side (bars)")
+    base_quality_min: float = Field(
+        default=0.5, ge=0, le=1, description="quality a base needs to be confirmed (0-1)"
+    )
+    delta_reference_1m: float = Field(
+        default=1000.0, gt=0, description="delta that counts fully on 1m (contracts)"
+    )
+    ball_reach_bars: int = Field(
+        default=3, ge=1, le=10, description="bars a swing must stand out on each side (bars)"
+    )
 
     @field_validator("signal_tf_s")
     @classmethod
@@ -92,6 +100,9 @@ BATTLE_DTYPE = np.dtype(
         # patterns
         ("pattern_strength", np.float64, (4,)),  # of the newest event of each kind, signed, NaN = never
         ("pattern_bar", np.int64, (4,)),
+        ("pattern_ring", np.float64, (PATTERN_AGE, 4)),  # signed strengths emitted at bar % PATTERN_AGE, 0 = none
+        ("pattern_doubt", np.uint8, (PATTERN_AGE,)),  # 1 where one of them was rated without RVOL
+        ("pattern_quality", np.float64),  # 1, or 0.7 while a pattern rated without RVOL counts
         ("completeness", np.float64),
         ("pattern", np.float64),  # P in [-1, 1], NaN before five bars could be tested
         # score A
@@ -137,7 +148,7 @@ def init(record: Any, params: BattleParams) -> None:
     record["p_delta"] = params.delta_reference_1m * np.sqrt(minutes)
     record["p_reach"] = params.ball_reach_bars
     record["p_is_signal"] = np.array(TIMEFRAMES) == params.signal_tf_s
-    for name in ("outcome", "base_quality", "box_quality", "k", "completeness", "pattern", "score"):
+    for name in ("outcome", "base_quality", "box_quality", "k", "completeness", "pattern", "pattern_quality", "score"):
         record[name] = np.nan
     for name in ("confidence", "pullback", "pattern_strength", "vikings", "defenders"):
         record[name] = np.nan
@@ -161,7 +172,7 @@ def on_bar_close(s: Record, tf: int) -> None:
     _outcome(t, w)
     _golden_step(t, w)
     _base(t, w)
-    _patterns(t, w)
+    pattern_on_bar_close(t, w)
     swing_on_bar_close(t, w)
     _score(w)
 
@@ -326,7 +337,7 @@ def _golden_step(t: Record, w: Record) -> None:
             w["warning"] = 1
     elif w["golden"] >= G_GREEN_BROKEN and t["n"] - 1 - w["violated_bar"] >= BROKEN_BARS:
         w["golden"], w["k"] = G_NONE, np.nan
-    elif w["golden"] == G_BULL or w["golden"] == G_BEAR:
+    if w["golden"] == G_BULL or w["golden"] == G_BEAR:
         # Strength follows the outcome while the base holds.
         side = 1 if w["golden"] == G_BULL else -1
         strong = w["outcome"] > 0.7 if side > 0 else w["outcome"] < 0.3
@@ -339,62 +350,6 @@ def _violate(t: Record, w: Record, state: int, k: float, bar: Record) -> None:
     w["golden"], w["k"], w["has_base"], w["golden_strong"] = state, k, 0, 0
     w["violated_bar"], w["violated_ts"] = t["n"] - 1, bar["end"]
     note(w, E_BREAK, 1 if k > 0 else -1, bar["close"], bar["end"])
-
-
-@kernel
-def _patterns(t: Record, w: Record) -> None:
-    """Test the four patterns centred one bar back; emit at this close, never repaint (domain §8.1)."""
-    n = t["n"]
-    if n < 4:
-        w["pattern"] = np.nan
-        return
-    best = 0.0
-    m2, m1, c0, p1 = bar_at(t, 3), bar_at(t, 2), bar_at(t, 1), bar_at(t, 0)
-    for kind in range(4):
-        met, of, strength = _test(kind, m2, m1, c0, p1, w["p_pattern"], w["p_color"])
-        best = max(best, met / of)
-        if met == of:
-            w["pattern_strength"][kind] = strength
-            w["pattern_bar"][kind] = n - 1
-            note(w, E_PATTERN, 1 if strength > 0 else -1, p1["close"], p1["end"])
-    w["completeness"] = best
-    rising = falling = 0.0
-    for kind in range(4):
-        age = n - 1 - w["pattern_bar"][kind]
-        if age <= PATTERN_AGE:
-            weight = w["pattern_strength"][kind] * max(0.0, 1.0 - age / PATTERN_AGE)
-            if weight > 0:
-                rising += weight
-            else:
-                falling -= weight
-    w["pattern"] = min(max(rising - falling, -1.0), 1.0)
-
-
-@kernel
-def _test(
-    kind: int, m2: Record, m1: Record, c0: Record, p1: Record, reach: int, leg: int
-) -> tuple[int, int, float]:
-    """Return (conditions met, conditions, signed strength) of one pattern."""
-    rvol = c0["rvol"] if c0["rvol"] == c0["rvol"] else 0.0
-    if kind == 0:
-        met = (c0["open"] < m1["close"]) + (m1["high"] > c0["low"] + reach) + (p1["open"] > c0["close"])
-        met += (p1["high"] > c0["low"] + reach) + (p1["high"] > m1["high"])
-        span = m1["high"] - c0["low"]
-        return met, 5, 0.7 * min(span / (2.0 * reach), 1.0) + 0.3 * min(rvol, 1.0)
-    if kind == 1:
-        met = (c0["open"] > m1["close"]) + (c0["high"] > m1["low"] + reach) + (p1["open"] < c0["close"])
-        met += (c0["high"] > p1["low"] + reach) + (p1["low"] < m1["low"])
-        span = c0["high"] - m1["low"]
-        return met, 5, -(0.7 * min(span / (2.0 * reach), 1.0) + 0.3 * min(rvol, 1.0))
-    if kind == 2:
-        met = (p1["open"] < c0["close"]) + (c0["high"] > p1["low"] + leg) + (p1["low"] < c0["low"])
-        met += (m1["open"] < m2["close"]) + (m2["high"] > m1["low"] + leg) + (m1["low"] < m2["low"])
-        met += c0["high"] < m1["high"]
-        return met, 7, -0.8 * min((m2["high"] - m1["low"]) / (2.0 * leg), 1.0)
-    met = (p1["open"] > c0["close"]) + (p1["high"] > c0["low"] + leg) + (p1["high"] > c0["high"])
-    met += (m1["open"] > m2["close"]) + (m1["high"] > m2["low"] + leg) + (m1["high"] > m2["high"])
-    met += c0["low"] > m1["low"]
-    return met, 7, 0.8 * min((m1["high"] - m2["low"]) / (2.0 * leg), 1.0)
 
 
 @kernel

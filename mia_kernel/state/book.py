@@ -28,8 +28,12 @@ class BookParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    obi_stale_ms: int = Field(default=5_000, ge=1, description="book older than this makes the imbalance stale (ms)")
-    level_decay: float = Field(default=0.8, gt=0.0, le=1.0, description="weight of a level against the one before it")
+    obi_stale_ms: int = Field(
+        default=5_000, ge=1, description="book older than this makes the imbalance stale (ms)"
+    )
+    level_decay: float = Field(
+        default=0.8, gt=0.0, le=1.0, description="weight of a level against the one before it"
+    )
 
 
 BOOK_DTYPE = np.dtype(

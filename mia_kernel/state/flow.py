@@ -30,9 +30,15 @@ class FlowParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sweep_gap_ms: int = Field(default=50, ge=1, description="largest pause inside one aggregated order (ms)")
-    large_contracts: int = Field(default=100, ge=1, description="large order until five sessions are known (contracts)")
-    large_percentile: float = Field(default=99.5, gt=50, lt=100, description="large order after that (percentile)")
-    imbalance_ratio_min: float = Field(default=3.0, gt=1, description="diagonal footprint ratio that counts (ratio)")
+    large_contracts: int = Field(
+        default=100, ge=1, description="large order until five sessions are known (contracts)"
+    )
+    large_percentile: float = Field(
+        default=99.5, gt=50, lt=100, description="large order after that (percentile)"
+    )
+    imbalance_ratio_min: float = Field(
+        default=3.0, gt=1, description="diagonal footprint ratio that counts (ratio)"
+    )
     imbalance_contracts_min: int = Field(default=10, ge=1, description="and its smallest volume (contracts)")
     stacked_rows: int = Field(default=3, ge=2, description="consecutive rows that make a stack (rows)")
 
@@ -163,9 +169,7 @@ def _aggregate(f: Record, px: int, sz: int, side: int, quality: float, clock: in
     """Join the print to the running order or complete that one and start the next (domain §10)."""
     c = f["current"]
     if f["has_current"]:
-        goes_on = (
-            side == c["side"] and clock - c["ts"] <= f["p_gap_ns"] and (px - c["last"]) * side >= 0
-        )
+        goes_on = side == c["side"] and clock - c["ts"] <= f["p_gap_ns"] and (px - c["last"]) * side >= 0
         if goes_on:
             c["levels"] += 1 if px != c["last"] else 0
             c["last"], c["ts"] = px, clock

@@ -43,9 +43,15 @@ class RegimeParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_days: int = Field(default=5, ge=1, le=DAYS, description="days a phase needs for its own mean ATR (days)")
-    transition_min: float = Field(default=30.0, ge=0, description="how long a change counts as transition (min)")
-    vix_max_age_hours: float = Field(default=96.0, gt=0, description="a VIX older than this is unknown (hours)")
+    min_days: int = Field(
+        default=5, ge=1, le=DAYS, description="days a phase needs for its own mean ATR (days)"
+    )
+    transition_min: float = Field(
+        default=30.0, ge=0, description="how long a change counts as transition (min)"
+    )
+    vix_max_age_hours: float = Field(
+        default=96.0, gt=0, description="a VIX older than this is unknown (hours)"
+    )
     vix_low: float = Field(default=15.0, gt=0, description="VIX under it may be a low regime (points)")
     vix_high: float = Field(default=25.0, gt=0, description="VIX above it is high (points)")
     vix_extreme: float = Field(default=35.0, gt=0, description="VIX above it is extreme (points)")
@@ -169,7 +175,9 @@ def _measure(r: Record, atr: float, phase: int) -> None:
     r["volatility_trend"] = np.nan
     if r["atr_n"] >= SLOPE_BARS:
         # ATR in points, so that both slopes are in the points per bar the limits are meant in.
-        r["volatility_trend"] = 0.5 * (_slope(r["vix_ring"], n, 8) + 10.0 * 0.25 * _slope(r["atr_ring"], n, 64))
+        r["volatility_trend"] = 0.5 * (
+            _slope(r["vix_ring"], n, 8) + 10.0 * 0.25 * _slope(r["atr_ring"], n, 64)
+        )
     if 0 <= phase < PHASE_SLOTS:
         row = r["days"] % DAY_ROWS
         r["phase_sum"][row, phase] += atr
