@@ -101,7 +101,9 @@ class Run:
 
     # -- the loop --------------------------------------------------------------------------------------
 
-    def drive(self, watcher: Watcher | None = None, *, slices: Iterable[tuple[int, int]] | None = None) -> None:
+    def drive(
+        self, watcher: Watcher | None = None, *, slices: Iterable[tuple[int, int]] | None = None
+    ) -> None:
         """Take the whole recording through the engine.
 
         Parameters

@@ -15,7 +15,6 @@ from mia_kernel.core.events import BAR, BOOK, QUOTE, TRADE, VIX, EventArray
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import trading_day_of, trading_days_of
 
-
 TICK_POINTS = 0.25
 
 
@@ -137,9 +136,7 @@ def _advice(table: DecisionTable, floor: float, weights_name: str) -> str | None
         return "no decision point: the source holds no event inside an open session"
     if most >= floor:
         return None
-    text = f"coverage reached {most:.2f} at most, under the floor of {floor:.2f}: this source cannot be traded with {weights_name!r}"
-    return (
-        text
-        if weights_name == "bars"
-        else text + "; `--weights bars` is the research preset for poor sources"
-    )
+    text = f"coverage reached {most:.2f} at most, under the floor of {floor:.2f}: "
+    text += f"this source cannot be traded with {weights_name!r}"
+    hint = "" if weights_name == "bars" else "; `--weights bars` is the research preset for poor sources"
+    return text + hint

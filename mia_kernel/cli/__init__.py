@@ -16,7 +16,11 @@ from mia_kernel.core.errors import MiaError
 # name -> module, function in it, one line for `mia --help`
 COMMANDS = {
     "run": ("mia_kernel.cli.run", "run", "the trading loop: synthetic market by default, simulated fills"),
-    "replay": ("mia_kernel.cli.replay", "replay", "the whole engine over recorded events, as fast as possible"),
+    "replay": (
+        "mia_kernel.cli.replay",
+        "replay",
+        "the whole engine over recorded events, as fast as possible",
+    ),
     "import": ("mia_kernel.cli.data", "import_", "files into the catalog, with a data-quality verdict each"),
     "data": ("mia_kernel.cli.data", "data", "what the catalog holds: ls, health, show, backup, export"),
     "journal": ("mia_kernel.cli.journal", "journal", "verify, tail or export a journal"),

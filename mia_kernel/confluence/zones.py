@@ -54,7 +54,11 @@ def levels_of(market: MarketState, ts: int) -> list[Level]:
             found.append(Level(slot, int(at["price_2"]), weight, weight * age * touch))
     kept: list[Level] = []
     for level in sorted(found, key=lambda x: (-x.pull, x.slot)):
-        same = [k for k in kept if FAMILIES[k.slot] == FAMILIES[level.slot] and abs(k.price_2 - level.price_2) <= FAMILY_2]
+        same = [
+            k
+            for k in kept
+            if FAMILIES[k.slot] == FAMILIES[level.slot] and abs(k.price_2 - level.price_2) <= FAMILY_2
+        ]
         if not same:
             kept.append(level)
     return sorted(kept, key=lambda x: (x.price_2, x.slot))

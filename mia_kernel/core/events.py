@@ -32,7 +32,9 @@ TIMER = 5  # time passed without a market event; recorded, so that a replay deci
 
 # Flags of a row.
 SIDE_FEED = 1  # aggressor given by the feed (quality 1.0); on a BAR: bid and ask volume are given
-SIDE_TICK_RULE = 2  # aggressor may be inferred by tick rule (quality 0.5); set by adapters of trades without sides
+SIDE_TICK_RULE = (
+    2  # aggressor may be inferred by tick rule (quality 0.5); set by adapters of trades without sides
+)
 WARM_UP = 4  # an earlier session replayed to fill the state; no entries
 SNAPSHOT = 8
 

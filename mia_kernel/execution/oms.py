@@ -189,7 +189,9 @@ class Oms:
         return tuple(
             CancelEntry(ts_event=ts, bracket_id=bracket_name(int(b["key"])), reason="entry_timeout")
             for b in self._live()
-            if _status(b, Role.ENTRY) not in DEAD and not b["cancelling"] and ts - b["expires_ts"] >= OVERDUE_NS
+            if _status(b, Role.ENTRY) not in DEAD
+            and not b["cancelling"]
+            and ts - b["expires_ts"] >= OVERDUE_NS
         )
 
     def accept(self, command: Command) -> None:

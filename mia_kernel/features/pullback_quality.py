@@ -61,7 +61,9 @@ def measure(t: Record, w: Record, side: int) -> float:
     if f_d == 0.0 or at == 0:
         return 0.0
     f_t = min(1.0, (span - at) / at)
-    return f_d * _effort(t, span, at) * _holds(t, w, side, ball["px"]) * f_t * _rejects(t, w, side, ball["px"])
+    return (
+        f_d * _effort(t, span, at) * _holds(t, w, side, ball["px"]) * f_t * _rejects(t, w, side, ball["px"])
+    )
 
 
 @kernel
@@ -110,6 +112,10 @@ def _rejects(t: Record, w: Record, side: int, ball: int) -> float:
     """Return 1 if the newest bar closed in the trend's outer third after turning, else 0.6."""
     bar, before = bar_at(t, 0), bar_at(t, 1)
     height = bar["high"] - bar["low"]
-    outer = 3 * (bar["close"] - bar["low"]) >= 2 * height if side > 0 else 3 * (bar["high"] - bar["close"]) >= 2 * height
+    outer = (
+        3 * (bar["close"] - bar["low"]) >= 2 * height
+        if side > 0
+        else 3 * (bar["high"] - bar["close"]) >= 2 * height
+    )
     probed = bar["low"] <= before["low"] if side > 0 else bar["high"] >= before["high"]
     return 1.0 if outer and probed and height > 0 else 0.6

@@ -51,7 +51,9 @@ def smart_money(st: Any, cells: Any, at: int) -> None:
         put(out, 0.0, 0.0)
         return
     net = (bought - sold) / (bought + sold)
-    value, confidence = judge(net, bought + sold, n, persistence(periods, sign(net)), _alignment(s), aggressor / n)
+    value, confidence = judge(
+        net, bought + sold, n, persistence(periods, sign(net)), _alignment(s), aggressor / n
+    )
     put(out, value, confidence)
 
 
@@ -74,7 +76,9 @@ def persistence(periods: np.ndarray, side: int) -> float:
 
 
 @kernel
-def judge(net: float, volume: float, n: int, steady: float, alignment: float, aggressor: float) -> tuple[float, float]:
+def judge(
+    net: float, volume: float, n: int, steady: float, alignment: float, aggressor: float
+) -> tuple[float, float]:
     """Return (value, confidence) from net flow, volume, count, persistence, alignment, aggressor quality."""
     intensity = min(volume / 500.0, 1.0)
     if abs(net) > 0.4 and intensity > 0.5:
@@ -83,7 +87,9 @@ def judge(net: float, volume: float, n: int, steady: float, alignment: float, ag
         base = 0.6
     else:
         base = 0.0
-    confidence = 0.30 * intensity + 0.20 * min(n / 10.0, 1.0) + 0.20 * steady + 0.15 * alignment + 0.15 * aggressor
+    confidence = (
+        0.30 * intensity + 0.20 * min(n / 10.0, 1.0) + 0.20 * steady + 0.15 * alignment + 0.15 * aggressor
+    )
     if base == 0.0:
         return 0.0, confidence
     strength = base * confidence * (0.5 + 0.5 * intensity) + 0.2 * steady + 0.1 * alignment

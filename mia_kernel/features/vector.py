@@ -28,7 +28,9 @@ class FeatureSet:
     def __init__(self, carries: Carries, *, has_second: bool = False, has_vix: bool = False) -> None:
         self.specs: tuple[Feature, ...] = tuple(registry().values())
         self.names: tuple[str, ...] = tuple(spec.name for spec in self.specs)
-        self._present = [i for i, spec in enumerate(self.specs) if not spec.is_absent(carries, has_second, has_vix)]
+        self._present = [
+            i for i, spec in enumerate(self.specs) if not spec.is_absent(carries, has_second, has_vix)
+        ]
         self._plain = {i: self.specs[i].make() for i in self._present if self.specs[i].make is not None}  # type: ignore[misc]
         self._low = np.array([spec.low for spec in self.specs])
         self._high = np.array([spec.high for spec in self.specs])

@@ -49,7 +49,10 @@ BAR_DTYPE = np.dtype(
         ("stacked_sell", np.int16),
         ("side_quality", np.float32),  # volume-weighted quality of the aggressor, 0 where none is known
         ("cvd", np.int64),  # cumulative delta of the session at this close
-        ("vwap", np.float64),  # session VWAP (18:00 anchor) in ticks at this close, NaN before the first trade
+        (
+            "vwap",
+            np.float64,
+        ),  # session VWAP (18:00 anchor) in ticks at this close, NaN before the first trade
         ("vwap_sd", np.float64),  # ticks
         ("atr", np.float64),  # Wilder ATR14 in ticks after this bar, NaN before 14 bars
         ("rvol", np.float64),  # volume against its reference, NaN where there is none

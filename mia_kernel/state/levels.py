@@ -7,14 +7,22 @@ band may lie between two. A level that has moved by more than 4 ticks since its 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mia_kernel.state.kernel import Record, kernel
 
+
+def _typed(count: int) -> Any:
+    # numba compiles a helper anew for every plain int it is called with; a typed one is one signature.
+    return tuple(np.int64(i) for i in range(count))
+
+
 (
     POC, VAH, VAL, VWAP, SD1_UP, SD1_DOWN, SD2_UP, SD2_DOWN, PPOC, PVAH, PVAL, PDH, PDL, ONH, ONL, IBH, IBL,
     SESSION_HIGH, SESSION_LOW, ROUND_UP, ROUND_DOWN, PSYCH_UP, PSYCH_DOWN, PIVOT, R1, S1, R2, S2,
-) = tuple(np.int64(i) for i in range(28))  # fmt: skip  # typed: numba compiles anew for every plain int
+) = _typed(28)  # fmt: skip
 HVN_FIRST = 28
 HVN_SLOTS = 12
 CALL_WALL, PUT_WALL, GAMMA_FLIP, ZERO_DTE_CALL, ZERO_DTE_PUT = range(40, 45)
@@ -24,7 +32,9 @@ NAMES = (
     "poc", "vah", "val", "vwap", "sd1_up", "sd1_down", "sd2_up", "sd2_down", "ppoc", "pvah", "pval", "pdh",
     "pdl", "onh", "onl", "ibh", "ibl", "session_high", "session_low", "round_up", "round_down", "psych_up",
     "psych_down", "pivot", "r1", "s1", "r2", "s2",
-) + ("hvn",) * HVN_SLOTS + ("call_wall", "put_wall", "gamma_flip", "call_wall_0dte", "put_wall_0dte") + ("",) * 3  # fmt: skip
+) + ("hvn",) * HVN_SLOTS + (
+    "call_wall", "put_wall", "gamma_flip", "call_wall_0dte", "put_wall_0dte", "", "", "",
+)  # fmt: skip
 
 # domain §11
 WEIGHTS = (

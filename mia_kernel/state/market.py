@@ -35,7 +35,19 @@ from mia_kernel.core.events import (
     VIX,
 )
 from mia_kernel.core.session import SESSION_DTYPE
-from mia_kernel.state import bars, battle, book, clockwork, cross, flow, ledger, levels, profile, quality, regime
+from mia_kernel.state import (
+    bars,
+    battle,
+    book,
+    clockwork,
+    cross,
+    flow,
+    ledger,
+    levels,
+    profile,
+    quality,
+    regime,
+)
 from mia_kernel.state.bars import NS
 from mia_kernel.state.battle import BattleParams
 from mia_kernel.state.book import BookParams
@@ -220,7 +232,11 @@ def _bar(s: Record, e: Record) -> None:
     q["now"][quality.ROWS] += 1
     if volume <= 0:
         q["now"][quality.ZERO] += 1
-    if started >= row["close_ns"] or started < row["anchor_ns"] or e["b"][BAR_SECONDS] != s["tf"][base]["seconds"]:
+    if (
+        started >= row["close_ns"]
+        or started < row["anchor_ns"]
+        or e["b"][BAR_SECONDS] != s["tf"][base]["seconds"]
+    ):
         q["outside"] += 1
         q["quarantined"] += 1
         return

@@ -41,7 +41,9 @@ class MarketState:
         bars_only = carries.bars and not (carries.trades or carries.book or carries.quotes)
         seconds = carries.bar_seconds if bars_only and carries.bar_seconds else TIMEFRAMES[0]
         if seconds not in TIMEFRAMES:
-            raise InvariantError(f"bars of {seconds} s fit none of the timeframes {TIMEFRAMES}; resample them first")
+            raise InvariantError(
+                f"bars of {seconds} s fit none of the timeframes {TIMEFRAMES}; resample them first"
+            )
         self.base_tf = TIMEFRAMES.index(seconds)
         self._session_until = -1
         self._prepare(bars_only, equity_cents)

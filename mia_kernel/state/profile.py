@@ -26,9 +26,15 @@ class ProfileParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    value_area_share: float = Field(default=0.70, gt=0, le=1, description="volume the value area encloses (share)")
-    node_reach_ticks: int = Field(default=3, ge=1, le=20, description="half width in which a node is the extreme (ticks)")
-    high_node_ratio: float = Field(default=1.5, gt=1, description="volume of a high node against the mean row (ratio)")
+    value_area_share: float = Field(
+        default=0.70, gt=0, le=1, description="volume the value area encloses (share)"
+    )
+    node_reach_ticks: int = Field(
+        default=3, ge=1, le=20, description="half width in which a node is the extreme (ticks)"
+    )
+    high_node_ratio: float = Field(
+        default=1.5, gt=1, description="volume of a high node against the mean row (ratio)"
+    )
     low_node_ratio: float = Field(default=0.5, gt=0, lt=1, description="the same of a low node (ratio)")
 
 

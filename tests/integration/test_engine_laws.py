@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,16 @@ def digest_of(recording: Recording, config: Settings, edges: list[int] | None = 
     run = Run(config, recording)
     n = len(recording.events)
     points = [0, *(edges or []), n]
-    run.drive(slices=list(zip(points, points[1:], strict=False)))
+    run.drive(slices=list(pairwise(points)))
     return run.digest.hexdigest()
 
 
 @pytest.fixture(scope="module")
 def loose() -> Settings:
     """Settings under which the thin test market reaches decisions with trades."""
-    return effective(confluence__weights="bars", confluence__coverage_floor=0.2, risk__gates__min_coverage=0.2)
+    return effective(
+        confluence__weights="bars", confluence__coverage_floor=0.2, risk__gates__min_coverage=0.2
+    )
 
 
 @LAW
@@ -61,7 +64,9 @@ def test_later_rows_never_change_an_earlier_decision(seed: int, loose: Settings)
     taken = len(early.table)
     assert taken > 50
     for column in ("ts_event", "values", "quality", "status", "weights", "heads", "grade", "gate_outcome"):
-        assert np.array_equal(early.table.column(column), whole.table.column(column)[:taken], equal_nan=True), column
+        assert np.array_equal(
+            early.table.column(column), whole.table.column(column)[:taken], equal_nan=True
+        ), column
 
 
 def test_contributions_add_up_to_the_score_at_every_decision(loose: Settings) -> None:
@@ -124,5 +129,7 @@ def test_recorded_session_trades_with_the_research_weights() -> None:
     run.drive()
     assert len(run.round_trips) > 0
     assert run.engine.rooms.account.position == 0
-    assert sum(trip.net_cents for trip in run.round_trips) == run.engine.rooms.account.equity_cents - 5_000_000
+    assert (
+        sum(trip.net_cents for trip in run.round_trips) == run.engine.rooms.account.equity_cents - 5_000_000
+    )
     assert digest_of(recording, config, [12_345, 54_321, 200_000]) == run.digest.hexdigest()

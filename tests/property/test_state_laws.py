@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_slicing_never_changes_a_byte(seed: int, data: Any) -> None:
     whole, sliced = fresh(recording), fresh(recording)
     fill(whole, recording.events, 0, n)
     edges = [0, *data.draw(cuts(n)), n]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         fill(sliced, recording.events, start, stop)
     assert whole.to_bytes() == sliced.to_bytes()
 
@@ -127,7 +128,13 @@ def test_mirrored_market_gives_mirrored_values(seed: int) -> None:
 def test_values_stay_in_range_and_are_never_lost_once_warm(seed: int) -> None:
     recording = small_market(seed)
     taken = vectors(recording, recording.events, decision_points(recording.events, 120))
-    lasting = ("volume_confirmation", "sierra_patterns", "delta_divergence", "volatility_regime", "market_regime")
+    lasting = (
+        "volume_confirmation",
+        "sierra_patterns",
+        "delta_divergence",
+        "volatility_regime",
+        "market_regime",
+    )
     for name in lasting:
         at = taken[0].names.index(name)
         known = [vector.status[at] == OK for vector in taken]

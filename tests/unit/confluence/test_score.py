@@ -87,7 +87,9 @@ def test_missing_weight_is_not_handed_on_and_low_coverage_is_no_trade() -> None:
     assert score.grade == NO_TRADE
 
 
-@pytest.mark.parametrize(("total", "grade"), [(0.7, PREMIUM), (0.69998, STRONG), (0.4, STRONG), (0.2, WEAK), (0.199, NO_TRADE)])
+@pytest.mark.parametrize(
+    ("total", "grade"), [(0.7, PREMIUM), (0.69998, STRONG), (0.4, STRONG), (0.2, WEAK), (0.199, NO_TRADE)]
+)
 def test_lower_bounds_of_grades_are_inclusive_on_the_unrounded_value(total: float, grade: int) -> None:
     names = ("tick_momentum",)
     scorer = Scorer(ConfluenceParams(weights={"tick_momentum": 1.0}, dynamic_weights=False), names)
@@ -107,7 +109,11 @@ def test_mirrored_vector_gives_the_mirrored_score() -> None:
 
 
 def test_presets_are_verbatim_and_name_known_components() -> None:
-    assert {name: sum(preset.values()) for name, preset in PRESETS.items()} == {"mia14": 98, "mia11": 138.5, "bars": 48}
+    assert {name: sum(preset.values()) for name, preset in PRESETS.items()} == {
+        "mia14": 98,
+        "mia11": 138.5,
+        "bars": 48,
+    }
     assert set().union(*PRESETS.values()) <= set(registry())
     assert sum(load_weights("mia11", registry()).static.values()) == pytest.approx(1.0)
 

@@ -48,7 +48,17 @@ def test_persistence_ignores_empty_periods_and_needs_two() -> None:
 
 @pytest.mark.parametrize(
     ("depth", "factor"),
-    [(0.05, 0.0), (0.10, 0.3), (0.29, 0.3), (0.30, 0.7), (0.382, 1.0), (0.5, 1.0), (0.62, 0.7), (0.7, 0.3), (0.79, 0.0)],
+    [
+        (0.05, 0.0),
+        (0.10, 0.3),
+        (0.29, 0.3),
+        (0.30, 0.7),
+        (0.382, 1.0),
+        (0.5, 1.0),
+        (0.62, 0.7),
+        (0.7, 0.3),
+        (0.79, 0.0),
+    ],
 )
 def test_pullback_depth_factor(depth: float, factor: float) -> None:
     assert pullback_quality.depth_factor(depth) == factor
@@ -89,7 +99,12 @@ def test_sweep_joins_prints_of_one_aggressor_and_ends_after_the_gap() -> None:
     flow.expire(f, 200 * ms)
     assert f["order_n"] == 1
     order = f["orders"][0]
-    assert (int(order["size"]), int(order["levels"]), int(order["side"]), int(order["prints"])) == (240, 3, 1, 4)
+    assert (int(order["size"]), int(order["levels"]), int(order["side"]), int(order["prints"])) == (
+        240,
+        3,
+        1,
+        4,
+    )
 
 
 def test_footprint_counts_three_stacked_rows_once() -> None:

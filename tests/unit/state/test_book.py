@@ -67,7 +67,12 @@ def test_order_flow_imbalance_of_the_worked_examples() -> None:
 
 @pytest.mark.parametrize(
     ("bid", "ask", "b", "a"),
-    [(6500.25, 6500.25, [5], [5]), (6500.5, 6500.25, [5], [5]), (0.0, 6500.25, [5], [5]), (6500.0, 6500.25, [0], [5])],
+    [
+        (6500.25, 6500.25, [5], [5]),
+        (6500.5, 6500.25, [5], [5]),
+        (0.0, 6500.25, [5], [5]),
+        (6500.0, 6500.25, [0], [5]),
+    ],
 )
 def test_crossed_locked_and_one_sided_books_are_counted_and_not_applied(
     bid: float, ask: float, b: list[int], a: list[int]
