@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 BUY, SELL, MUTED, CAUTION, ALARM = "#2fbf8f", "#e5604d", "#8b93a1", "#e8b84a", "#ff3b5c"
 REFRESH_S = 0.25
 LINE_S = 5.0
+STARTING = " Starting. On first use the kernels are compiled, which takes a minute or two."
 POINTS = 480
 """Decisions drawn in the price line: two hours of the 15 s grid."""
 
@@ -66,8 +67,8 @@ class TerminalView:
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
-            self._live = Live(console=self.console, auto_refresh=False, screen=True)
-            self._live.start()
+            self._live = Live(Text(STARTING, MUTED), console=self.console, auto_refresh=False, screen=True)
+            self._live.start(refresh=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
