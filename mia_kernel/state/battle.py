@@ -100,7 +100,11 @@ BATTLE_DTYPE = np.dtype(
         # patterns
         ("pattern_strength", np.float64, (4,)),  # of the newest event of each kind, signed, NaN = never
         ("pattern_bar", np.int64, (4,)),
-        ("pattern_ring", np.float64, (PATTERN_AGE, 4)),  # signed strengths emitted at bar % PATTERN_AGE, 0 = none
+        (
+            "pattern_ring",
+            np.float64,
+            (PATTERN_AGE, 4),
+        ),  # signed strengths emitted at bar % PATTERN_AGE, 0 = none
         ("pattern_doubt", np.uint8, (PATTERN_AGE,)),  # 1 where one of them was rated without RVOL
         ("pattern_quality", np.float64),  # 1, or 0.7 while a pattern rated without RVOL counts
         ("completeness", np.float64),
@@ -148,7 +152,16 @@ def init(record: Any, params: BattleParams) -> None:
     record["p_delta"] = params.delta_reference_1m * np.sqrt(minutes)
     record["p_reach"] = params.ball_reach_bars
     record["p_is_signal"] = np.array(TIMEFRAMES) == params.signal_tf_s
-    for name in ("outcome", "base_quality", "box_quality", "k", "completeness", "pattern", "pattern_quality", "score"):
+    for name in (
+        "outcome",
+        "base_quality",
+        "box_quality",
+        "k",
+        "completeness",
+        "pattern",
+        "pattern_quality",
+        "score",
+    ):
         record[name] = np.nan
     for name in ("confidence", "pullback", "pattern_strength", "vikings", "defenders"):
         record[name] = np.nan

@@ -130,7 +130,7 @@ def _measure(x: Record, end: int, length: int) -> None:
     x["beta60"] = x["z"] = x["divergence"] = np.nan
     if x["corr60"] != x["corr60"]:
         return
-    x["beta60"] = _beta(x, USED)
+    x["beta60"] = _beta(x, USED, end, length)
     n = min(x["match_n"], LONG)
     joined = False
     total, squares, rest, rest_squares, count = 0.0, 0.0, 0.0, 0.0, 0
@@ -198,12 +198,15 @@ def _corr(x: Record, window: int, lag: int, end: int, length: int) -> float:
 
 
 @kernel
-def _beta(x: Record, window: int) -> float:
-    """Return the slope of ES on NQ returns over the newest `window` pairs."""
-    n = min(window, min(x["match_n"], RING))
+def _beta(x: Record, window: int, end: int, length: int) -> float:
+    """Return the slope of ES on NQ returns over the pairs of the last `window` bars."""
+    n = 0
     sx = sy = sxx = sxy = 0.0
-    for i in range(n):
+    for i in range(min(window, min(x["match_n"], RING))):
         at = (x["match_n"] - 1 - i) % RING
+        if end - x["match_end"][at] >= window * length:
+            break
+        n += 1
         a, b = x["match_nq"][at], x["match_es"][at]
         sx += a
         sy += b

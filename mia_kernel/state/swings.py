@@ -44,22 +44,33 @@ def on_bar_close(t: Record, w: Record) -> None:
                 low_ball = 0
             if not (pivot["high"] > newer["high"] and pivot["high"] > older["high"]):
                 high_ball = 0
+        _ball_breaks(w, pivot, low_ball, high_ball, bar["end"])
         if low_ball:
             _green(t, w, pivot["low"], pivot["end"], bar["end"])
         if high_ball:
             _red(t, w, pivot["high"], pivot["end"], bar["end"])
-    _candles(w, bar, low_ball, high_ball)
+    _candles(t, w, low_ball, high_ball)
     _trend(t, w)
+
+
+@kernel
+def _ball_breaks(w: Record, pivot: Record, low_ball: int, high_ball: int, known: int) -> None:
+    """A red ball below the last green one breaks an uptrend; and its mirror.
+
+    Both are tested before either new ball is stored: one bar may be a swing high and a swing low.
+    """
+    up_broken = high_ball and w["up_streak"] >= TREND_STREAK
+    down_broken = low_ball and w["down_streak"] >= TREND_STREAK
+    if up_broken and w["green_n"] > 0 and pivot["high"] < w["green"][(w["green_n"] - 1) % BALLS]["px"]:
+        _break(w, 1, pivot["high"], known)
+    if down_broken and w["red_n"] > 0 and pivot["low"] > w["red"][(w["red_n"] - 1) % BALLS]["px"]:
+        _break(w, -1, pivot["low"], known)
 
 
 @kernel
 def _green(t: Record, w: Record, px: int, ts: int, known: int) -> None:
     n = w["green_n"]
     rising = n > 0 and px > w["green"][(n - 1) % BALLS]["px"]
-    falling_trend = w["down_streak"] >= TREND_STREAK
-    # A green ball above the last red one breaks a downtrend.
-    if falling_trend and w["red_n"] > 0 and px > w["red"][(w["red_n"] - 1) % BALLS]["px"]:
-        _break(w, -1, px, known)
     b = w["green"][n % BALLS]
     b["px"], b["ts"], b["known"], b["bar"] = px, ts, known, t["n"] - 1 - w["p_reach"]
     w["green_n"] = n + 1
@@ -71,8 +82,6 @@ def _green(t: Record, w: Record, px: int, ts: int, known: int) -> None:
 def _red(t: Record, w: Record, px: int, ts: int, known: int) -> None:
     n = w["red_n"]
     falling = n > 0 and px < w["red"][(n - 1) % BALLS]["px"]
-    if w["up_streak"] >= TREND_STREAK and w["green_n"] > 0 and px < w["green"][(w["green_n"] - 1) % BALLS]["px"]:
-        _break(w, 1, px, known)
     b = w["red"][n % BALLS]
     b["px"], b["ts"], b["known"], b["bar"] = px, ts, known, t["n"] - 1 - w["p_reach"]
     w["red_n"] = n + 1
@@ -92,20 +101,48 @@ def _break(w: Record, side: int, px: int, ts: int) -> None:
 
 
 @kernel
-def _candles(w: Record, bar: Record, new_green: int, new_red: int) -> None:
-    """A red candle closing below the lowest green candle since the last green ball breaks; and its mirror."""
+def _candles(t: Record, w: Record, new_green: int, new_red: int) -> None:
+    """A red candle closing below the lowest green candle since the last green ball's pivot breaks; and its mirror.
+
+    The candles since the pivot, its own among them, have closed before the ball is known: they are read again.
+    """
     if new_green:
         w["has_lowest_green"] = 0
+        for j in range(w["p_reach"], 0, -1):
+            _green_candle(w, bar_at(t, j))
     if new_red:
         w["has_highest_red"] = 0
+        for j in range(w["p_reach"], 0, -1):
+            _red_candle(w, bar_at(t, j))
+    bar = bar_at(t, 0)
     green, red = bar["close"] > bar["open"], bar["close"] < bar["open"]
-    if red and w["up_streak"] >= TREND_STREAK and w["has_lowest_green"] and bar["close"] < w["lowest_green_low"]:
+    if (
+        red
+        and w["up_streak"] >= TREND_STREAK
+        and w["has_lowest_green"]
+        and bar["close"] < w["lowest_green_low"]
+    ):
         _break(w, 1, bar["close"], bar["end"])
-    if green and w["down_streak"] >= TREND_STREAK and w["has_highest_red"] and bar["close"] > w["highest_red_high"]:
+    if (
+        green
+        and w["down_streak"] >= TREND_STREAK
+        and w["has_highest_red"]
+        and bar["close"] > w["highest_red_high"]
+    ):
         _break(w, -1, bar["close"], bar["end"])
-    if green and (not w["has_lowest_green"] or bar["low"] < w["lowest_green_low"]):
+    _green_candle(w, bar)
+    _red_candle(w, bar)
+
+
+@kernel
+def _green_candle(w: Record, bar: Record) -> None:
+    if bar["close"] > bar["open"] and (not w["has_lowest_green"] or bar["low"] < w["lowest_green_low"]):
         w["lowest_green_low"], w["has_lowest_green"] = bar["low"], 1
-    if red and (not w["has_highest_red"] or bar["high"] > w["highest_red_high"]):
+
+
+@kernel
+def _red_candle(w: Record, bar: Record) -> None:
+    if bar["close"] < bar["open"] and (not w["has_highest_red"] or bar["high"] > w["highest_red_high"]):
         w["highest_red_high"], w["has_highest_red"] = bar["high"], 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mia_kernel.state import battle, swings
+from mia_kernel.state import battle, patterns, swings
 from mia_kernel.state.bars import TF_1M
 from mia_kernel.state.battle import G_BULL, G_GREEN_BROKEN, G_NONE
 from mia_kernel.state.memory import MarketState
@@ -119,12 +119,12 @@ def test_long_down_up_bar_is_known_one_bar_later_and_fades(mirror: bool) -> None
     sign = -1 if mirror else 1
     for ohlc, rvol in LONG_DOWN_UP:
         add_bar(market, TF_1M, mirrored(ohlc, 6500.0) if mirror else ohlc, rvol=rvol)
-        battle._patterns(market.array["tf"][0, TF_1M], market.array["battle"][0, TF_1M])
+        patterns.on_bar_close(market.array["tf"][0, TF_1M], market.array["battle"][0, TF_1M])
     w = market.array["battle"][0, TF_1M]
     assert w["pattern"] == pytest.approx(sign * 0.765)
     quiet = (6502.75, 6503.00, 6502.50, 6502.75)
     add_bar(market, TF_1M, mirrored(quiet, 6500.0) if mirror else quiet)
-    battle._patterns(market.array["tf"][0, TF_1M], w)
+    patterns.on_bar_close(market.array["tf"][0, TF_1M], w)
     assert w["pattern"] == pytest.approx(sign * 0.612)
 
 
@@ -134,7 +134,7 @@ def test_color_setting_of_the_worked_example(mirror: bool) -> None:
     for ohlc in COLOR_DOWN:
         add_bar(market, TF_1M, mirrored(ohlc, 6500.0) if mirror else ohlc)
     w = market.array["battle"][0, TF_1M]
-    battle._patterns(market.array["tf"][0, TF_1M], w)
+    patterns.on_bar_close(market.array["tf"][0, TF_1M], w)
     expected = 0.8 * 22 / 24
     assert w["pattern_strength"][3 if mirror else 2] == pytest.approx(expected if mirror else -expected)
     assert w["completeness"] == 1.0
