@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mia_kernel.adapters.journal_reader import JournalReader
-from mia_kernel.adapters.papermill_report import Page, run_report
 from mia_kernel.core.errors import InputError
 from mia_kernel.settings import Settings, load
 
+if TYPE_CHECKING:
+    from mia_kernel.adapters.papermill_report import Page
+
 DAILY = "09_daily_review"
+RUNNER = "mia_kernel.adapters.papermill_report"
+"""Loaded when a page is made: it brings Jupyter along, which costs seconds that a start must not pay."""
 
 
 @click.group()
@@ -38,6 +44,7 @@ def daily_page(journal: Path, settings: Settings, *, out: Path | None = None, pd
     """Run the daily notebook over a journal and return where its page lies."""
     target = (out or settings.reports_folder / "daily") / f"{journal.stem}.html"
     parameters = {"journal": str(journal.resolve())}
+    run_report = importlib.import_module(RUNNER).run_report
     return run_report(DAILY, target.resolve(), parameters=parameters, title=f"MIA {journal.stem}", pdf=pdf)
 
 
