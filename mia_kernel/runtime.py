@@ -25,9 +25,22 @@ from mia_kernel.confluence.score import Scorer
 from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
 from mia_kernel.core.digest import DecisionDigest
 from mia_kernel.core.errors import InputError
-from mia_kernel.core.events import SECOND, VIX, WARM_UP, ContractChange, EventArray, Recording
+from mia_kernel.core.events import (
+    BOOK,
+    SECOND,
+    TRADE,
+    VIX,
+    WARM_UP,
+    Carries,
+    ContractChange,
+    EventArray,
+    Recording,
+    SourceInfo,
+    empty,
+)
 from mia_kernel.core.orders import OrderReport, RoundTrip
 from mia_kernel.core.phases import PHASE_NAMES
+from mia_kernel.core.session import new_york_ns
 from mia_kernel.engine import Engine, Rooms
 from mia_kernel.execution.oms import Oms
 from mia_kernel.execution.simulate import SimulatedVenue
@@ -251,6 +264,24 @@ class Run:
         rows = self.recording.events[: self.seen]
         warm = int(np.count_nonzero(rows["flags"] & WARM_UP))
         return rows[warm:]
+
+
+def warm_up(settings: Settings) -> None:
+    """Compile every kernel on a handful of rows, so that a run is not the one that waits for it.
+
+    Takes about a minute the first time in an environment and nothing afterwards: kernels are cached.
+    """
+    rows = empty(6)
+    rows["ts_event"] = rows["ts_recv"] = new_york_ns(20250610, 600) + np.arange(6) * 20_000_000_000
+    rows["kind"], rows["px"], rows["sz"], rows["seq"] = TRADE, 20_000, 1, np.arange(6)
+    rows["kind"][1], rows["bid"][1], rows["ask"][1] = BOOK, 19_999, 20_001
+    rows["b"][1], rows["a"][1] = 1, 1
+    rows["instrument"][2:4] = SECOND, VIX
+    everything = Carries(book=True, quotes=True, trades=True, aggressor="feed")
+    source = SourceInfo(
+        tag="synthetic", adapter="warm_up", name="SYNTHETIC warm-up", symbol="ES", carries=everything
+    )
+    Run(settings, Recording(rows, source)).drive()
 
 
 def instant(when: str | datetime | int) -> int:

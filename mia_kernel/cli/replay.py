@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.output import json_option, pairs, print_table, write_json
 from mia_kernel.core.errors import InputError
 from mia_kernel.settings import PROFILES, Settings, load
+from mia_kernel.state.kernel import is_cold
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,6 +71,7 @@ def replay(
     """
     settings = effective(profile, weights, assignments)
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
+    compile_once(settings)
     run = runtime.Run(settings, runtime.with_window(recording, instant(start), instant(end)), journal)
     run.drive()
     show(run.close(), json_path)
@@ -100,6 +103,16 @@ def effective(profile: str | None, weights: str | None, assignments: tuple[str, 
     if weights is not None:
         arguments["confluence.weights"] = weights
     return load(profile, arguments=arguments).settings
+
+
+def compile_once(settings: Settings) -> None:
+    """Compile the kernels before the run where this environment has none yet, and say so."""
+    if not is_cold():
+        return
+    click.echo("compiling the engine for this machine (once, about a minute)", err=True)
+    began = time.perf_counter()
+    runtime.warm_up(settings)
+    click.echo(f"compiled in {time.perf_counter() - began:.0f} s", err=True)
 
 
 def show(figures: Mapping[str, Any], json_path: str | None) -> None:

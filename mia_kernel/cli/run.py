@@ -15,7 +15,7 @@ from mia_kernel import runtime
 from mia_kernel.adapters.pace import paced
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.output import json_option
-from mia_kernel.cli.replay import effective, show, source_options
+from mia_kernel.cli.replay import compile_once, effective, show, source_options
 from mia_kernel.cli.report import daily_page
 from mia_kernel.cli.terminal import TerminalView
 from mia_kernel.core.errors import InputError
@@ -65,6 +65,7 @@ def run(
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
     path = journal or settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
+    compile_once(settings)
     loop = runtime.Run(settings, recording, path)
     stopped = drive(loop, pace, headless=headless or json_path == "-")
     figures = loop.close()

@@ -47,6 +47,12 @@ def cache_folder(root: Path) -> Path:
     return root / digest.hexdigest()[:24]
 
 
+def is_cold() -> bool:
+    """Return whether no kernel of the present sources has been compiled in this environment yet."""
+    folder = cache_folder(Path(sys.prefix) / "mia-kernels")
+    return not any(folder.rglob("*.nbi"))
+
+
 def _prepare() -> None:
     root = Path(sys.prefix) / "mia-kernels"
     folder = cache_folder(root)

@@ -29,7 +29,7 @@ from mia_kernel.core.errors import InvariantError
 
 pytestmark = pytest.mark.unit
 
-NAMES = ("vwap_trend", "order_book", "100% odd \"name\"")
+NAMES = ("vwap_trend", "order_book", '100% odd "name"')
 GATES = ("data_quality", "coverage")
 
 
@@ -94,7 +94,8 @@ def plain(decision: Decision) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "signal", [None, Signal(1_000, 1, "battle_navale", 1.0, None, 20_000, 19_992, 20_016, WEAK, "quoted \" text %")]
+    "signal",
+    [None, Signal(1_000, 1, "battle_navale", 1.0, None, 20_000, 19_992, 20_016, WEAK, 'quoted " text %')],
 )
 def test_fast_text_equals_plain_canonical_json(signal: Signal | None) -> None:
     digest = DecisionDigest(NAMES, GATES)

@@ -154,7 +154,21 @@ def test_score_joins_its_terms_and_names_no_missing_one() -> None:
 def test_balls_streak_pullback_stop_and_break_of_the_worked_example() -> None:
     market = fresh_market()
     t, w = market.array["tf"][0, TF_1M], market.array["battle"][0, TF_1M]
-    path = [6500.0, 6496.0, 6493.0, 6490.5, 6493.0, 6496.0, 6498.0, 6497.0, 6496.0, 6494.75, 6497.0, 6499.0, 6502.0]
+    path = [
+        6500.0,
+        6496.0,
+        6493.0,
+        6490.5,
+        6493.0,
+        6496.0,
+        6498.0,
+        6497.0,
+        6496.0,
+        6494.75,
+        6497.0,
+        6499.0,
+        6502.0,
+    ]
     path += [6501.0, 6500.5, 6499.5, 6501.0, 6503.0, 6504.5]
     lows = {3: 6490.0, 9: 6494.25, 15: 6499.0}
     for i, price in enumerate(path):
