@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mia_kernel.adapters.dbn_book import OTHER, Book, action_codes, replay_book
 from mia_kernel.adapters.parts import Ask, Part, ticks_per_point
-from mia_kernel.adapters.quality import Findings, judge_sides, prevailing
+from mia_kernel.adapters.quality import Findings, judge_sides, prevailing, stale_term
 from mia_kernel.adapters.rawbars import RawBars, bar_rows
 from mia_kernel.adapters.rawtrades import RawTrades, check_trades
 from mia_kernel.core import events as ev
@@ -134,6 +134,7 @@ def book_part(
     if len(book.record) == 0 and len(trades) == 0:
         book = _replay(records, root, np.zeros(len(records), np.bool_), findings, only_last=True)
     _judge_book(book, findings)
+    stale_term(findings, np.maximum.accumulate(event[~closed & ((records["flags"] & _LAST) != 0)]))
     views = _book_rows(records, book)
     rows = _by_record(views, book.record, trades, trade_record)
     aggressor = judge_sides(rows, *prevailing(rows), findings)
@@ -269,6 +270,7 @@ def _usable_views(records: NDArray[Any], views: EventArray, findings: Findings) 
     findings.note("closed_book_events", int(closed.sum()), "book events in closed hours, not given out")
     findings.aside("crossed", int(bad.sum()), f"{int(bad.sum())} books crossed or locked in open hours")
     findings.term("crossed", float(bad.mean()))
+    stale_term(findings, np.maximum.accumulate(views["ts_event"][~closed]))
     final = (records["flags"] & _LAST) != 0
     usable = np.flatnonzero(~off & ~closed & ~crossed & (final | (records["action"] == b"T")))
     if len(usable) > 1:

@@ -46,6 +46,9 @@ class QualityParams(BaseModel):
     gap_seconds: float = Field(
         default=60.0, gt=0, description="silence inside a session that counts as a gap, seconds"
     )
+    stale_seconds: float = Field(
+        default=5.0, gt=0, description="book silence inside a session that is stale, seconds"
+    )
     late_seconds: float = Field(
         default=2.0, ge=0, description="how late an event may be and still be applied, seconds"
     )
@@ -253,6 +256,27 @@ def gap_term(findings: Findings, start: IntArray, end: IntArray, limit_seconds: 
         findings.note(
             "missing_sessions", len(absent), f"{len(absent)} sessions of the calendar are absent: {shown}"
         )
+
+
+def stale_term(findings: Findings, ts: IntArray) -> None:
+    """Give the score its stale term: seconds of book silence beyond the limit over covered session seconds.
+
+    Parameters
+    ----------
+    ts : ndarray of shape (n,)
+        Stamps of all book events in open hours, ns UTC, in time order.
+    """
+    if len(ts) < 2:
+        return
+    limit = findings.params.stale_seconds
+    _, seconds = gaps_inside_sessions(ts, ts, limit)
+    days = trading_days_of(ts)
+    edges = np.flatnonzero(np.r_[True, days[1:] != days[:-1], True])
+    covered = sum(int(ts[b - 1] - ts[a]) for a, b in pairwise(edges)) / NS
+    findings.term("stale", float(seconds.sum()) / covered if covered > 0 else 0.0)
+    if len(seconds):
+        cause = f"{len(seconds)} times no book event for over {limit:g} s, at most {int(seconds.max())} s"
+        findings.note("stale_book", len(seconds), cause)
 
 
 def note_closed(findings: Findings, ts: IntArray, what: str) -> None:

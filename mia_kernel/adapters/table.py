@@ -202,15 +202,14 @@ def read_parquet(member: Member) -> Table:
     """Return a Parquet file as a table (index columns of pandas included)."""
     try:
         table = pq.read_table(pa.BufferReader(member.data))
+        columns = {column_name(n): table.column(n).combine_chunks() for n in table.column_names}
     except PARQUET_DAMAGE as error:
         raise FormatError("not a whole Parquet file", path=member.path, offset=len(member.data),
                           value=str(error)[:120], rule="PAR1 at both ends and a readable footer",
                           way_out="fetch the file again; nothing was stored") from error  # fmt: skip
     if len(table) == 0:
         raise FormatError("no row", path=member.path, rule="a source holds at least one record")
-    return Table(
-        member.path, {column_name(n): table.column(n).combine_chunks() for n in table.column_names}, 1
-    )
+    return Table(member.path, columns, 1)
 
 
 Reader = Callable[[Member], Table]

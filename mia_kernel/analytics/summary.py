@@ -52,6 +52,26 @@ def trip_row(trip: RoundTrip) -> dict[str, Any]:
     }
 
 
+def _days(events: EventArray) -> set[int]:
+    """Return the trading days the rows touch, read from 4096 of them at most."""
+    sample = events["ts_event"][:: max(1, len(events) // 4096)]
+    return {int(day) for day in np.unique(trading_days_of(sample))} if len(events) else set()
+
+
+def _counts(events: EventArray) -> dict[str, Any]:
+    kinds = events["kind"]
+    market = events["instrument"] != VIX
+    return {
+        "first_event": iso(int(events["ts_event"][0]) if len(events) else None),
+        "last_event": iso(int(events["ts_event"].max()) if len(events) else None),
+        "events": len(events),
+        "trades": int(((kinds == TRADE) & market).sum()),
+        "quotes": int((kinds == QUOTE).sum()),
+        "book_updates": int((kinds == BOOK).sum()),
+        "bars": int((kinds == BAR).sum()),
+    }
+
+
 def summary(
     *,
     header: Mapping[str, Any],
@@ -75,39 +95,19 @@ def summary(
     coverage_floor : float
         Below it nothing may be traded; `advice` says so where the run could never reach it.
     """
-    first = int(events["ts_event"][0]) if len(events) else None
-    last = int(events["ts_event"].max()) if len(events) else None
-    days = (
-        sorted(
-            {
-                int(day)
-                for day in np.unique(trading_days_of(events["ts_event"][:: max(1, len(events) // 4096)]))
-            }
-        )
-        if len(events)
-        else []
-    )
     traded = {trading_day_of(trip.exit_ts) for trip in trips}
     figures = performance(
         trips,
         capital_cents=capital_cents,
-        days=sorted({*days, *traded}),
+        days=sorted(_days(events) | traded),
         mark_ts=table.column("ts_event"),
         mark_ticks=table.column("price_ticks").astype(np.float64),
     )
-    kinds = events["kind"]
-    market = events["instrument"] != VIX
     return {
         "source": header["source"]["name"],
         "source_tag": header["source"]["tag"],
         "symbol": header["symbol"],
-        "first_event": iso(first),
-        "last_event": iso(last),
-        "events": len(events),
-        "trades": int(((kinds == TRADE) & market).sum()),
-        "quotes": int((kinds == QUOTE).sum()),
-        "book_updates": int((kinds == BOOK).sum()),
-        "bars": int((kinds == BAR).sum()),
+        **_counts(events),
         "decisions": len(table),
         "signals": len(table.signals),
         "denied": table.denied,

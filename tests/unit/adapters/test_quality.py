@@ -15,6 +15,7 @@ from mia_kernel.adapters.quality import (
     judge_sides,
     prevailing,
     side_agreement,
+    stale_term,
 )
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError
@@ -93,6 +94,17 @@ def test_absent_sessions_are_named_and_holidays_are_not() -> None:
     gap_term(findings, ts, ts + 60 * S, 60.0)
     assert findings.counts["missing_sessions"] == 3
     assert "20190703, 20190704, 20190705" in findings.causes[-1]
+
+
+def test_a_silent_book_is_stale_and_lowers_the_score() -> None:
+    start = _utc("2019-08-09T14:00:00")
+    ts = np.array([start + s * S for s in (0, 1, 2, 12, 13, 100)])
+    findings = Findings("x", 6)
+    stale_term(findings, ts)
+    # Silences over 5 s: 10 s and 87 s of 100 s covered.
+    assert findings.terms["stale"] == pytest.approx(0.97)
+    assert findings.counts["stale_book"] == 2
+    assert findings.verdict().score == pytest.approx(1 - 0.20 * 0.97)
 
 
 def test_a_lone_print_is_bad_and_a_move_that_stays_is_not() -> None:
