@@ -221,7 +221,8 @@ def _install_lock(root, folder, extras):
     commands = [("pip", pip)]
     uv = _which("uv")
     if uv:
-        uv_command = [uv, "pip", "install", "--require-hashes", "--python", python, "-r", lock]
+        uv_command = [uv, "pip", "install", "--require-hashes", "--compile-bytecode", "--python", python]
+        uv_command += ["-r", lock]
         commands.insert(0, ("uv", uv_command))
     for name, command in commands:
         say("fetching and installing up to %d packages with %s" % (total, name))

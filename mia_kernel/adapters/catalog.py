@@ -154,7 +154,7 @@ class Catalog:
 
     def load(self, stored: Stored) -> EventArray:
         """Return the rows of one segment; CorruptError if the file was changed."""
-        table = pq.read_table(pa.BufferReader(self.store.read(stored.segment)))
+        table = pq.ParquetFile(pa.BufferReader(self.store.read(stored.segment))).read()
         return from_table(table, _CODES[stored.segment.kind])
 
     def symbols(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import DEPTH, Carries, ContractChange, EventArray, SourceInfo
@@ -34,6 +35,11 @@ _PLAIN = {
 _LEVELS = {ev.QUOTE: 1, ev.BOOK: DEPTH}
 
 
+def _values(table: pa.Table, name: str) -> NDArray[Any]:
+    """Return a column without nulls, uncopied; `to_numpy` would load pandas, most of a second of a start."""
+    return np.from_dlpack(table.column(name).combine_chunks())
+
+
 def to_table(events: EventArray, kind: int) -> pa.Table:
     """Return the rows of one kind as a table; prices in ticks, stamps in ns UTC."""
     rows = events[events["kind"] == kind]
@@ -50,13 +56,13 @@ def from_table(table: pa.Table, kind: int) -> EventArray:
     rows = ev.empty(len(table))
     rows["kind"] = kind
     for name in (*_COMMON, *_PLAIN[kind]):
-        rows[name] = table.column(name).to_numpy()
+        rows[name] = _values(table, name)
     for i in range(_LEVELS.get(kind, 0)):
-        rows["b"][:, i] = table.column(f"b{i}").to_numpy()
-        rows["a"][:, i] = table.column(f"a{i}").to_numpy()
+        rows["b"][:, i] = _values(table, f"b{i}")
+        rows["a"][:, i] = _values(table, f"a{i}")
     if kind == ev.BAR:
         for name, at in _BAR_COLUMNS.items():
-            rows["b"][:, at] = table.column(name).to_numpy()
+            rows["b"][:, at] = _values(table, name)
     return rows
 
 
@@ -75,10 +81,10 @@ def whole_rows(table: pa.Table) -> EventArray:
     rows = ev.empty(len(table))
     for name in ev.EVENT_DTYPE.names or ():
         if name not in ("b", "a"):
-            rows[name] = table.column(name).to_numpy()
+            rows[name] = _values(table, name)
     for i in range(DEPTH):
-        rows["b"][:, i] = table.column(f"b{i}").to_numpy()
-        rows["a"][:, i] = table.column(f"a{i}").to_numpy()
+        rows["b"][:, i] = _values(table, f"b{i}")
+        rows["a"][:, i] = _values(table, f"a{i}")
     return rows
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.core.events import DEPTH
-from mia_kernel.state.kernel import kernel
+from mia_kernel.core.kernel import kernel
 
 IntArray = NDArray[np.int64]
 

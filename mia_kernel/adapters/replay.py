@@ -72,7 +72,7 @@ def read_recording(member: Member) -> Recording:
         If it holds another number of rows than its footer says, or rows out of merge order.
     """
     try:
-        table = pq.read_table(pa.BufferReader(member.data))
+        table = pq.ParquetFile(pa.BufferReader(member.data)).read()
         about: dict[str, Any] = json.loads((table.schema.metadata or {})[_KEY])
     except PARQUET_DAMAGE as error:
         raise FormatError("not a whole MIA recording", path=member.path, offset=len(member.data),

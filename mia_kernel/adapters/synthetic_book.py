@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mia_kernel.adapters.synthetic_path import EXPONENTIAL, TABLE
 from mia_kernel.core.events import BOOK, DEPTH, PRIMARY, SIDE_FEED, TRADE
-from mia_kernel.state.kernel import kernel
+from mia_kernel.core.kernel import kernel
 
 UNIFORMS = 8
 """Random numbers an event uses."""

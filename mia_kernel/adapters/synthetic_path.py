@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.synthetic_params import SyntheticParams
-from mia_kernel.state.kernel import kernel
+from mia_kernel.core.kernel import kernel
 
 FloatArray = NDArray[np.float64]
 

@@ -201,7 +201,7 @@ def _json_offset(data: bytes) -> int:
 def read_parquet(member: Member) -> Table:
     """Return a Parquet file as a table (index columns of pandas included)."""
     try:
-        table = pq.read_table(pa.BufferReader(member.data))
+        table = pq.ParquetFile(pa.BufferReader(member.data)).read()
         columns = {column_name(n): table.column(n).combine_chunks() for n in table.column_names}
     except PARQUET_DAMAGE as error:
         raise FormatError("not a whole Parquet file", path=member.path, offset=len(member.data),

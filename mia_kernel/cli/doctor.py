@@ -88,7 +88,7 @@ def _journal(loaded: Loaded) -> Finding:
 
 
 def _kernels(_: Loaded) -> Finding:
-    from mia_kernel.state.kernel import cache_folder  # late: it loads the compiler
+    from mia_kernel.core.kernel import cache_folder  # late: it loads the compiler
 
     return health.kernels(machine.compiled_kernels(cache_folder(Path(sys.prefix) / "mia-kernels")))
 

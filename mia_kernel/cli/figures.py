@@ -32,14 +32,15 @@ from mia_kernel.adapters.synthetic import heavy_day, synthetic_recording
 from mia_kernel.analytics.explain import RunFacts
 from mia_kernel.cli.terminal import frame_of, render
 from mia_kernel.core.events import Carries, EventArray, Recording, SourceInfo
+from mia_kernel.core.kernel import kernel
 from mia_kernel.runtime import Run
 from mia_kernel.settings import Settings
 from mia_kernel.state import battle
-from mia_kernel.state.kernel import kernel
 from mia_kernel.state.memory import MarketState
 
 SEED = 7
 TIMEFRAMES = 5
+DECISION_STEPS = "venue, state, vector, score, gates, digest, journal row in memory"
 CARRIES = Carries(book=True, quotes=True, trades=True, aggressor="feed")
 SOURCE = SourceInfo(
     tag="synthetic",
@@ -81,6 +82,13 @@ class Bench:
         """Return a run over the day that keeps its journal in memory."""
         recording = Recording(events=self.events if events is None else events, source=SOURCE)
         return Run(settings or self.settings, recording, ":memory:")
+
+    @cached_property
+    def whole_day(self) -> Run:
+        """A run that has seen all of the day."""
+        run = self.new_run()
+        run.drive()
+        return run
 
     @cached_property
     def halfway(self) -> Run:
@@ -136,7 +144,10 @@ def live_state(bench: Bench, count: int = 100_000) -> Iterator[Figure]:
 
 
 def live_decision(bench: Bench, count: int = 60_000) -> Iterator[Figure]:
-    """Yield the time from a row's arrival to the decision it causes, digest and journal row included."""
+    """Yield the time from a row's arrival to the decision it causes, digest and journal row included.
+
+    Rows arrive one by one here, so a decision meets caches that hundreds of other calls have emptied.
+    """
     run = bench.halfway
     start, clock = run.seen, time.perf_counter_ns
     taken: list[int] = []
@@ -147,8 +158,22 @@ def live_decision(bench: Bench, count: int = 60_000) -> Iterator[Figure]:
         spent = clock() - began
         if len(run.table) > before:
             taken.append(spent)
-    note = "rows that cause a decision: venue, state, vector, score, gates, digest, journal row in memory"
+    note = f"rows one by one: {DECISION_STEPS}"
     yield _latency("live_event_to_decision_us", np.array(taken, float) / 1e3, note)
+
+
+def decision(bench: Bench, count: int = 1_000) -> Iterator[Figure]:
+    """Yield the time of the whole decision in a replay: the row that causes it, after a slice of all before it."""
+    day, run = bench.whole_day, bench.new_run()
+    causes = day.table.column("event_sequence")[200 : 200 + count].tolist()
+    clock, at, taken = time.perf_counter_ns, 0, np.zeros(count)
+    for k, row in enumerate(causes):
+        run.feed(at, row)
+        began = clock()
+        run.feed(row, row + 1)
+        taken[k] = clock() - began
+        at = row + 1
+    yield _latency("decision_us", taken / 1e3, f"slices up to each decision: {DECISION_STEPS}")
 
 
 def measures(bench: Bench, count: int = 2_000) -> Iterator[Figure]:
@@ -195,6 +220,9 @@ def start_up(bench: Bench) -> Iterator[Figure]:
             str(path.with_suffix(".json")),
         ]
         environment = {**os.environ, "MIA_BOOTSTRAP": "off", "MIA_HOME": folder}
+        environment.pop(
+            "PYTHONDONTWRITEBYTECODE", None
+        )  # a warm start has its bytecode, as an installation has
         seconds: list[float] = []
         for _ in range(4):
             began = time.perf_counter()
@@ -223,6 +251,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "engine": full_engine,
     "live-state": live_state,
     "live-decision": live_decision,
+    "decision": decision,
     "measures": measures,
     "view": view,
     "start": start_up,

@@ -14,8 +14,8 @@ from mia_kernel import runtime
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.output import json_option, pairs, print_table, write_json
 from mia_kernel.core.errors import InputError
+from mia_kernel.core.kernel import is_cold
 from mia_kernel.settings import PROFILES, Settings, load
-from mia_kernel.state.kernel import is_cold
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.confluence.weights import load_weights
 from mia_kernel.core.decisions import GOOD, NO_TRADE, OK, PREMIUM, STRONG, WEAK, FeatureVector, Score
-from mia_kernel.state.kernel import kernel
+from mia_kernel.core.kernel import kernel
 from mia_kernel.state.memory import MarketState
 
 LEVELS, TREND, FLOW, OTHER = range(4)

@@ -78,7 +78,7 @@ class FeatureVector:
 
     def __post_init__(self) -> None:
         known = self.status == OK
-        if not np.array_equal(np.isfinite(self.values), known):
+        if (np.isfinite(self.values) != known).any():
             wrong = int(np.flatnonzero(np.isfinite(self.values) != known)[0])
             raise InvariantError(
                 f"component {self.names[wrong]!r} has value {self.values[wrong]} "

@@ -16,10 +16,18 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mia_kernel.core.decisions import GRADE_NAMES, OUTCOME_NAMES, STATUS_NAMES, Decision
+from mia_kernel.core.kernel import kernel
 
 MICRO = 1_000_000.0
+WIDEST = 20
+"""Most characters of a 64-bit number with its sign."""
+
+NULL = np.frombuffer(b"null", np.uint8)
+MINUS, ZERO = np.uint8(ord("-")), np.int64(ord("0"))
+NOTHING, NO_NUMBER = np.zeros(0, np.int8), np.zeros(0)
 
 
 def micro(value: float | None) -> int | None:
@@ -60,64 +68,33 @@ class DecisionDigest:
     def __init__(self, names: Sequence[str], gate_codes: Sequence[str]) -> None:
         self._hash = hashlib.sha256()
         self.count = 0
-        self._names = tuple(names)
-        self._gates = tuple(gate_codes)
-        self._name_order = sorted(range(len(names)), key=lambda i: names[i])
-        self._gate_order = sorted(range(len(gate_codes)), key=lambda i: gate_codes[i])
-        self._template = self._prepare()
-
-    def _prepare(self) -> str:
-        def key(name: str) -> str:
-            return json.dumps(name, ensure_ascii=False).replace("%", "%%")
-
-        gates = ",".join(
-            f'{key(self._gates[i])}:{{"actual":%s,"outcome":"%s","required":%s}}' for i in self._gate_order
-        )
-        vector = ",".join(
-            f'{key(self._names[i])}:{{"quality":%s,"status":"%s","value":%s}}' for i in self._name_order
-        )
-        weights = ",".join(f"{key(self._names[i])}:%s" for i in self._name_order)
-        return (
-            '{"coverage":%s,"event_sequence":%d,"fills":%s,"gates":{' + gates + '},"grade":"%s","intents":%s,'
-            '"percent":%s,"score":%s,"sequence":%d,"side":%d,"signal":%s,"ts_event":%d,"vector":{'
-            + vector
-            + '},"verdict":%s,"weights":{'
-            + weights
-            + "}}"
-        )
+        self._gates = _Cells(gate_codes, (':{"actual":', ',"outcome":"', '","required":', "}"), OUTCOME_NAMES)
+        self._vector = _Cells(names, (':{"quality":', ',"status":"', '","value":', "}"), STATUS_NAMES)
+        self._weights = _Cells(names, (":", "", "", ""), ("",))
 
     def canonical(self, decision: Decision) -> bytes:
         """Return the canonical JSON of one decision."""
         vector, score = decision.vector, decision.score
-        numbers = _micros(
-            vector.quality,
-            vector.values,
-            score.weights,
-            decision.gate_actual,
-            decision.gate_required,
-            np.array([score.coverage, score.percent, score.total]),
+        heads = (
+            f'{{"coverage":{_number(score.coverage)},"event_sequence":{decision.event_sequence},'
+            f'"fills":{_text(decision.fills)},"gates":{{'
         )
-        quality, values, weights, actual, required, heads = numbers
-        status = vector.status.tolist()
-        outcome = decision.gate_outcome.tolist()
-        cells: list[Any] = [heads[0], decision.event_sequence, _text(decision.fills)]
-        for i in self._gate_order:
-            cells += (actual[i], OUTCOME_NAMES[outcome[i]], required[i])
-        cells += (
-            GRADE_NAMES[score.grade],
-            _text(decision.intents),
-            heads[1],
-            heads[2],
-            decision.sequence,
-            score.side,
-            _text(decision.signal),
-            decision.ts_event,
+        middle = (
+            f'}},"grade":"{GRADE_NAMES[score.grade]}","intents":{_text(decision.intents)},'
+            f'"percent":{_number(score.percent)},"score":{_number(score.total)},"sequence":{decision.sequence},'
+            f'"side":{score.side},"signal":{_text(decision.signal)},"ts_event":{decision.ts_event},"vector":{{'
         )
-        for i in self._name_order:
-            cells += (quality[i], STATUS_NAMES[status[i]], values[i])
-        cells.append(_text(decision.verdict))
-        cells += [weights[i] for i in self._name_order]
-        return (self._template % tuple(cells)).encode()
+        return b"".join(
+            (
+                heads.encode(),
+                self._gates.fill(decision.gate_actual, decision.gate_outcome, decision.gate_required),
+                middle.encode(),
+                self._vector.fill(vector.quality, vector.status, vector.values),
+                f'}},"verdict":{_text(decision.verdict)},"weights":{{'.encode(),
+                self._weights.fill(score.weights),
+                b"}}",
+            )
+        )
 
     def update(self, decision: Decision) -> None:
         """Add one decision."""
@@ -130,25 +107,98 @@ class DecisionDigest:
         return self._hash.hexdigest()
 
 
+class _Cells:
+    """The text of one mapping whose keys never change: numbers and a code's name are set between fixed pieces.
+
+    Python's own formatting of some 200 cells was measured at 22 µs a decision warm and 67 µs between other
+    work; this is one compiled call.
+    """
+
+    def __init__(self, keys: Sequence[str], pieces: tuple[str, str, str, str], codes: Sequence[str]) -> None:
+        self._order = np.array(sorted(range(len(keys)), key=lambda i: keys[i]), np.int64)
+        before, *between = pieces
+        texts: list[str] = []
+        for place, i in enumerate(self._order):
+            texts += [("," if place else "") + json.dumps(keys[i], ensure_ascii=False) + before, *between]
+        self._texts, self._ends = _packed(texts)
+        self._codes, self._code_ends = _packed(codes)
+        longest = max(len(code.encode()) for code in codes)
+        self._out = np.zeros(len(self._texts) + len(keys) * (2 * WIDEST + longest), np.uint8)
+
+    def fill(self, first: Any, code: Any = NOTHING, second: Any = NO_NUMBER) -> bytes:
+        """Return the text with these values; a mapping of plain numbers has neither code nor second."""
+        n = _fill(
+            self._texts, self._ends, self._codes, self._code_ends, self._order, first, code, second, self._out
+        )
+        return self._out[:n].tobytes()
+
+
+def _packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    data = [text.encode() for text in texts]
+    return np.frombuffer(b"".join(data), np.uint8), np.cumsum([0, *map(len, data)])
+
+
+@kernel
+def _put(out: Any, at: int, data: Any, start: int, stop: int) -> int:
+    for i in range(start, stop):
+        out[at] = data[i]
+        at += 1
+    return at
+
+
+@kernel
+def _put_number(out: Any, at: int, value: float) -> int:
+    if not np.isfinite(value):
+        return _put(out, at, NULL, 0, 4)
+    left = np.int64(np.rint(value * MICRO))
+    if left < 0:
+        out[at] = MINUS
+        at += 1
+        left = -left
+    digits = 1
+    over = left // 10
+    while over > 0:
+        digits += 1
+        over //= 10
+    for i in range(at + digits - 1, at - 1, -1):
+        out[i] = ZERO + left % 10
+        left //= 10
+    return at + digits
+
+
+@kernel
+def _fill(
+    texts: Any,
+    ends: Any,
+    codes: Any,
+    code_ends: Any,
+    order: Any,
+    first: Any,
+    code: Any,
+    second: Any,
+    out: Any,
+) -> int:
+    at = 0
+    for place in range(len(order)):
+        i, p = order[place], 4 * place
+        at = _put_number(out, _put(out, at, texts, ends[p], ends[p + 1]), first[i])
+        if len(code):
+            c = code[i]
+            at = _put(out, at, texts, ends[p + 1], ends[p + 2])
+            at = _put(out, at, codes, code_ends[c], code_ends[c + 1])
+            at = _put_number(out, _put(out, at, texts, ends[p + 2], ends[p + 3]), second[i])
+        at = _put(out, at, texts, ends[p + 3], ends[p + 4])
+    return at
+
+
+def _number(value: float) -> str:
+    whole = micro(float(value))
+    return "null" if whole is None else str(whole)
+
+
 def _text(value: Any) -> str:
     if value is None:
         return "null"
     if value == ():
         return "[]"
     return canonical_bytes(value).decode()
-
-
-def _micros(*arrays: Any) -> list[list[int | str]]:
-    """Return each array as a list of millionths, "null" where not finite, in one pass over all."""
-    joined = np.concatenate(arrays)
-    known = np.isfinite(joined)
-    whole: list[Any] = np.rint(np.where(known, joined, 0.0) * MICRO).astype(np.int64).tolist()
-    if not known.all():
-        for i in np.flatnonzero(~known).tolist():
-            whole[i] = "null"
-    out: list[list[int | str]] = []
-    at = 0
-    for array in arrays:
-        out.append(whole[at : at + len(array)])
-        at += len(array)
-    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.execution.record import (
     AWAITING,
     DONE,
@@ -34,7 +35,6 @@ from mia_kernel.execution.slots import (
     tell,
     withdraw,
 )
-from mia_kernel.state.kernel import Record, kernel
 
 
 @kernel

@@ -28,6 +28,7 @@ from mia_kernel.core.events import (
     TRADE,
     EventArray,
 )
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.execution.arrivals import pass_time
 from mia_kernel.execution.record import (
     AWAITING,
@@ -59,7 +60,6 @@ from mia_kernel.execution.slots import (
     tell,
     worse,
 )
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.prints import LATE_NS, believable
 
 NS = 1_000_000_000

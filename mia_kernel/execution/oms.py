@@ -283,7 +283,7 @@ class Oms:
     # -- inside ------------------------------------------------------------------------------------
 
     def _live(self) -> Iterator[Any]:
-        return (b for b in self._books if b["used"])
+        return (self._books[i] for i, used in enumerate(self._books["used"].tobytes()) if used)
 
     def _find(self, bracket_id: str) -> Any | None:
         key = bracket_key(bracket_id)

@@ -6,6 +6,7 @@ the stop, the stop closes all. When nothing is open and nothing can still be fil
 
 from __future__ import annotations
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.execution.record import (
     AWAITING,
     DONE,
@@ -25,7 +26,6 @@ from mia_kernel.execution.record import (
     W_NONE,
     W_OCO,
 )
-from mia_kernel.state.kernel import Record, kernel
 
 
 @kernel

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mia_kernel.core.decisions import NOT_READY, STALE
+from mia_kernel.core.kernel import kernel
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import clip, sign
-from mia_kernel.state.kernel import kernel
 
 STALE_INTERVALS = 5
 NS = 1_000_000_000

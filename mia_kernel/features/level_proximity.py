@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mia_kernel.core.decisions import NOT_READY
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import clip, sign
 from mia_kernel.state import levels
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.kernel import Record, kernel
 
 REACH_2 = 6  # 3 ticks in half ticks
 LIST = (levels.POC, levels.VAH, levels.VAL, levels.PPOC, levels.PVAH, levels.PVAL) + tuple(

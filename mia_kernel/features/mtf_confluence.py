@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from mia_kernel.core.decisions import NOT_READY
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import clip, mean_volume, sign
 from mia_kernel.state.bars import TF_1M, TF_5M, TF_15M, bar_at
 from mia_kernel.state.battle import G_BEAR, G_BULL, G_GREEN_BROKEN, G_RED_BROKEN
-from mia_kernel.state.kernel import Record, kernel
 
 WEIGHTS = (0.20, 0.25, 0.25, 0.20, 0.10)
 MIN_FRAMES, MIN_WEIGHT = 3, 0.60

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mia_kernel.core.decisions import NOT_READY, STALE
+from mia_kernel.core.kernel import kernel
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import clip
 from mia_kernel.state.book import TOTALS, ofi_over
-from mia_kernel.state.kernel import kernel
 
 SECONDS = 10
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mia_kernel.core.decisions import NOT_READY
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.regime import M_DOWN_WEAK, M_UP_WEAK
 from mia_kernel.state.swings import BALLS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mia_kernel.core.decisions import NOT_READY
+from mia_kernel.core.kernel import kernel
 from mia_kernel.features.spec import feature, put, refuse
-from mia_kernel.state.kernel import kernel
 
 
 @feature("sierra_patterns")

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from mia_kernel.core.decisions import NOT_READY
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import clip, sign
 from mia_kernel.state import levels
 from mia_kernel.state.bars import BAR_RING, TF_1M, bar_at
 from mia_kernel.state.flow import ORDERS
-from mia_kernel.state.kernel import Record, kernel
 
 WINDOW_NS = 15 * 60 * 1_000_000_000
 PERIOD_NS = 3 * 60 * 1_000_000_000

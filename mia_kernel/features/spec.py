@@ -21,7 +21,7 @@ import numpy as np
 from mia_kernel.core.decisions import NOT_READY, OK
 from mia_kernel.core.errors import InvariantError, SettingsError
 from mia_kernel.core.events import Carries
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 
 Need = Literal["book", "sides", "trades", "second", "vix", "options"]
 NEEDS = ("book", "sides", "trades", "second", "vix", "options")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.kernel import Record, kernel
 
 CLOSE, CVD, HIGH, LOW, VWAP = range(5)
 

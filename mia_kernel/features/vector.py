@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mia_kernel.core.decisions import ABSENT, NOT_READY, OK, FeatureVector
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import Carries
+from mia_kernel.core.kernel import kernel
 from mia_kernel.features.spec import OUT_DTYPE, Feature, check_range, registry
 from mia_kernel.state.memory import MarketState
 
@@ -52,13 +53,13 @@ class FeatureSet:
             run(state, out, i)  # type: ignore[misc]
         for i, component in self._plain.items():
             self._ask(out[i], component, state[0])
-        values, status = out["value"].copy(), out["status"].copy()
-        wrong = (status == OK) & ~((values >= self._low - 1e-9) & (values <= self._high + 1e-9))
-        if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            check_range(self.specs[at], float(values[at]))
-            raise InvariantError(f"component {self.names[at]!r} is ok without a number")
-        return FeatureVector(self.names, values, out["quality"].copy(), status, ts)
+        n = len(self.specs)
+        values, quality, status = np.empty(n), np.empty(n), np.empty(n, np.int8)
+        wrong = _collect(out, self._low, self._high, values, quality, status)
+        if wrong >= 0:
+            check_range(self.specs[wrong], float(values[wrong]))
+            raise InvariantError(f"component {self.names[wrong]!r} is ok without a number")
+        return FeatureVector(self.names, values, quality, status, ts)
 
     def _ask(self, cell: Any, component: Any, record: Any) -> None:
         value = component.update_one(record)
@@ -66,3 +67,16 @@ class FeatureSet:
             cell["value"], cell["quality"], cell["status"] = np.nan, np.nan, NOT_READY
         else:
             cell["value"], cell["quality"], cell["status"] = float(value), 1.0, OK
+
+
+@kernel
+def _collect(out: Any, low: Any, high: Any, values: Any, quality: Any, status: Any) -> int:
+    """Copy the answers out; return the first that is ok and outside its range, −1 without one."""
+    wrong = -1
+    for i in range(len(out)):
+        value = out[i]["value"]
+        values[i], quality[i], status[i] = value, out[i]["quality"], out[i]["status"]
+        inside = low[i] - 1e-9 <= value <= high[i] + 1e-9
+        if status[i] == OK and not inside and wrong < 0:
+            wrong = i
+    return wrong

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from mia_kernel.core.decisions import NOT_READY
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.features.spec import feature, put, refuse
 from mia_kernel.features.stats import mean_volume, sign
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.kernel import Record, kernel
 
 MEAN_BARS, CORR_BARS = 10, 5
 

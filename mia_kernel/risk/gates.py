@@ -23,6 +23,7 @@ from mia_kernel.core.decisions import (
     WARNING,
 )
 from mia_kernel.core.events import Carries
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.risk import limits, validator
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.risk.record import (
@@ -36,7 +37,6 @@ from mia_kernel.risk.record import (
     STATE_REDUCING,
 )
 from mia_kernel.state.costs import CostParams
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.ledger import TICK_CENTS
 
 NS = 1_000_000_000

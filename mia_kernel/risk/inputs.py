@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.core.phases import BREAK, CLOSED_PHASES, PHASES
 from mia_kernel.state.bars import bar_at
 from mia_kernel.state.battle import BALLS
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.ledger import ENTRY_RING, SLIPPAGE_RING
 from mia_kernel.state.regime import M_RANGE, V_EXTREME, V_NORMAL
 from mia_kernel.state.trend import is_trend

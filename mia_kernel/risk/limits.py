@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.risk.record import STATE_ACTIVE
-from mia_kernel.state.kernel import Record, kernel
 
 NORMAL, CAUTION, DANGER, EMERGENCY = range(4)
 SEVERITY_NAMES = ("normal", "warning", "danger", "emergency")

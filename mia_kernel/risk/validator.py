@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.risk.limits import Answer
-from mia_kernel.state.kernel import Record, kernel
 
 
 @kernel

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 
 TIMEFRAMES = (60, 300, 900, 3600, 14400)
 TIMEFRAME_NAMES = ("1m", "5m", "15m", "1h", "4h")

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.bars import TIMEFRAMES, bar_at
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.patterns import PATTERN_AGE
 from mia_kernel.state.patterns import on_bar_close as pattern_on_bar_close
 from mia_kernel.state.swings import BALLS, E_BASE, E_BREAK, EVENTS, note

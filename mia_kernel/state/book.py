@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.core.events import BOOK, DEPTH
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 
 OBI_LEVELS = 5
 HISTORY = 10

@@ -8,9 +8,9 @@ is sampled after all rows stamped at it. Only event time drives this, so slices 
 
 from __future__ import annotations
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state import bars, battle, book, cross, flow, levels, profile, quality, regime
 from mia_kernel.state.bars import NEVER, NS
-from mia_kernel.state.kernel import Record, kernel
 
 QUIET_NS = 6 * NS
 """After this long without a row, seconds in between add nothing but their emptiness."""

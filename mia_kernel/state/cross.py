@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from mia_kernel.core.events import BAR, TRADE
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.kernel import Record, kernel
 
 RING = 256
 MIN_MATCHED = 45

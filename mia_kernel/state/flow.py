@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.core.events import SIDE_FEED, SIDE_TICK_RULE
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 
 ROWS = 8192
 MASK = ROWS - 1

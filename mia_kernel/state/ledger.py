@@ -22,7 +22,7 @@ import numpy as np
 
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import BAR, BAR_HIGH, BAR_LOW, BOOK, PRIMARY, QUOTE, TRADE, EventArray
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.prints import believable
 
 SYMBOLS = ("ES", "MES")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 
 
 def _typed(count: int) -> Any:

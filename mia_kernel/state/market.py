@@ -34,6 +34,7 @@ from mia_kernel.core.events import (
     TRADE,
     VIX,
 )
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.core.session import SESSION_DTYPE
 from mia_kernel.state import (
     bars,
@@ -52,7 +53,6 @@ from mia_kernel.state.bars import NS
 from mia_kernel.state.battle import BattleParams
 from mia_kernel.state.book import BookParams
 from mia_kernel.state.flow import FlowParams
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.profile import ProfileParams
 from mia_kernel.state.regime import RegimeParams
 

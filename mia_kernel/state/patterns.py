@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.swings import E_PATTERN, note
 
 PATTERN_NAMES = ("long_down_up", "long_up_down", "color_down", "color_up")

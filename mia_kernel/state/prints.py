@@ -6,7 +6,7 @@ traps). The record needs `print_px`, `print_n`, `jump_px` and `jump_n`.
 
 from __future__ import annotations
 
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 
 LATE_NS = 2_000_000_000
 """A row further behind the event clock is not applied."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 
 WINDOW = 60
 NS = 1_000_000_000

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state import trend
 from mia_kernel.state.bars import TF_5M, bar_at
-from mia_kernel.state.kernel import Record, kernel
 
 V_LOW, V_NORMAL, V_HIGH, V_EXTREME, V_TRANSITION = range(5)
 VOLATILITY_NAMES = ("low", "normal", "high", "extreme", "transition")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.kernel import Record, kernel
 
 BALLS = 64
 FRESH, MATURE, EXTENDED = 1.0, 0.8, 0.5

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.swings import BALLS
 
 UP_STRONG, UP_WEAK, DOWN_STRONG, DOWN_WEAK, RANGE, TRANSITION, UNCLEAR = range(7)

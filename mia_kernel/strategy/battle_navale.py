@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mia_kernel.state.kernel import Record, kernel
+from mia_kernel.core.kernel import Record, kernel
 
 
 @kernel

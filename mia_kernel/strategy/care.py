@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.battle import BALLS
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.ledger import LEGS
 from mia_kernel.strategy.record import CARE_CLOSE, CARE_NONE, CARE_TRAIL
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mia_kernel.state.kernel import kernel
+from mia_kernel.core.kernel import kernel
 
 
 @kernel

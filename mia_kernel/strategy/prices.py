@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import math
 
+from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state.battle import G_BEAR, G_BULL
-from mia_kernel.state.kernel import Record, kernel
 from mia_kernel.state.regime import M_RANGE
 from mia_kernel.state.swings import EXTENDED
 from mia_kernel.state.trend import is_trend

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from mia_kernel.core.decisions import GRADE_NAMES, Score, Signal
 from mia_kernel.core.errors import InvariantError, SettingsError
+from mia_kernel.core.kernel import kernel
 from mia_kernel.core.orders import ClosePosition, Command, ReplaceStop
 from mia_kernel.state.account import bracket_name
-from mia_kernel.state.kernel import kernel
 from mia_kernel.state.ledger import LEGS
 from mia_kernel.state.regime import V_NORMAL
 from mia_kernel.state.volatility import VolatilityParams

@@ -27,7 +27,7 @@ def test_import_contracts_hold() -> None:
 
 def test_only_the_kernel_door_imports_numba() -> None:
     importers = [name for name, tree in sources().items() if "numba" in _imported(tree)]
-    assert importers == ["mia_kernel/state/kernel.py"]
+    assert importers == ["mia_kernel/core/kernel.py"]
 
 
 def test_every_room_says_what_it_does() -> None:

@@ -21,7 +21,7 @@ GATES: dict[str, tuple[str, str, float, str]] = {
     "replay_l2_events_per_s": ("state", "at least", 15e6, "p50"),
     "replay_full_engine_events_per_s": ("engine", "at least", HEAVY_ROWS / 0.8, "p50"),
     "live_event_to_state_us": ("live-state", "at most", 5.0, "p99"),
-    "live_event_to_decision_us": ("live-decision", "at most", 100.0, "p50"),
+    "decision_us": ("decision", "at most", 100.0, "p50"),
     "features_all_us": ("measures", "at most", 60.0, "p50"),
     "battle_navale_us": ("measures", "at most", 200.0, "p99"),
     "monitor_overhead_ms": ("view", "at most", 50.0, "p99"),

@@ -26,7 +26,7 @@ Record = Any
 """A numba record: `s["field"]`, never `s.field` (attributes do not exist without the compiler)."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_MARK = b"state.kernel import"
+_MARK = b"core.kernel import"
 
 
 def kernel_sources() -> list[Path]:
