@@ -12,10 +12,9 @@ from mia_kernel.analytics.performance import performance, targets
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.decisions import GRADE_NAMES
 from mia_kernel.core.events import BAR, BOOK, QUOTE, TRADE, VIX, EventArray
+from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import trading_day_of, trading_days_of
-
-TICK_POINTS = 0.25
 
 
 def iso(ts: int | None) -> str | None:

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from mia_kernel.core.decisions import CONTEXT_NAMES, FloatArray
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import DEPTH, Carries, EventArray
+from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.session import session_row, trading_day_of
 from mia_kernel.state import bars, battle, book, cross, flow, ledger, levels, market, profile, quality, regime
 from mia_kernel.state.bars import NEVER, TIMEFRAME_NAMES, TIMEFRAMES
-
-TICK_POINTS = 0.25
 
 
 class MarketState:
