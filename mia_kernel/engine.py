@@ -11,9 +11,10 @@ were grouped can never change it.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from mia_kernel.confluence.score import Scorer
 from mia_kernel.core.decisions import Decision, Score, Signal, Verdict
@@ -28,6 +29,9 @@ from mia_kernel.state.memory import MarketState
 from mia_kernel.strategy.spec import Strategy
 
 NS = 1_000_000_000
+_HEAD = struct.Struct("<qq?")
+_LENGTHS = struct.Struct("<6q")
+_FILLS = TypeAdapter(list[OrderReport])
 
 
 class EngineParams(BaseModel):
@@ -138,6 +142,46 @@ class Engine:
         if self.rooms.account.position != 0:
             raise InvariantError(f"contract changes from {change.old} to {change.new} with an open position")
         self.rooms.market.change_contract(change.spread_ticks)
+
+    # -- the state as bytes ----------------------------------------------------------------------------
+
+    def to_bytes(self) -> bytes:
+        """Return all that later decisions depend on; reports a venue still holds are the venue's.
+
+        Raises
+        ------
+        InvariantError
+            If a component in plain Python runs: what it remembers cannot be seen from here.
+        """
+        rooms = self.rooms
+        if rooms.features.plain:
+            raise InvariantError(f"no snapshot with plain components: {', '.join(rooms.features.plain)}")
+        parts = (
+            _HEAD.pack(self.sequence, self._grid, self._pending),
+            _FILLS.dump_json(self._fills),
+            rooms.market.to_bytes(),
+            rooms.strategy.to_bytes(),
+            rooms.gate.to_bytes(),
+            rooms.oms.to_bytes(),
+        )
+        return _LENGTHS.pack(*map(len, parts)) + b"".join(parts)
+
+    def restore(self, state: bytes) -> None:
+        """Take a state made by `to_bytes` of the same version and settings."""
+        lengths = _LENGTHS.unpack_from(state)
+        if len(state) != _LENGTHS.size + sum(lengths):
+            raise InvariantError(f"engine state has {len(state)} bytes, its head says {sum(lengths)}")
+        parts: list[bytes] = []
+        at = _LENGTHS.size
+        for length in lengths:
+            parts.append(state[at : at + length])
+            at += length
+        self.sequence, self._grid, self._pending = _HEAD.unpack(parts[0])
+        self._fills = _FILLS.validate_json(parts[1])
+        self.rooms.market.restore(parts[2])
+        self.rooms.strategy.restore(parts[3])
+        self.rooms.gate.restore(parts[4])
+        self.rooms.oms.restore(parts[5])
 
     # -- one decision ----------------------------------------------------------------------------------
 

@@ -278,7 +278,7 @@ class Oms:
         """Take a state made by `to_bytes` of the same version."""
         if len(state) != self._books.nbytes:
             raise InvariantError(f"order state has {len(state)} bytes, expected {self._books.nbytes}")
-        self._books = np.frombuffer(state, BRACKET_DTYPE).copy()
+        self._books = np.frombuffer(bytearray(state), BRACKET_DTYPE)
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -181,8 +181,8 @@ class SimulatedVenue:
         size = self._record.nbytes
         if len(state) != size + self._text.nbytes:
             raise InvariantError(f"venue state has {len(state)} bytes, expected {size + self._text.nbytes}")
-        self._record = np.frombuffer(state[:size], VENUE_DTYPE).copy()
-        self._text = np.frombuffer(state[size:], _TEXT_DTYPE).copy()
+        self._record = np.frombuffer(bytearray(state[:size]), VENUE_DTYPE)
+        self._text = np.frombuffer(bytearray(state[size:]), _TEXT_DTYPE)
         self._told = []
         self._configure()
 

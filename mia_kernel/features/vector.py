@@ -40,6 +40,11 @@ class FeatureSet:
         self._out["value"] = self._out["quality"] = np.nan
         self._out["status"] = ABSENT
 
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """Names of the components in plain Python: what they remember is not in the market state."""
+        return tuple(self.names[i] for i in self._plain)
+
     def snapshot(self, market: MarketState, ts: int) -> FeatureVector:
         """Measure every component on the state at `ts` (after `market.advance(ts)`).
 

@@ -100,11 +100,6 @@ class Account:
         self._a["phase_n"] = n
         self._a["phase_r"] = sum_r
 
-    def note_signal(self, ts_event: int) -> None:
-        """Remember that a strategy wished something, allowed or not."""
-        self._a["last_signal_ts"] = ts_event
-        self._a["signals"] += 1
-
     def note(self, command: PlaceBracket | ReplaceStop, phase: int = 0) -> None:
         """Remember what was sent: a new bracket takes a leg, a new stop changes the risk of one.
 

@@ -164,7 +164,7 @@ class MarketState:
         if len(state) != self.array.nbytes + 8:
             raise InvariantError(f"market state has {len(state)} bytes, expected {self.array.nbytes + 8}")
         self._session_until = int(np.frombuffer(state[:8], np.int64)[0])
-        self.array[...] = np.frombuffer(state[8:], market.MARKET_DTYPE)
+        self.array.view(np.uint8)[...] = np.frombuffer(state[8:], np.uint8)  # its padding too
 
     # -- for people ------------------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ class RuleStrategy:
         """Take a state made by `to_bytes` of the same version."""
         if len(state) != self._m.nbytes:
             raise InvariantError(f"strategy state has {len(state)} bytes, expected {self._m.nbytes}")
-        self._m = np.frombuffer(state, MEMORY_DTYPE).copy()
+        self._m = np.frombuffer(bytearray(state), MEMORY_DTYPE)
 
 
 def parameter_record(params: StrategyParams, rule: int) -> NDArray[Any]:
