@@ -23,12 +23,14 @@ import pandas as pd
 from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
+from mia_kernel.analytics.distribution import distributions
 from mia_kernel.analytics.explain import RunFacts, why, why_not
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.decisions import Decision
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.events import Recording, SourceInfo
+from mia_kernel.features.spec import registry
 from mia_kernel.runtime import Run as Pass
 from mia_kernel.runtime import instant, with_window
 from mia_kernel.settings import Settings, load
@@ -158,6 +160,12 @@ class Run:
         done = self._pass
         bars = np.array(done.bars) if done.bars else None
         return day_report(Material(done.header(), done.table, done.round_trips, self.summary, bars))
+
+    def distributions(self) -> pd.DataFrame:
+        """Return how each component was spread over the run's decisions, one row each; is its sign a side?"""
+        rows = pd.DataFrame(distributions(self._pass.table)).set_index("component")
+        rows.insert(0, "signed", [registry()[name].signed for name in rows.index])
+        return rows
 
     def refusals(self) -> dict[str, int]:
         """Return how often each blocking gate refused, most often first."""

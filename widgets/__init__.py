@@ -4,11 +4,22 @@ Each view is an anywidget for a live notebook and, by `static()`, a plotly figur
 analysis and reports. Colours and words come from `theme`, and from there only.
 """
 
-from widgets.base import View
+from widgets.base import View, frame_stamp
 from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
 from widgets.page import Html, style
 from widgets.price import PriceView
+from widgets.spread import spread
 
-__all__ = ["DayView", "DeltaView", "EquityView", "Html", "PriceView", "View", "style"]
+__all__ = [
+    "DayView",
+    "DeltaView",
+    "EquityView",
+    "Html",
+    "PriceView",
+    "View",
+    "frame_stamp",
+    "spread",
+    "style",
+]

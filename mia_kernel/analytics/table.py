@@ -141,7 +141,8 @@ class DecisionTable:
     def columns(self) -> dict[str, Any]:
         """Return plain columns by name, for a DataFrame, a Parquet table or a chart.
 
-        Components that were not ok are NaN and have their reason in `<name>_status`.
+        Components that were not ok are NaN and have their reason in `<name>_status`. A regime is both a component
+        and a code of the context; the code is `<name>_code`.
         """
         heads = self.column("heads")
         data: dict[str, Any] = {
@@ -161,5 +162,5 @@ class DecisionTable:
             data[name] = np.where(status[:, i] == OK, self.column("values")[:, i], np.nan)
             data[f"{name}_status"] = np.array(STATUS_NAMES)[status[:, i]]
         for i, name in enumerate(CONTEXT_NAMES):
-            data[name] = self.column("context")[:, i]
+            data[f"{name}_code" if name in self.names else name] = self.column("context")[:, i]
         return data

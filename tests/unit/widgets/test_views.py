@@ -136,3 +136,21 @@ def test_colours_keep_their_contrast_in_both_themes() -> None:
     for surface in (theme.DARK, theme.LIGHT):
         assert contrast(surface["text"], surface["surface"]) >= 4.5
         assert contrast(surface["muted"], surface["raised"]) >= 4.5
+
+
+def test_spread_draws_what_is_known_and_says_what_never_was() -> None:
+    values = {
+        "vwap_trend": np.array([-0.5, 0.5, np.nan]),
+        "gamma_levels": np.full(3, np.nan),
+        "volatility_regime": np.array([1.0, 4.0, 1.0]),
+    }
+    figure = widgets.spread(values, ["volatility_regime"], stamp="SYNTHETIC")
+    sided, never, code = figure.data
+    assert sum(sided.y) == pytest.approx(1)
+    assert {theme.BUY, theme.SELL} <= set(sided.marker.color)
+    assert sum(never.y) == 0
+    assert set(code.marker.color) == {theme.NEUTRAL}
+    assert code.x[-1] > 3.5
+    words = [note.text for note in figure.layout.annotations]
+    assert "never known" in words
+    assert "SYNTHETIC" in words
