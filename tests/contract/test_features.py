@@ -43,7 +43,11 @@ def test_a_component_lives_in_the_file_of_its_name_and_says_what_it_is(name: str
 
 
 def rows() -> dict[str, list[str]]:
-    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    lines = [
+        line
+        for line in PAGE.read_text(encoding="utf-8").split("## Measured")[0].splitlines()
+        if line.startswith("| `")
+    ]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0].strip("`"): row for row in cells}
 
