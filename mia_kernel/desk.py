@@ -11,7 +11,7 @@ a kernel that restarts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,17 +24,21 @@ from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.distribution import distributions
-from mia_kernel.analytics.explain import RunFacts, why, why_not
+from mia_kernel.analytics.explain import RunFacts, waterfall, why, why_not
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.table import DecisionTable
+from mia_kernel.confluence.zones import levels_of, zones
 from mia_kernel.core.decisions import Decision
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.events import Recording, SourceInfo
+from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.features.spec import registry
 from mia_kernel.runtime import Run as Pass
 from mia_kernel.runtime import instant, with_window
 from mia_kernel.settings import Settings, load
+from mia_kernel.state.levels import NAMES as LEVEL_NAMES
 
+PRICED = ("open", "high", "low", "close", "vwap", "vwap_sd", "atr")
 TRIP_COLUMNS = ("id", "symbol", "side", "qty", "entry_ts", "entry_ticks", "exit_ts", "exit_ticks")
 
 
@@ -223,8 +227,12 @@ class Moment:
 
     @property
     def bars(self) -> dict[str, pd.DataFrame]:
-        """Closed bars per timeframe, newest last (the last 256 of each)."""
-        return {name: pd.DataFrame(rows) for name, rows in self.market.bar_rows().items()}
+        """Closed bars per timeframe, newest last (the last 256 of each); prices and distances in points."""
+        frames = {name: pd.DataFrame(rows) for name, rows in self.market.bar_rows().items()}
+        for frame in frames.values():
+            priced = [name for name in PRICED if name in frame]
+            frame[priced] = frame[priced] * TICK_POINTS
+        return frames
 
     @property
     def profile(self) -> dict[str, float | None]:
@@ -241,6 +249,36 @@ class Moment:
     def score(self) -> float:
         """The confluence score in [-1, 1]."""
         return self.decision.score.total
+
+    @property
+    def contributions(self) -> pd.DataFrame:
+        """The weighed components, largest first: weight, value, contribution, status; they add up to the score."""
+        lines = waterfall(self.decision, self._facts)
+        return pd.DataFrame([asdict(line) for line in lines]).set_index("name")
+
+    @property
+    def levels(self) -> pd.DataFrame:
+        """Every known level, lowest first; prices in points."""
+        return pd.DataFrame(self.market.level_rows())
+
+    @property
+    def zones(self) -> pd.DataFrame:
+        """Clusters of levels as seen from the last price, lowest first; prices in points."""
+        found = zones(levels_of(self.market, self.ts_event), self.market.price_ticks)
+        half = TICK_POINTS / 2
+        rows = [
+            {
+                "low": zone.low_2 * half,
+                "centre": zone.centre_2 * half,
+                "high": zone.high_2 * half,
+                "score": zone.score,
+                "quality": zone.quality,
+                "bias": ("resistance", "inside", "support")[zone.direction + 1],
+                "levels": ", ".join(LEVEL_NAMES[slot] for slot in zone.slots),
+            }
+            for zone in found
+        ]
+        return pd.DataFrame(rows, columns=["low", "centre", "high", "score", "quality", "bias", "levels"])
 
     def why(self) -> str:
         """Return the contributions, which add up to the score."""

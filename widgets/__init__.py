@@ -5,6 +5,7 @@ analysis and reports. Colours and words come from `theme`, and from there only.
 """
 
 from widgets.base import View, frame_stamp
+from widgets.confluence import history, waterfall, zone_map
 from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
@@ -20,6 +21,9 @@ __all__ = [
     "PriceView",
     "View",
     "frame_stamp",
+    "history",
     "spread",
     "style",
+    "waterfall",
+    "zone_map",
 ]
