@@ -11,7 +11,7 @@ a kernel that restarts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,22 +24,19 @@ from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.distribution import distributions
-from mia_kernel.analytics.explain import RunFacts, waterfall, why, why_not
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.confluence.zones import levels_of, zones
 from mia_kernel.core.decisions import Decision
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.events import Recording, SourceInfo
-from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.desk.moment import Moment
 from mia_kernel.features.spec import registry
 from mia_kernel.runtime import Run as Pass
 from mia_kernel.runtime import instant, with_window
 from mia_kernel.settings import Settings, load
-from mia_kernel.state.levels import NAMES as LEVEL_NAMES
 
-PRICED = ("open", "high", "low", "close", "vwap", "vwap_sd", "atr")
-TRIP_COLUMNS = ("id", "symbol", "side", "qty", "entry_ts", "entry_ticks", "exit_ts", "exit_ticks")
+SAME_TRIP = ["symbol", "side", "qty", "entry_ts", "entry", "exit_ts", "exit"]
+"""Round trips that agree in these are the same trade."""
 
 
 def day(
@@ -87,7 +84,7 @@ class Day:
     def replay(
         self,
         *,
-        weights: str | None = None,
+        weights: str | Mapping[str, float] | None = None,
         start: str | None = None,
         end: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -96,8 +93,8 @@ class Day:
 
         Parameters
         ----------
-        weights : str, optional
-            A preset (`mia14`, `mia11`, `bars`) or a file of weights.
+        weights : str or mapping, optional
+            A preset (`mia14`, `mia11`, `bars`), a file of weights, or component to weight.
         start, end : str, optional
             ISO times; what lies before `start` only warms the state up.
         params : mapping, optional
@@ -105,18 +102,21 @@ class Day:
         """
         arguments = dict(params or {})
         if weights is not None:
-            arguments["confluence.weights"] = weights
+            arguments["confluence.weights"] = weights if isinstance(weights, str) else dict(weights)
         settings = load(self.settings.profile, arguments=arguments).settings if arguments else self.settings
-        return Run(self, settings, start=start, end=end)
+        return Run(self, settings, start=start, end=end, changed=arguments)
 
 
 class Run:
     """A finished replay: decisions, round trips, digest, and the state at any instant of it."""
 
-    def __init__(self, of: Day, settings: Settings, *, start: str | None, end: str | None) -> None:
+    def __init__(
+        self, of: Day, settings: Settings, *, start: str | None, end: str | None, changed: Mapping[str, Any]
+    ) -> None:
         self.day = of
         self.settings = settings
         self.recording = with_window(of.recording, start, end)
+        self._start, self._end, self._changed, self._trials = start, end, dict(changed), 0
         self._pass = Pass(settings, self.recording)
         self._pass.drive()
 
@@ -201,96 +201,54 @@ class Run:
             )
         return Moment(ts, again)
 
-    def rerun(self, *, weights: str | None = None, params: Mapping[str, Any] | None = None) -> Run:
-        """Replay the same rows with other weights or parameters."""
-        return self.day.replay(weights=weights, params=params)
+    def rerun(
+        self, *, weights: str | Mapping[str, float] | None = None, params: Mapping[str, Any] | None = None
+    ) -> Rerun:
+        """Replay the same rows with other weights or parameters: a what-if, and every what-if is a trial.
+
+        What is not named stays as it is in this run, its window included.
+        """
+        self._trials += 1
+        changed = {**self._changed, **(params or {})}
+        other = self.day.replay(weights=weights, params=changed, start=self._start, end=self._end)
+        return Rerun(self, other, trial=self._trials)
 
 
-class Moment:
-    """What was known and decided at one instant."""
+class Rerun:
+    """A what-if beside the run it was asked of; what it has beyond that is what a `Run` has.
 
-    def __init__(self, ts: int, taken: Pass) -> None:
-        self.ts_event = ts
-        self._pass = taken
-        self.market = taken.engine.rooms.market
+    `trial` is its number among the what-ifs of that run: the more were tried, the less the best one proves.
+    """
 
-    @property
-    def decision(self) -> Decision:
-        """The last decision taken at or before the instant."""
-        assert self._pass.last is not None
-        return self._pass.last
+    def __init__(self, base: Run, run: Run, *, trial: int) -> None:
+        self.base = base
+        self.run = run
+        self.trial = trial
 
-    @property
-    def book(self) -> pd.DataFrame:
-        """Ten levels a side: price in points and size; empty where the source has no book."""
-        return pd.DataFrame(self.market.book_levels())
-
-    @property
-    def bars(self) -> dict[str, pd.DataFrame]:
-        """Closed bars per timeframe, newest last (the last 256 of each); prices and distances in points."""
-        frames = {name: pd.DataFrame(rows) for name, rows in self.market.bar_rows().items()}
-        for frame in frames.values():
-            priced = [name for name in PRICED if name in frame]
-            frame[priced] = frame[priced] * TICK_POINTS
-        return frames
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.run, name)
 
     @property
-    def profile(self) -> dict[str, float | None]:
-        """VWAP and bands, POC, value area and previous session in points, None where not known yet."""
-        return self.market.profile_view()
+    def appeared(self) -> pd.DataFrame:
+        """Round trips that the base run did not make."""
+        return _missing_from(self.base.round_trips, self.run.round_trips)
 
     @property
-    def features(self) -> dict[str, float | None]:
-        """Every component's value, None where it is not ok."""
-        vector = self.decision.vector
-        return {name: vector.value(name) for name in vector.names}
+    def disappeared(self) -> pd.DataFrame:
+        """Round trips of the base run that are no longer made."""
+        return _missing_from(self.run.round_trips, self.base.round_trips)
 
     @property
-    def score(self) -> float:
-        """The confluence score in [-1, 1]."""
-        return self.decision.score.total
+    def difference_usd(self) -> float:
+        """Net result of the what-if less that of the base run."""
+        return float(self.run.performance()["net_usd"] - self.base.performance()["net_usd"])
 
-    @property
-    def contributions(self) -> pd.DataFrame:
-        """The weighed components, largest first: weight, value, contribution, status; they add up to the score."""
-        lines = waterfall(self.decision, self._facts)
-        return pd.DataFrame([asdict(line) for line in lines]).set_index("name")
 
-    @property
-    def levels(self) -> pd.DataFrame:
-        """Every known level, lowest first; prices in points."""
-        return pd.DataFrame(self.market.level_rows())
-
-    @property
-    def zones(self) -> pd.DataFrame:
-        """Clusters of levels as seen from the last price, lowest first; prices in points."""
-        found = zones(levels_of(self.market, self.ts_event), self.market.price_ticks)
-        half = TICK_POINTS / 2
-        rows = [
-            {
-                "low": zone.low_2 * half,
-                "centre": zone.centre_2 * half,
-                "high": zone.high_2 * half,
-                "score": zone.score,
-                "quality": zone.quality,
-                "bias": ("resistance", "inside", "support")[zone.direction + 1],
-                "levels": ", ".join(LEVEL_NAMES[slot] for slot in zone.slots),
-            }
-            for zone in found
-        ]
-        return pd.DataFrame(rows, columns=["low", "centre", "high", "score", "quality", "bias", "levels"])
-
-    def why(self) -> str:
-        """Return the contributions, which add up to the score."""
-        return why(self.decision, self._facts)
-
-    def why_not(self) -> str:
-        """Return every gate that blocked, what it required and what it found."""
-        return why_not(self.decision, self._facts)
-
-    @property
-    def _facts(self) -> RunFacts:
-        return RunFacts.from_header(self._pass.header())
+def _missing_from(known: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame:
+    if not len(known) or not len(trips):
+        return trips
+    seen = pd.MultiIndex.from_frame(known.loc[:, SAME_TRIP])
+    return trips.loc[~pd.MultiIndex.from_frame(trips.loc[:, SAME_TRIP]).isin(seen)]
 
 
 def review(journal: str | Path = "", *, settings: Settings | None = None) -> DayReport:

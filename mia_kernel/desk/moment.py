@@ -1,0 +1,103 @@
+"""What was known and decided at one instant of a replay."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pandas as pd
+
+from mia_kernel.analytics.explain import RunFacts, waterfall, why, why_not
+from mia_kernel.confluence.zones import levels_of, zones
+from mia_kernel.core.decisions import Decision
+from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.runtime import Run as Pass
+from mia_kernel.state.levels import NAMES as LEVEL_NAMES
+
+PRICED = ("open", "high", "low", "close", "vwap", "vwap_sd", "atr")
+
+
+class Moment:
+    """What was known and decided at one instant."""
+
+    def __init__(self, ts: int, taken: Pass) -> None:
+        self.ts_event = ts
+        self._pass = taken
+        self.market = taken.engine.rooms.market
+
+    @property
+    def decision(self) -> Decision:
+        """The last decision taken at or before the instant."""
+        assert self._pass.last is not None
+        return self._pass.last
+
+    @property
+    def book(self) -> pd.DataFrame:
+        """Ten levels a side: price in points and size; empty where the source has no book."""
+        return pd.DataFrame(self.market.book_levels())
+
+    @property
+    def bars(self) -> dict[str, pd.DataFrame]:
+        """Closed bars per timeframe, newest last (the last 256 of each); prices and distances in points."""
+        frames = {name: pd.DataFrame(rows) for name, rows in self.market.bar_rows().items()}
+        for frame in frames.values():
+            priced = [name for name in PRICED if name in frame]
+            frame[priced] = frame[priced] * TICK_POINTS
+        return frames
+
+    @property
+    def profile(self) -> dict[str, float | None]:
+        """VWAP and bands, POC, value area and previous session in points, None where not known yet."""
+        return self.market.profile_view()
+
+    @property
+    def features(self) -> dict[str, float | None]:
+        """Every component's value, None where it is not ok."""
+        vector = self.decision.vector
+        return {name: vector.value(name) for name in vector.names}
+
+    @property
+    def score(self) -> float:
+        """The confluence score in [-1, 1]."""
+        return self.decision.score.total
+
+    @property
+    def contributions(self) -> pd.DataFrame:
+        """The weighed components, largest first: weight, value, contribution, status; they add up to the score."""
+        lines = waterfall(self.decision, self._facts)
+        return pd.DataFrame([asdict(line) for line in lines]).set_index("name")
+
+    @property
+    def levels(self) -> pd.DataFrame:
+        """Every known level, lowest first; prices in points."""
+        return pd.DataFrame(self.market.level_rows())
+
+    @property
+    def zones(self) -> pd.DataFrame:
+        """Clusters of levels as seen from the last price, lowest first; prices in points."""
+        found = zones(levels_of(self.market, self.ts_event), self.market.price_ticks)
+        half = TICK_POINTS / 2
+        rows = [
+            {
+                "low": zone.low_2 * half,
+                "centre": zone.centre_2 * half,
+                "high": zone.high_2 * half,
+                "score": zone.score,
+                "quality": zone.quality,
+                "bias": ("resistance", "inside", "support")[zone.direction + 1],
+                "levels": ", ".join(LEVEL_NAMES[slot] for slot in zone.slots),
+            }
+            for zone in found
+        ]
+        return pd.DataFrame(rows, columns=["low", "centre", "high", "score", "quality", "bias", "levels"])
+
+    def why(self) -> str:
+        """Return the contributions, which add up to the score."""
+        return why(self.decision, self._facts)
+
+    def why_not(self) -> str:
+        """Return every gate that blocked, what it required and what it found."""
+        return why_not(self.decision, self._facts)
+
+    @property
+    def _facts(self) -> RunFacts:
+        return RunFacts.from_header(self._pass.header())
