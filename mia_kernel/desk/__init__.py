@@ -26,7 +26,6 @@ from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.distribution import distributions
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.core.decisions import Decision
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.events import Recording, SourceInfo
 from mia_kernel.desk.moment import Moment
