@@ -12,6 +12,7 @@ were grouped can never change it.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from mia_kernel.confluence.score import Scorer
 from mia_kernel.core.decisions import Decision, Score, Signal, Verdict
 from mia_kernel.core.errors import InvariantError
-from mia_kernel.core.events import WARM_UP, ContractChange, EventArray
+from mia_kernel.core.events import WARM_UP, ContractChange, EventArray, ImportedLevel, OptionView
 from mia_kernel.core.orders import Command, OrderReport, PlaceBracket, ReplaceStop, RoundTrip
 from mia_kernel.execution.oms import Oms
 from mia_kernel.features.vector import FeatureSet
@@ -84,6 +85,9 @@ class Engine:
         self._grid = 0
         self._pending = False
         self._fills: list[OrderReport] = []
+        self.observer: Callable[[MarketState, int], None] | None = (
+            None  # looks at a decision, changes nothing
+        )
 
     # -- the door in -----------------------------------------------------------------------------------
 
@@ -143,6 +147,10 @@ class Engine:
             raise InvariantError(f"contract changes from {change.old} to {change.new} with an open position")
         self.rooms.market.change_contract(change.spread_ticks)
 
+    def take(self, event: OptionView | ImportedLevel) -> None:
+        """Take an object event of the market: it is known from here on, not before."""
+        self.rooms.market.load(event)
+
     # -- the state as bytes ----------------------------------------------------------------------------
 
     def to_bytes(self) -> bytes:
@@ -197,6 +205,8 @@ class Engine:
         market.advance(ts)
         state = market.array
         vector = rooms.features.snapshot(market, ts)
+        if self.observer is not None:
+            self.observer(market, ts)
         score = rooms.scorer.score(vector, market)
         signal = rooms.strategy.propose(state, score, ts)
         result = rooms.gate.evaluate(state, score, signal, ts=ts, candidate_side=rooms.strategy.rule_side)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
+from mia_kernel.adapters.stamps import iso_instant
 from mia_kernel.analytics.summary import summary
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.confluence.score import Scorer
@@ -27,6 +28,7 @@ from mia_kernel.core.digest import DecisionDigest
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import (
     BOOK,
+    IMPACTS,
     SECOND,
     TRADE,
     VIX,
@@ -34,6 +36,8 @@ from mia_kernel.core.events import (
     Carries,
     ContractChange,
     EventArray,
+    ImportedLevel,
+    OptionView,
     Recording,
     SourceInfo,
     empty,
@@ -41,9 +45,10 @@ from mia_kernel.core.events import (
 from mia_kernel.core.orders import OrderReport, RoundTrip
 from mia_kernel.core.phases import PHASE_NAMES
 from mia_kernel.core.session import new_york_ns
-from mia_kernel.engine import Engine, Rooms
+from mia_kernel.engine import Engine, Rooms, Step
 from mia_kernel.execution.oms import Oms
 from mia_kernel.execution.simulate import SimulatedVenue
+from mia_kernel.features.spec import Given
 from mia_kernel.features.vector import FeatureSet
 from mia_kernel.risk.gate import GateSource, RiskGate
 from mia_kernel.settings import Settings, settings_id
@@ -60,13 +65,31 @@ Watcher = Callable[["Run", int], None]
 """Called with the run and the index of the first row not yet consumed."""
 
 
+def given_of(recording: Recording) -> Given:
+    """Return what a recording can give: its source, and what lies beside it."""
+    instruments = np.unique(recording.events["instrument"])
+    return Given(
+        recording.source.carries,
+        second=SECOND in instruments,
+        vix=VIX in instruments,
+        options=any(isinstance(event, OptionView) for event in recording.objects),
+        calendar=recording.calendar is not None,
+    )
+
+
 def build(settings: Settings, recording: Recording, *, simulated: bool = True) -> Engine:
     """Furnish the rooms for a source and return the engine that walks through them."""
-    carries, instruments = recording.source.carries, np.unique(recording.events["instrument"])
-    market = MarketState(settings.state, carries, equity_cents=round(settings.risk.equity_usd * 100))
-    features = FeatureSet(carries, has_second=SECOND in instruments, has_vix=VIX in instruments)
+    carries = recording.source.carries
+    calendar = recording.calendar
+    market = MarketState(
+        settings.state, carries, equity_cents=round(settings.risk.equity_usd * 100), calendar=calendar
+    )
+    features = FeatureSet(given_of(recording))
     gate = RiskGate(
-        settings.risk, settings.costs, settings.volatility, GateSource(carries, simulated=simulated)
+        settings.risk,
+        settings.costs,
+        settings.volatility,
+        GateSource(carries, simulated=simulated, news_calendar=calendar is not None),
     )
     rooms = Rooms(
         market=market,
@@ -96,6 +119,9 @@ class Run:
         self.recording = recording
         self.engine = build(settings, recording)
         self.venue = SimulatedVenue(settings.execution.simulator, settings.costs)
+        if recording.calendar is not None:
+            high = recording.calendar[recording.calendar["impact"] == len(IMPACTS) - 1]
+            self.venue.set_news(high["ts"].tolist())
         rooms = self.engine.rooms
         self.digest = DecisionDigest(rooms.features.names, rooms.gate.codes)
         self.table = DecisionTable(rooms.features.names, rooms.gate.codes, rooms.gate.levels)
@@ -158,9 +184,7 @@ class Run:
             self._collect_bars()
             self._take(step.decisions)
             self._deliver()
-            if step.commands:
-                self.venue.submit(step.commands)
-                self._deliver()
+            self._submit(step)
             at = step.consumed
 
     def _cut_at_object(self, events: EventArray, at: int, stop: int) -> int:
@@ -169,10 +193,36 @@ class Run:
             event = self._objects[0]
             if event.ts_recv > int(events["ts_recv"][at]):
                 return at + int(np.searchsorted(events["ts_recv"][at:stop], event.ts_recv, side="left"))
+            self._decide_before(event.ts_recv)
             if isinstance(event, ContractChange):
                 self.engine.change_contract(event)
+            elif isinstance(event, OptionView | ImportedLevel):
+                self.engine.take(event)
             self._objects.pop(0)
         return stop
+
+    def watch(self, observer: Callable[[MarketState, int], None] | None) -> None:
+        """Let somebody look at the state at every decision, before anything else happens to it."""
+        self.engine.observer = observer
+
+    @property
+    def given(self) -> Given:
+        """What this run can give to components and measures."""
+        return given_of(self.recording)
+
+    def _decide_before(self, ts: int) -> None:
+        """Take a decision that was due before `ts`: what comes at `ts` must not be known to it."""
+        pending = self.engine.pending_ts
+        if pending is not None and pending < ts:
+            step = self.engine.finish()
+            self._take(step.decisions)
+            self._deliver()
+            self._submit(step)
+
+    def _submit(self, step: Step) -> None:
+        if step.commands:
+            self.venue.submit(step.commands)
+            self._deliver()
 
     def _cut_at_ring(self, at: int, stop: int) -> int:
         """Return where to look again, so that no closed bar leaves the ring before it was collected."""
@@ -294,11 +344,8 @@ def instant(when: str | datetime | int) -> int:
     """
     if isinstance(when, int):
         return when
-    try:
-        stamp = datetime.fromisoformat(when) if isinstance(when, str) else when
-    except ValueError:
-        stamp = None
-    if stamp is None or stamp.tzinfo is None:
+    ts = iso_instant(when.isoformat() if isinstance(when, datetime) else when)
+    if ts is None:
         raise InputError(
             "not an instant",
             field="time",
@@ -306,8 +353,7 @@ def instant(when: str | datetime | int) -> int:
             rule="ISO 8601 with offset",
             way_out="for example 2019-08-09T09:45:15-05:00",
         )
-    seconds = stamp - datetime(1970, 1, 1, tzinfo=UTC)
-    return (seconds.days * 86_400 + seconds.seconds) * 1_000_000_000 + seconds.microseconds * 1_000
+    return ts
 
 
 def with_window(

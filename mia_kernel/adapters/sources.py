@@ -7,7 +7,7 @@ sources and the catalog; `read_parts` gives the importer every contract.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.adapters.replay import read_recording
 from mia_kernel.adapters.stamps import check_zone
 from mia_kernel.adapters.synthetic import SCHEME, parse_seed, synthetic_recording
+from mia_kernel.adapters.user_tables import kind_of, lay_beside
 from mia_kernel.adapters.wrappers import Member, members, read_bytes
 from mia_kernel.core.errors import DataError, FormatError, InputError
 from mia_kernel.core.events import Recording, SourceInfo
@@ -64,7 +65,7 @@ __all__ = ["Sniffed", "merge_sources", "open_recording", "open_source", "read_fo
 
 def open_recording(
     uri: str | Path,
-    extras: Iterable[str | Path] = (),
+    extras: Sequence[str | Path] = (),
     *,
     symbol: str | None = None,
     tz: str | None = None,
@@ -79,14 +80,23 @@ def open_recording(
     uri, symbol, tz, fmt, progress
         As for `open_source`.
     extras : iterable of str or Path
-        Further sources: NQ, VIX. `symbol` is for the first source alone; these must say theirs.
+        Further sources: NQ, VIX, levels of others, economic events (`user_tables`). `symbol` is for the first
+        source alone; these must say theirs.
     home : Path, optional
         `MIA_HOME`; its `data/events` holds the catalog.
     """
     catalog = None if home is None else Catalog(home / "data")
     primary = open_source(uri, symbol=symbol, tz=tz, fmt=fmt, catalog=catalog, progress=progress)
-    beside = [open_source(extra, tz=tz, catalog=catalog, progress=progress) for extra in extras]
-    return merge_sources(primary, beside)
+    tables = {Path(extra): kind for extra in extras if (kind := kind_of(Path(extra))) is not None}
+    beside = [
+        open_source(extra, tz=tz, catalog=catalog, progress=progress)
+        for extra in extras
+        if Path(extra) not in tables
+    ]
+    recording = merge_sources(primary, beside)
+    for path, kind in tables.items():
+        recording = lay_beside(recording, path, kind)
+    return recording
 
 
 def open_source(

@@ -196,3 +196,15 @@ def resolve_zone(local: IntArray, given: str | None, *, path: str) -> tuple[str,
                         field="tz", value=zone, rule="no trade in the maintenance hour, at the weekend, on holidays",
                         way_out=hint)  # fmt: skip
     return zone, "given"
+
+
+def iso_instant(text: str) -> int | None:
+    """Return an ISO 8601 time with offset in ns UTC, None for anything else (a naive time too)."""
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if stamp.tzinfo is None:
+        return None
+    since = stamp - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000

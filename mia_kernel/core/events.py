@@ -11,7 +11,7 @@ above `ask`; an empty level has size 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -115,6 +115,55 @@ class ContractChange:
     spread_ticks: int | None
 
 
+OPTION_FIELDS = (
+    "call_wall_ticks", "put_wall_ticks", "gamma_flip_ticks", "call_wall_0dte_ticks", "put_wall_0dte_ticks",
+    "pin_ticks", "expected_high_ticks", "expected_low_ticks",
+    "dealer_gamma_position",  # sign of the net gamma: +1 long, −1 short, 0 neutral
+    "call_wall_weight", "put_wall_weight",  # |GEX| of the wall's strike over the mean of all
+    "total_gamma_exposure_usd", "put_call_ratio", "put_call_volume_ratio",
+    "put_call_reference",  # median of the last sessions at this minute; unknown: 1 with quality at most 0.5
+    "option_volume_contracts", "term_structure_slope", "vol_skew_25_delta", "unusual_share",
+)  # fmt: skip
+"""Figures of an option view; prices are of the traded future, in ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    """What an option chain says about the traded future, mapped to its prices. A figure left out is unknown.
+
+    `as_of` is the time of the chain's quotes; `valid_until` is 0 for a live chain, else the end of the cash
+    day an end-of-day chain stands for; `quality` in [0, 1] is the chain's own.
+    """
+
+    ts_event: int
+    ts_recv: int
+    seq: int
+    as_of: int
+    valid_until: int
+    zero_dte: bool
+    quality: float
+    source: str
+    figures: Mapping[str, float | None]
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.figures) - set(OPTION_FIELDS))
+        if unknown:
+            raise InvariantError(f"an option view holds {unknown[0]!r}, which is none of {OPTION_FIELDS}")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedLevel:
+    """A level from somebody else's file, valid from `ts_event` until it expires (domain §11)."""
+
+    ts_event: int
+    ts_recv: int
+    seq: int
+    kind: str
+    price_ticks: float
+    strength: float
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
 class SourceEnd:
     """The source is exhausted. An event, because it decides the pending decision point."""
@@ -122,6 +171,10 @@ class SourceEnd:
     ts_event: int
     ts_recv: int
     seq: int
+
+
+CALENDAR_DTYPE = np.dtype([("ts", np.int64), ("impact", np.int8)])
+IMPACTS = ("low", "medium", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +185,8 @@ class Recording:
     source: SourceInfo
     objects: tuple[Any, ...] = ()
     others: tuple[SourceInfo, ...] = ()
+    calendar: NDArray[Any] | None = None
+    """Economic events of the user's file, CALENDAR_DTYPE by time; None where no file was given."""
 
     def __len__(self) -> int:
         return len(self.events)

@@ -30,6 +30,8 @@ from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.events import Recording, SourceInfo
 from mia_kernel.desk.moment import Moment
 from mia_kernel.features.spec import registry
+from mia_kernel.measures.shelf import MEASURES, Reading, Shelf
+from mia_kernel.measures.shelf import NAMES as MEASURE_NAMES
 from mia_kernel.runtime import Run as Pass
 from mia_kernel.runtime import instant, with_window
 from mia_kernel.settings import Settings, load
@@ -153,6 +155,20 @@ class Run:
         if len(table):
             table.index = _index(bars["end"])
         return {"bars": table, "decisions": self.decisions}
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """Every measure at every decision, indexed as `decisions`; NaN where it was not known.
+
+        The rows are replayed once more to read them: a run does not carry what nobody asks for.
+        """
+        taken: list[Reading] = []
+        again = Pass(self.settings, self.recording)
+        shelf = Shelf(again.given)
+        again.watch(lambda market, ts: taken.append(shelf.read(market, ts)))
+        again.drive()
+        values = np.array([reading.values for reading in taken]).reshape(len(taken), len(MEASURES))
+        return pd.DataFrame(values, index=self.decisions.index, columns=pd.Index(MEASURE_NAMES))
 
     def performance(self) -> dict[str, Any]:
         """Return the figures of the run, every one with its n and interval where it has one."""

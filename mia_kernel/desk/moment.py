@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cached_property
 
 import pandas as pd
 
 from mia_kernel.analytics.explain import RunFacts, waterfall, why, why_not
 from mia_kernel.confluence.zones import levels_of, zones
-from mia_kernel.core.decisions import Decision
+from mia_kernel.core.decisions import OK, STATUS_NAMES, Decision
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.desk.structure import structure
+from mia_kernel.measures.shelf import EXPORT_NAMES, MEASURES, Shelf
 from mia_kernel.runtime import Run as Pass
 from mia_kernel.state.levels import NAMES as LEVEL_NAMES
 
@@ -54,6 +57,47 @@ class Moment:
         """Every component's value, None where it is not ok."""
         vector = self.decision.vector
         return {name: vector.value(name) for name in vector.names}
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """Every measure by name: value, status, unit, what it says, definition; components by the user's names."""
+        reading = Shelf(self._pass.given).read(self.market, self.decision.ts_event)
+        rows = [
+            {
+                "name": measure.name,
+                "value": value if status == OK else None,
+                "status": STATUS_NAMES[status],
+                "unit": measure.unit,
+                "says": measure.says,
+                "definition": measure.source,
+            }
+            for measure, value, status in zip(
+                MEASURES, reading.values.tolist(), reading.status.tolist(), strict=True
+            )
+        ]
+        vector = self.decision.vector
+        for name, component in EXPORT_NAMES.items():
+            at = vector.names.index(component)
+            status = STATUS_NAMES[int(vector.status[at])]
+            says = f"the value of component {component}"
+            rows.append(
+                {
+                    "name": name,
+                    "value": vector.value(component),
+                    "status": status,
+                    "unit": "–",
+                    "says": says,
+                    "definition": "",
+                }
+            )
+        return pd.DataFrame(rows).set_index("name")
+
+    @cached_property
+    def structure(self) -> pd.DataFrame:
+        """VWAP and bands, profile, previous session and gamma levels in one object, with status per field."""
+        return pd.DataFrame(structure(self.market, self._pass.given, self.decision.ts_event)).set_index(
+            "field"
+        )
 
     @property
     def score(self) -> float:

@@ -28,18 +28,25 @@ def mtf_confluence(st: Any, cells: Any, at: int) -> None:
     weak. Source: domain §9.
     """
     s, out = st[0], cells[at]
-    strength = np.full(5, np.nan)
-    quality = np.zeros(5)
-    for k in range(5):
-        strength[k] = _strength(s, k)
-        if strength[k] == strength[k]:
-            quality[k] = _quality(s, k, strength[k])
+    strength, quality = frames(s)
     p = s["regime"]["atr_percentile"]
     value, mean_quality = combine(strength, quality, p)
     if value != value:
         refuse(out, NOT_READY)
     else:
         put(out, value, mean_quality)
+
+
+@kernel
+def frames(s: Record) -> tuple[np.ndarray, np.ndarray]:
+    """Return strength (NaN = missing) and quality of the five timeframes, finest first."""
+    strength = np.full(5, np.nan)
+    quality = np.zeros(5)
+    for k in range(5):
+        strength[k] = _strength(s, k)
+        if strength[k] == strength[k]:
+            quality[k] = _quality(s, k, strength[k])
+    return strength, quality
 
 
 @kernel

@@ -30,21 +30,28 @@ def pullback_quality(st: Any, cells: Any, at: int) -> None:
     if w["green_n"] < 2 or w["red_n"] < 2 or r["market"] < 0:
         refuse(out, NOT_READY)
         return
-    side = 1 if w["ball_trend"] > 0 else (-1 if w["ball_trend"] < 0 else 0)
-    if side == 0 and r["market"] <= M_UP_WEAK:
-        side = 1
-    elif side == 0 and r["market"] <= M_DOWN_WEAK:
-        side = -1
+    side = side_of(w, r)
     quality = 1.0 if bar_at(t, 0)["known_volume"] > 0 else 0.7
     if side == 0:
         put(out, 0.0, quality)
         return
-    put(out, side * measure(t, w, side), quality)
+    _, f_d, f_v, f_h, f_t, f_r = factors(t, w, side)
+    put(out, side * (f_d * f_v * f_h * f_t * f_r), quality)
 
 
 @kernel
-def measure(t: Record, w: Record, side: int) -> float:
-    """Return f_d·f_v·f_h·f_t·f_r in [0, 1] for the pullback of side `side`."""
+def side_of(w: Record, r: Record) -> int:
+    """Return the side of the ball trend, else of a weak or stronger market trend, else 0."""
+    if w["ball_trend"] != 0:
+        return 1 if w["ball_trend"] > 0 else -1
+    if r["market"] < 0 or r["market"] > M_DOWN_WEAK:
+        return 0
+    return 1 if r["market"] <= M_UP_WEAK else -1
+
+
+@kernel
+def factors(t: Record, w: Record, side: int) -> tuple[float, float, float, float, float, float]:
+    """Return (depth, f_d, f_v, f_h, f_t, f_r) of the pullback of side `side`; zeros where there is no leg."""
     n = w["green_n"] if side > 0 else w["red_n"]
     ball = w["green"][(n - 1) % BALLS] if side > 0 else w["red"][(n - 1) % BALLS]
     span = min(t["n"] - 1 - ball["bar"], LOOK_BACK)
@@ -54,16 +61,16 @@ def measure(t: Record, w: Record, side: int) -> float:
         if side * (reach - extreme) > 0:
             extreme, at = reach, j
     leg = side * (extreme - ball["px"])
+    nothing = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     if leg <= 0 or at >= span:
-        return 0.0
+        return nothing
     depth = side * (extreme - bar_at(t, 0)["close"]) / leg
     f_d = depth_factor(depth)
     if f_d == 0.0 or at == 0:
-        return 0.0
+        return depth, 0.0, 0.0, 0.0, 0.0, 0.0
     f_t = min(1.0, (span - at) / at)
-    return (
-        f_d * _effort(t, span, at) * _holds(t, w, side, ball["px"]) * f_t * _rejects(t, w, side, ball["px"])
-    )
+    f_h, f_r = _holds(t, w, side, ball["px"]), _rejects(t, w, side, ball["px"])
+    return depth, f_d, _effort(t, span, at), f_h, f_t, f_r
 
 
 @kernel

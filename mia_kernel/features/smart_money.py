@@ -31,10 +31,30 @@ def smart_money(st: Any, cells: Any, at: int) -> None:
     measured 0 with quality 0. Quality: confidence. Source: domain §10.
     """
     s, out = st[0], cells[at]
-    f, now = s["flow"], s["clock"]["now"]
-    if f["day_trades"] == 0 or now - s["session"]["open_ns"] < WINDOW_NS or _seen_for(s, now) < WINDOW_NS:
+    now = s["clock"]["now"]
+    if not is_ready(s, now):
         refuse(out, NOT_READY)
         return
+    bought, sold, n, aggressor, steady = totals(s["flow"], now)
+    if n < MIN_ORDERS or _volume(s, now) < MIN_VOLUME:
+        put(out, 0.0, 0.0)
+        return
+    net = (bought - sold) / (bought + sold)
+    value, confidence = judge(net, bought + sold, n, steady, alignment(s), aggressor)
+    put(out, value, confidence)
+
+
+@kernel
+def is_ready(s: Record, now: int) -> int:
+    """Return 1 once a full window of the session, and of what is remembered, has passed."""
+    if s["flow"]["day_trades"] == 0 or now - s["session"]["open_ns"] < WINDOW_NS:
+        return 0
+    return 1 if _seen_for(s, now) >= WINDOW_NS else 0
+
+
+@kernel
+def totals(f: Record, now: int) -> tuple[int, int, int, float, float]:
+    """Return (bought, sold, orders, mean aggressor quality, persistence) of the large orders of the window."""
     bought, sold, n, aggressor = 0, 0, 0, 0.0
     periods = np.zeros(PERIODS)
     for j in range(min(f["order_n"], ORDERS)):
@@ -47,14 +67,9 @@ def smart_money(st: Any, cells: Any, at: int) -> None:
         periods[age // PERIOD_NS] += o["side"] * o["size"]
         aggressor += o["quality"]
         n += 1
-    if n < MIN_ORDERS or _volume(s, now) < MIN_VOLUME:
-        put(out, 0.0, 0.0)
-        return
-    net = (bought - sold) / (bought + sold)
-    value, confidence = judge(
-        net, bought + sold, n, persistence(periods, sign(net)), _alignment(s), aggressor / n
-    )
-    put(out, value, confidence)
+    if n == 0:
+        return 0, 0, 0, 0.0, 0.0
+    return bought, sold, n, aggressor / n, persistence(periods, sign(bought - sold))
 
 
 @kernel
@@ -109,7 +124,7 @@ def _volume(s: Record, now: int) -> int:
 
 
 @kernel
-def _alignment(s: Record) -> float:
+def alignment(s: Record) -> float:
     """Return max(0, 1 − distance to the nearest level/(0.1 % of price))."""
     price, best = s["clock"]["price"], 0.0
     for i in range(SLOTS):

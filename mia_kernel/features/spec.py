@@ -23,13 +23,37 @@ from mia_kernel.core.errors import InvariantError, SettingsError
 from mia_kernel.core.events import Carries
 from mia_kernel.core.kernel import Record, kernel
 
-Need = Literal["book", "sides", "trades", "second", "vix", "options"]
-NEEDS = ("book", "sides", "trades", "second", "vix", "options")
+Need = Literal["book", "sides", "trades", "second", "vix", "options", "calendar"]
+NEEDS = ("book", "sides", "trades", "second", "vix", "options", "calendar")
 
 OUT_DTYPE = np.dtype([("value", np.float64), ("quality", np.float64), ("status", np.int8)], align=True)
 
 PACKAGE = "mia_kernel.features"
 _INFRASTRUCTURE = ("spec", "stats", "vector")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run can give: what its source carries, and what runs beside it."""
+
+    carries: Carries
+    second: bool = False
+    vix: bool = False
+    options: bool = False
+    calendar: bool = False
+
+    def has(self, need: Need) -> bool:
+        """Return whether it gives `need`."""
+        carries = self.carries
+        return {
+            "book": carries.book or carries.quotes,
+            "sides": carries.aggressor in ("feed", "tick_rule"),
+            "trades": carries.trades,
+            "second": self.second,
+            "vix": self.vix,
+            "options": self.options,
+            "calendar": self.calendar,
+        }[need]
 
 
 class PlainComponent(Protocol):
@@ -58,17 +82,9 @@ class Feature:
     doc: str
     where: str
 
-    def is_absent(self, carries: Carries, has_second: bool, has_vix: bool) -> bool:
-        """Return whether the source cannot give what this component needs."""
-        given = {
-            "book": carries.book or carries.quotes,
-            "sides": carries.aggressor in ("feed", "tick_rule"),
-            "trades": carries.trades,
-            "second": has_second,
-            "vix": has_vix,
-            "options": False,
-        }
-        return not all(given[need] for need in self.needs)
+    def is_absent(self, given: Given) -> bool:
+        """Return whether the run cannot give what this component needs."""
+        return not all(given.has(need) for need in self.needs)
 
 
 _registry: dict[str, Feature] = {}
@@ -88,7 +104,8 @@ def feature(
     range : (float, float)
         Values never leave it; a value outside raises at the decision.
     needs : tuple of str
-        Inputs the source must carry, else the component is absent: book, sides, trades, second, vix, options.
+        Inputs the source must carry, else the component is absent: book, sides, trades, second, vix, options,
+        calendar.
     signed : bool
         Whether a mirrored market gives the negated value.
 

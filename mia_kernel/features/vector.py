@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from mia_kernel.core.decisions import ABSENT, NOT_READY, OK, FeatureVector
 from mia_kernel.core.errors import InvariantError
-from mia_kernel.core.events import Carries
 from mia_kernel.core.kernel import kernel
-from mia_kernel.features.spec import OUT_DTYPE, Feature, check_range, registry
+from mia_kernel.features.spec import OUT_DTYPE, Feature, Given, check_range, registry
 from mia_kernel.state.memory import MarketState
 
 
@@ -20,18 +19,14 @@ class FeatureSet:
 
     Parameters
     ----------
-    carries : Carries
-        What the traded source gives; a component whose input it cannot carry is absent.
-    has_second, has_vix : bool
-        Whether a second market and VIX run beside it.
+    given : Given
+        What the run can give; a component that needs more is absent.
     """
 
-    def __init__(self, carries: Carries, *, has_second: bool = False, has_vix: bool = False) -> None:
+    def __init__(self, given: Given) -> None:
         self.specs: tuple[Feature, ...] = tuple(registry().values())
         self.names: tuple[str, ...] = tuple(spec.name for spec in self.specs)
-        self._present = [
-            i for i, spec in enumerate(self.specs) if not spec.is_absent(carries, has_second, has_vix)
-        ]
+        self._present = [i for i, spec in enumerate(self.specs) if not spec.is_absent(given)]
         self._plain = {i: self.specs[i].make() for i in self._present if self.specs[i].make is not None}  # type: ignore[misc]
         self._low = np.array([spec.low for spec in self.specs])
         self._high = np.array([spec.high for spec in self.specs])

@@ -26,24 +26,31 @@ def vwap_trend(st: Any, cells: Any, at: int) -> None:
     and L. Unit: none, in [−1, 1]. Ready 30 minutes after the anchor with 10 bars of the same session.
     Quality: R² of the 10-bar regression. Source: domain §14.
     """
-    s, out = st[0], cells[at]
+    slope, pull, distance, agree, swings, fit = parts(st[0])
+    if slope != slope:
+        refuse(cells[at], NOT_READY)
+    else:
+        put(cells[at], 0.30 * pull + 0.25 * distance + 0.25 * agree + 0.20 * swings, fit)
+
+
+@kernel
+def parts(s: Record) -> tuple[float, float, float, float, float, float]:
+    """Return (slope in ticks a bar, tanh(s/σ), clipped distance/2, A, W, R²); all NaN while not ready."""
     t = s["tf"][s["clock"]["base"]]
+    nothing = (np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
     if t["n"] < SWING_BARS + 1:
-        refuse(out, NOT_READY)
-        return
+        return nothing
     bar, before = bar_at(t, 0), bar_at(t, SLOPE_BARS)
     since_anchor = bar["end"] - s["session"]["anchor_ns"]
     if before["day"] != bar["day"] or since_anchor < READY_NS or bar["vwap"] != bar["vwap"]:
-        refuse(out, NOT_READY)
-        return
+        return nothing
     slope = (bar["vwap"] - before["vwap"]) / SLOPE_BARS
-    sigma = max(0.1, _slope_std(t))
     trend, fit = regression(t, CLOSE, SLOPE_BARS, 0)
     highs, lows = regression(t, HIGH, SWING_BARS, 0)[0], regression(t, LOW, SWING_BARS, 0)[0]
     distance = clip((bar["close"] - bar["vwap"]) / max(bar["vwap_sd"], 1.0), 2.0) / 2.0
-    agree = sign(trend) if sign(trend) == sign(slope) else 0
-    value = 0.30 * np.tanh(slope / sigma) + 0.25 * distance + 0.25 * agree
-    put(out, value + 0.20 * (sign(highs) + sign(lows)) / 2.0, fit)
+    agree = float(sign(trend)) if sign(trend) == sign(slope) else 0.0
+    swings = (sign(highs) + sign(lows)) / 2.0
+    return slope, np.tanh(slope / max(0.1, _slope_std(t))), distance, agree, swings, fit
 
 
 @kernel

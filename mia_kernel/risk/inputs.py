@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.core.phases import BREAK, CLOSED_PHASES, PHASES
+from mia_kernel.state import season
 from mia_kernel.state.bars import bar_at
-from mia_kernel.state.battle import BALLS
+from mia_kernel.state.fomo import fomo
 from mia_kernel.state.ledger import ENTRY_RING, SLIPPAGE_RING
 from mia_kernel.state.regime import M_RANGE, V_EXTREME, V_NORMAL
 from mia_kernel.state.trend import is_trend
@@ -35,7 +36,6 @@ LONG_BREAK_MIN = 120.0
 EXPLOSIVE = 2.0
 """Volatility trend per 5m bar above which it rises explosively."""
 TIGHT_RANGE_TICKS = 20
-EXTENSION_BARS = 3
 THRESHOLD_LOW, THRESHOLD_HIGH = 60.0, 95.0
 
 REGIME_TABLE_DTYPE = np.dtype(
@@ -181,34 +181,6 @@ def adjust_threshold(s: Record, x: Record) -> None:
 
 
 @kernel
-def fomo(t: Record, b: Record, price: float, side: int) -> float:
-    """Flag an entry after the move: > 1 ATR14 from the last swing, or three extension bars in a row.
-
-    NaN where neither the swing nor the bars are known.
-    """
-    flag = np.nan
-    n = b["green_n"] if side > 0 else b["red_n"]
-    if t["n"] > 0 and n > 0:
-        swing = b["green"][(n - 1) % BALLS]["px"] if side > 0 else b["red"][(n - 1) % BALLS]["px"]
-        atr = bar_at(t, 0)["atr"]
-        if atr == atr:
-            flag = 1.0 if side * (price - swing) > atr else 0.0
-    if t["n"] > EXTENSION_BARS:
-        run = 1
-        for j in range(EXTENSION_BARS):
-            now = bar_at(t, j)
-            before = bar_at(t, j + 1)
-            ahead = now["high"] - before["high"] if side > 0 else before["low"] - now["low"]
-            if side * (now["close"] - now["open"]) <= 0 or ahead <= 0:
-                run = 0
-        if run:
-            return 1.0
-        if flag != flag:
-            return 0.0
-    return flag
-
-
-@kernel
 def from_battle(s: Record, x: Record) -> None:
     """Battle Navale score, ball trend and the FOMO flags of the signal timeframe."""
     trending = is_trend(s["regime"]["market"])
@@ -245,4 +217,4 @@ def gather(market: Any, table: Any, parameters: Any, ts: int, inputs: Any) -> No
     adjust_threshold(s, x)
     from_battle(s, x)
     x["data_quality"] = s["quality"]["score"]
-    x["to_news_min"] = np.nan
+    x["to_news_min"] = season.high_impact_minutes(s["season"], ts)

@@ -9,7 +9,21 @@ is sampled after all rows stamped at it. Only event time drives this, so slices 
 from __future__ import annotations
 
 from mia_kernel.core.kernel import Record, kernel
-from mia_kernel.state import bars, battle, book, cross, flow, levels, profile, quality, regime
+from mia_kernel.state import (
+    bars,
+    battle,
+    book,
+    cross,
+    flow,
+    headfake,
+    levels,
+    micro,
+    options,
+    profile,
+    quality,
+    regime,
+    season,
+)
 from mia_kernel.state.bars import NEVER, NS
 
 QUIET_NS = 6 * NS
@@ -45,6 +59,7 @@ def _second(s: Record, second: int, ts: int) -> None:
     flow.expire(s["flow"], second)
     book.sample(k, second // NS)
     quality.second(s["quality"], second - k["ts"] if k["has"] else -1)
+    micro.second(s, second)
     c["next_second"] = second + NS
 
 
@@ -69,12 +84,29 @@ def close_due(s: Record, ts: int) -> None:
             levels.from_profile(s["levels"], s["profile"], vwap, sd, newest["end"])
             levels.on_base_close(s["levels"], newest)
             cross.on_base_close(s)
+            season.on_base_close(s)
         battle.on_bar_close(s, k)
+        if k == c["signal"]:
+            _leg(s, k)
         regime.on_bar_close(s, k)
+        micro.on_bar_close(s, k)
+        headfake.on_bar_close(s, k)
     c["bar_due"] = NEVER
     for k in range(base, 5):
         if s["tf"][k]["has_current"]:
             c["bar_due"] = min(c["bar_due"], s["tf"][k]["current"]["end"])
+
+
+@kernel
+def _leg(s: Record, k: int) -> None:
+    """Write the retracements of the leg between the newest two balls of different colour."""
+    w = s["battle"][k]
+    if w["green_n"] == 0 or w["red_n"] == 0:
+        return
+    green = w["green"][(w["green_n"] - 1) % battle.BALLS]
+    red = w["red"][(w["red_n"] - 1) % battle.BALLS]
+    first, last = (green, red) if red["bar"] > green["bar"] else (red, green)
+    levels.from_leg(s["levels"], first["px"], last["px"], last["known"])
 
 
 @kernel
@@ -143,6 +175,10 @@ def enter(s: Record, ts: int) -> None:
     s["book"]["ofi"] = 0
     battle.on_session(s)
     regime.on_session(s)
+    micro.on_session(s["micro"])
+    cross.on_session(s["cross"])
+    season.on_session(s["season"])
+    options.on_session(s)
     c["jump_n"] = 0
     c["day_rows"] = 0
     # Boundaries that passed before the first event (a file that begins inside RTH) happen now, in order.

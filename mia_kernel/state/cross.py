@@ -20,6 +20,7 @@ MIN_MATCHED = 45
 SHORT, USED, LONG = 30, 60, 120
 FIVE = 5
 LAGS = 5
+HY_MIN = 1_000
 NS = 1_000_000_000
 
 CROSS_DTYPE = np.dtype(
@@ -44,6 +45,17 @@ CROSS_DTYPE = np.dtype(
         ("z", np.float64),  # NQ 5-bar return over its deviation within 120 bars
         ("divergence", np.float64),  # 5-bar residual over its deviation; beyond ±2 is a divergence
         ("lead_lag", np.int32),  # lag in bars with the largest |corr|; > 0: NQ leads
+        # Hayashi-Yoshida over the trades of the session: whole ticks
+        ("hy_cov", np.int64),
+        ("hy_es", np.int64),  # Σ (change of ES)²
+        ("hy_nq", np.int64),
+        ("hy_n", np.int64),  # changes of ES that count
+        ("hy_es_px", np.int32),
+        ("hy_nq_px", np.int32),
+        ("hy_has", np.uint8),  # 1 ES seen, 2 NQ seen
+        ("hy_open", np.int64),  # NQ price when the running ES interval began
+        ("hy_wait", np.int64),  # Σ change of ES over ended intervals whose NQ interval has not ended
+        ("hy_wait_from", np.int64),  # Σ change of ES · NQ price at its beginning
     ],
     align=True,
 )
@@ -69,11 +81,60 @@ def on_event(s: Record, e: Record) -> None:
         _match(s)
     elif e["kind"] == TRADE:
         x["has_second"], x["ts"] = 1, now
+        _hy_nq(x, e["px"])
         end = now // length * length + length
         if x["has_current"] and end > x["current_end"]:
             _close(x, x["current_end"], x["current_close"])
             _match(s)
         x["current_end"], x["current_close"], x["has_current"] = end, e["px"], 1
+
+
+@kernel
+def on_session(x: Record) -> None:
+    """A new trading day: the sums over ticks start anew, each market from its first trade."""
+    x["hy_cov"] = x["hy_es"] = x["hy_nq"] = x["hy_n"] = x["hy_has"] = x["hy_wait"] = x["hy_wait_from"] = 0
+
+
+@kernel
+def on_trade(x: Record, px: int) -> None:
+    """Take a trade of the traded market: the interval since its last trade has ended.
+
+    Its change counts against the change of NQ over every NQ interval that overlaps it: from NQ's price at
+    its beginning to NQ's next trade, which is waited for. Source: Hayashi and Yoshida (2005).
+    """
+    if x["hy_has"] & 1 and x["hy_has"] & 2:
+        change = np.int64(px) - x["hy_es_px"]
+        x["hy_es"] += change * change
+        x["hy_wait"] += change
+        x["hy_wait_from"] += change * x["hy_open"]
+        x["hy_n"] += 1
+    if x["hy_has"] & 2:
+        x["hy_open"] = x["hy_nq_px"]
+        x["hy_has"] |= 1
+        x["hy_es_px"] = px
+
+
+@kernel
+def _hy_nq(x: Record, px: int) -> None:
+    if x["hy_has"] & 2:
+        change = np.int64(px) - x["hy_nq_px"]
+        x["hy_nq"] += change * change
+    x["hy_cov"] += x["hy_wait"] * px - x["hy_wait_from"]
+    x["hy_wait"] = x["hy_wait_from"] = 0
+    x["hy_nq_px"] = px
+    x["hy_has"] |= 2
+
+
+@kernel
+def hayashi_yoshida(x: Record) -> float:
+    """Return the correlation of the session's tick changes without any grid, NaN under 1,000 of ES.
+
+    It is a ratio of sums over asynchronous intervals and may leave ±1 a little on small samples; it is held
+    there.
+    """
+    if x["hy_n"] < HY_MIN or x["hy_es"] == 0 or x["hy_nq"] == 0:
+        return np.nan
+    return min(max(x["hy_cov"] / np.sqrt(float(x["hy_es"]) * float(x["hy_nq"])), -1.0), 1.0)
 
 
 @kernel

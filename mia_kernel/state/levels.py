@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mia_kernel.core.events import ImportedLevel
 from mia_kernel.core.kernel import Record, kernel
 
 
@@ -26,26 +27,40 @@ def _typed(count: int) -> Any:
 HVN_FIRST = 28
 HVN_SLOTS = 12
 CALL_WALL, PUT_WALL, GAMMA_FLIP, ZERO_DTE_CALL, ZERO_DTE_PUT = range(40, 45)
-SLOTS = 48
+PIN, EXPECTED_HIGH, EXPECTED_LOW = range(45, 48)
+FIB_382, FIB_500, FIB_618 = _typed(51)[48:]
+IMPORTED = 51  # from somebody else's file, in the order of IMPORTED_KINDS
+IMPORTED_KINDS = (
+    "call_resistance", "put_support", "hvl", "call_resistance_0dte", "put_support_0dte", "hvl_0dte",
+    "gamma_wall_0dte", "1d_max", "1d_min", *(f"gex_{i}" for i in range(1, 11)),
+    *(f"blind_spot_{i}" for i in range(1, 11)),
+)  # fmt: skip
+SLOTS = IMPORTED + len(IMPORTED_KINDS)
 
 NAMES = (
     "poc", "vah", "val", "vwap", "sd1_up", "sd1_down", "sd2_up", "sd2_down", "ppoc", "pvah", "pval", "pdh",
     "pdl", "onh", "onl", "ibh", "ibl", "session_high", "session_low", "round_up", "round_down", "psych_up",
     "psych_down", "pivot", "r1", "s1", "r2", "s2",
 ) + ("hvn",) * HVN_SLOTS + (
-    "call_wall", "put_wall", "gamma_flip", "call_wall_0dte", "put_wall_0dte", "", "", "",
+    "call_wall", "put_wall", "gamma_flip", "call_wall_0dte", "put_wall_0dte", "pin", "expected_high",
+    "expected_low", "fib_382", "fib_500", "fib_618", *IMPORTED_KINDS,
 )  # fmt: skip
 
 # domain §11
 WEIGHTS = (
     0.9, 0.8, 0.8, 0.8, 0.7, 0.7, 0.6, 0.6, 0.7, 0.6, 0.6, 0.6, 0.6, 0.4, 0.4, 0.5, 0.5, 0.5, 0.5, 0.3, 0.3,
     0.2, 0.2, 0.3, 0.3, 0.3, 0.3, 0.3,
-) + (0.6,) * HVN_SLOTS + (1.0, 1.0, 0.9, 0.8, 0.8) + (0.0,) * 3  # fmt: skip
+) + (0.6,) * HVN_SLOTS + (
+    1.0, 1.0, 0.9, 0.8, 0.8, 0.4, 0.5, 0.5, 0.2, 0.2, 0.2,
+    1.0, 1.0, 0.9, 0.8, 0.8, 0.8, 0.8, 0.5, 0.5, *(0.7,) * 3, *(0.4,) * 7, *(0.4,) * 10,
+)  # fmt: skip
 
 # Levels of one family within 1 tick count once, the stronger.
 FAMILIES = (
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 19, 20, 21, 22, 23, 24, 25,
-) + (26,) * HVN_SLOTS + (27, 28, 29, 27, 28) + (30,) * 3  # fmt: skip
+) + (26,) * HVN_SLOTS + (
+    27, 28, 29, 27, 28, 30, 31, 32, 33, 33, 33, 27, 28, 29, 27, 28, 29, 27, 31, 32, *(34,) * 10, *(35,) * 10,
+)  # fmt: skip
 
 LEVEL_DTYPE = np.dtype(
     [
@@ -55,6 +70,7 @@ LEVEL_DTYPE = np.dtype(
         ("touched_2", np.int32),  # price when touches were counted first
         ("touches", np.int32),
         ("since", np.int64),
+        ("expires", np.int64),  # 0 = when its source says so
         ("strength", np.float32),
     ],
     align=True,
@@ -64,6 +80,7 @@ LEVELS_DTYPE = np.dtype([("at", LEVEL_DTYPE, (SLOTS,)), ("n", np.int64)], align=
 TOUCH_2 = 2  # within 1 tick
 LEAVE_2 = 8  # left by 4 ticks
 REACH_2 = 1600  # ±200 points
+HOUR_NS = 3_600_000_000_000
 
 
 @kernel
@@ -72,7 +89,7 @@ def put(levels: Record, slot: int, price_2: int, ts: int) -> None:
     at = levels["at"][slot]
     if not at["known"]:
         at["known"], at["since"], at["touches"], at["near"], at["strength"] = 1, ts, 0, 0, 1.0
-        at["touched_2"] = price_2
+        at["touched_2"], at["expires"] = price_2, 0
     elif abs(price_2 - at["touched_2"]) > LEAVE_2:
         at["touches"], at["near"], at["touched_2"], at["since"] = 0, 0, price_2, ts
     at["price_2"] = price_2
@@ -175,7 +192,7 @@ def on_base_close(levels: Record, bar: Record) -> None:
         if not at["known"]:
             continue
         price_2, close_2 = at["price_2"], 2 * bar["close"]
-        if abs(price_2 - close_2) > REACH_2:
+        if abs(price_2 - close_2) > REACH_2 or 0 < at["expires"] <= bar["end"]:
             at["known"] = 0
         elif 2 * bar["low"] - TOUCH_2 <= price_2 <= 2 * bar["high"] + TOUCH_2:
             at["near"] = 1
@@ -186,6 +203,31 @@ def on_base_close(levels: Record, bar: Record) -> None:
 
 @kernel
 def on_session(levels: Record) -> None:
-    """A new trading day: only what is written again is known."""
+    """A new trading day: only what is written again is known, and what has a time of its own to expire."""
     for i in range(SLOTS):
-        levels["at"][i]["known"] = 0
+        if levels["at"][i]["expires"] == 0:
+            levels["at"][i]["known"] = 0
+
+
+@kernel
+def from_leg(levels: Record, first: int, last: int, ts: int) -> None:
+    """Write the retracements of the last leg, from the swing it began at to the one it ended at."""
+    put(levels, FIB_382, _half(last - 0.382 * (last - first)), ts)
+    put(levels, FIB_500, _half(last - 0.500 * (last - first)), ts)
+    put(levels, FIB_618, _half(last - 0.618 * (last - first)), ts)
+
+
+def load(table: Any, level: ImportedLevel) -> None:
+    """Take a level of somebody else's file: walls hold 8 hours, a flip 12, others 24 (domain §11)."""
+    slot = IMPORTED + IMPORTED_KINDS.index(level.kind)
+    put(table, slot, int(np.rint(2.0 * level.price_ticks)), level.ts_event)
+    at = table["at"][slot]
+    at["strength"] = level.strength
+    at["since"], at["expires"] = level.ts_event, level.ts_event + expiry_hours(level.kind) * HOUR_NS
+
+
+def expiry_hours(kind: str) -> int:
+    """Return how long a level of that kind holds after its source's time stamp, in hours."""
+    if kind.startswith(("hvl", "gamma_flip")):
+        return 12
+    return 8 if kind.startswith(("call", "put", "gamma")) else 24

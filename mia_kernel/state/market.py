@@ -43,16 +43,22 @@ from mia_kernel.state import (
     clockwork,
     cross,
     flow,
+    headfake,
+    iceberg,
     ledger,
     levels,
+    micro,
+    options,
     profile,
     quality,
     regime,
+    season,
 )
 from mia_kernel.state.bars import NS
 from mia_kernel.state.battle import BattleParams
 from mia_kernel.state.book import BookParams
 from mia_kernel.state.flow import FlowParams
+from mia_kernel.state.micro import MicroParams
 from mia_kernel.state.profile import ProfileParams
 from mia_kernel.state.regime import RegimeParams
 
@@ -98,6 +104,11 @@ MARKET_DTYPE = np.dtype(
         ("battle", battle.BATTLE_DTYPE, (5,)),
         ("regime", regime.REGIME_DTYPE),
         ("cross", cross.CROSS_DTYPE),
+        ("micro", micro.MICRO_DTYPE),
+        ("iceberg", iceberg.ICEBERG_DTYPE),
+        ("season", season.SEASON_DTYPE),
+        ("headfake", headfake.HEADFAKE_DTYPE),
+        ("options", options.OPTIONS_DTYPE),
         ("quality", quality.QUALITY_DTYPE),
         ("account", ledger.ACCOUNT_DTYPE),
     ],
@@ -115,6 +126,7 @@ class StateParams(BaseModel):
     profile: ProfileParams = ProfileParams()
     battle: BattleParams = BattleParams()
     regime: RegimeParams = RegimeParams()
+    micro: MicroParams = MicroParams()
 
 
 @kernel
@@ -141,6 +153,8 @@ def apply(st: Any, events: Any, start: int, stop: int, until: int) -> int:
             q["late"] += 1
         c["rows"] += 1
         c["seq"] = e["seq"]
+        if e["ts_recv"] != t and e["instrument"] == PRIMARY:
+            micro.arrival(s["micro"], e["ts_recv"] - t, c["ts"])
         _row(s, e)
         i += 1
     return i
@@ -173,6 +187,8 @@ def _book(s: Record, e: Record) -> None:
     elif not book.on_book(s["book"], e, c["ts"]):
         q["now"][quality.CROSSED] += 1
         q["quarantined"] += 1
+    else:
+        iceberg.on_book(s["iceberg"], s["book"])
 
 
 @kernel
@@ -196,9 +212,12 @@ def _trade(s: Record, e: Record) -> None:
             c["due"] = min(c["due"], c["bar_due"])
         bars.touch(t["current"], px, sz, side, weight)
         flow.on_trade(f, px, sz, side, weight, c["ts"])
+        iceberg.on_trade(s["iceberg"], px, sz, side, c["ts"])
         profile.add(p["anchor"][0], px, sz)
         if c["is_rth"]:
             profile.add(p["anchor"][1], px, sz)
+        if s["cross"]["has_second"]:
+            cross.on_trade(s["cross"], px)
         c["price"], c["price_ts"], c["has_price"] = px, c["ts"], 1
         c["day_rows"] += 1
 

@@ -14,10 +14,27 @@ from numpy.typing import NDArray
 
 from mia_kernel.core.decisions import CONTEXT_NAMES, FloatArray
 from mia_kernel.core.errors import InvariantError
-from mia_kernel.core.events import DEPTH, Carries, EventArray
+from mia_kernel.core.events import DEPTH, Carries, EventArray, ImportedLevel, OptionView
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.session import session_row, trading_day_of
-from mia_kernel.state import bars, battle, book, cross, flow, ledger, levels, market, profile, quality, regime
+from mia_kernel.state import (
+    bars,
+    battle,
+    book,
+    cross,
+    flow,
+    headfake,
+    iceberg,
+    ledger,
+    levels,
+    market,
+    micro,
+    options,
+    profile,
+    quality,
+    regime,
+    season,
+)
 from mia_kernel.state.bars import NEVER, TIMEFRAME_NAMES, TIMEFRAMES
 
 
@@ -31,11 +48,21 @@ class MarketState:
         What the source gives; a bar source sets the base timeframe.
     equity_cents : int
         Equity the account starts with.
+    calendar : ndarray, optional
+        Economic events of the user's file by time (`ts`, `impact`); without one nothing is known of them.
     """
 
-    def __init__(self, params: market.StateParams, carries: Carries, *, equity_cents: int) -> None:
+    def __init__(
+        self,
+        params: market.StateParams,
+        carries: Carries,
+        *,
+        equity_cents: int,
+        calendar: NDArray[Any] | None = None,
+    ) -> None:
         self.params = params
         self.carries = carries
+        self.calendar = calendar
         self.array: NDArray[Any] = np.zeros(1, market.MARKET_DTYPE)
         bars_only = carries.bars and not (carries.trades or carries.book or carries.quotes)
         seconds = carries.bar_seconds if bars_only and carries.bar_seconds else TIMEFRAMES[0]
@@ -57,6 +84,11 @@ class MarketState:
         battle.init(record["battle"], p.battle)
         regime.init(record["regime"], p.regime)
         cross.init(record["cross"])
+        micro.init(record["micro"], p.micro)
+        iceberg.init(record["iceberg"])
+        season.init(record["season"])
+        headfake.init(record["headfake"])
+        options.init(record["options"])
         has_book = self.carries.book or self.carries.quotes
         quality.init(record["quality"], has_book=has_book, bars_only=bars_only)
         ledger.init(record["account"], equity_cents)
@@ -100,6 +132,7 @@ class MarketState:
         if state["clock"]["has_day"]:
             market.pass_to(self.array, int(state["session"]["close_ns"]))
         self.array["session"][0] = row
+        season.enter_day(self.array["season"][0], row, self.calendar)
         self._session_until = int(row["next_open_ns"]) - 1 if row["next_open_ns"] else NEVER - 1
         market.enter(self.array, clock)
         return int(row["trading_day"])
@@ -121,6 +154,14 @@ class MarketState:
             market.translate(self.array, spread_ticks)
         elif spread_ticks is None:
             market.forget_levels(self.array)
+
+    def load(self, event: OptionView | ImportedLevel) -> None:
+        """Take an object event: what an option chain says, or a level of somebody else's file."""
+        record = self.array[0]
+        if isinstance(event, OptionView):
+            options.load(record["options"], record["levels"], event)
+        else:
+            levels.load(record["levels"], event)
 
     # -- what can be read ------------------------------------------------------------------------------
 

@@ -37,7 +37,6 @@ QUALITY_DTYPE = np.dtype(
         ("outside", np.int64),
         ("jumps", np.int64),
         ("bar_rows", np.int64),
-        ("latency", np.int32, (LATENCY_BINS,)),  # quarter-octave histogram of ts_recv − ts_event, µs
     ],
     align=True,
 )

@@ -12,7 +12,7 @@ from mia_kernel.confluence.weights import load_weights
 from mia_kernel.core.decisions import ABSENT, NOT_READY, OK
 from mia_kernel.core.errors import InvariantError, SettingsError
 from mia_kernel.core.events import Carries
-from mia_kernel.features.spec import feature, forget, registry
+from mia_kernel.features.spec import Given, feature, forget, registry
 from mia_kernel.features.vector import FeatureSet
 from tests.contract.project import ROOT
 from tests.fakes.bars_by_hand import TRADES, fresh_market
@@ -74,14 +74,14 @@ def test_a_poor_source_reaches_the_coverage_the_definition_says(carries: Carries
     given = [
         weight
         for name, weight in weights.items()
-        if not registry()[name].is_absent(carries, False, False) and name != "session_context"
+        if not registry()[name].is_absent(Given(carries)) and name != "session_context"
     ]
     assert sum(given) == pytest.approx(covered, abs=0.005)
 
 
 def test_nothing_seen_gives_no_number() -> None:
     market = fresh_market()
-    vector = FeatureSet(TRADES, has_second=True, has_vix=True).snapshot(market, 0)
+    vector = FeatureSet(Given(TRADES, second=True, vix=True)).snapshot(market, 0)
     for name, status, value in zip(vector.names, vector.status, vector.values, strict=True):
         expected = ABSENT if "options" in registry()[name].needs else NOT_READY
         assert status == expected, name
@@ -89,7 +89,7 @@ def test_nothing_seen_gives_no_number() -> None:
 
 
 def test_what_a_source_cannot_carry_is_absent() -> None:
-    vector = FeatureSet(Carries(bars=True, bar_seconds=60)).snapshot(fresh_market(), 0)
+    vector = FeatureSet(Given(Carries(bars=True, bar_seconds=60))).snapshot(fresh_market(), 0)
     absent = {name for name, status in zip(vector.names, vector.status, strict=True) if status == ABSENT}
     assert absent == {
         "delta_divergence",
@@ -118,7 +118,7 @@ def test_a_plain_class_is_a_component_too(own: list[str]) -> None:
             self.asked += 1
             return None if self.asked < 2 else float(self.asked)
 
-    features, market = FeatureSet(TRADES), fresh_market()
+    features, market = FeatureSet(Given(TRADES)), fresh_market()
     at = features.names.index("mine")
     assert features.snapshot(market, 0).status[at] == NOT_READY
     second = features.snapshot(market, 0)

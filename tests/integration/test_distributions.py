@@ -27,8 +27,8 @@ SOURCES = {
 }
 # Known to be silent on every file at hand, each for the reason said; one that speaks must leave this table.
 SILENT = {
-    "gamma_levels": "no option chain in this version",
-    "options_flow": "no option chain in this version",
+    "gamma_levels": "no option chain beside these files",
+    "options_flow": "no option chain beside these files",
     "session_context": "no file holds 30 round trips of a side in one phase",
 }
 

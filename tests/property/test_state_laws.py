@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mia_kernel.core.decisions import OK, FeatureVector
 from mia_kernel.core.events import EventArray, Recording, mirror
-from mia_kernel.features.spec import registry
+from mia_kernel.features.spec import Given, registry
 from mia_kernel.features.vector import FeatureSet
 from mia_kernel.state.market import StateParams
 from mia_kernel.state.memory import MarketState
@@ -71,7 +71,7 @@ def test_restored_state_goes_on_to_the_same_bytes(seed: int, share: float) -> No
 def vectors(recording: Recording, events: EventArray, points: list[int]) -> list[FeatureVector]:
     """Return the vectors at decision points, the way the engine takes them."""
     market = fresh(recording)
-    features = FeatureSet(recording.source.carries, has_second=True, has_vix=True)
+    features = FeatureSet(Given(recording.source.carries, second=True, vix=True))
     taken, at = [], 0
     for ts in points:
         at = market.apply(events, at, len(events), min(ts, market.session_until))
