@@ -119,3 +119,29 @@ def test_a_market_never_seen_stays_unknown() -> None:
     es_close(market, 20_000)
     assert not market.array["cross"][0]["has_second"]
     assert np.isnan(market.array["cross"][0]["corr60"])
+
+
+def test_tick_correlation_equals_the_sum_over_overlapping_intervals() -> None:
+    rng = np.random.default_rng(5)
+    n = 4_000
+    ts = np.sort(rng.choice(50 * n, 2 * n, replace=False))
+    which = rng.random(2 * n) < 0.5
+    px_es = 20_000 + np.cumsum(rng.integers(-1, 2, 2 * n))
+    px_nq = 72_000 + np.cumsum(rng.integers(-3, 4, 2 * n)) + 3 * (px_es - 20_000)
+    x = fresh_market().array[0]["cross"]
+    for es, a, b in zip(which, px_es, px_nq, strict=True):
+        if es:
+            cross.on_trade(x, int(a))
+        else:
+            cross._hy_nq(x, int(b))
+    found = cross.hayashi_yoshida(x)
+    first = ts[~which][0]  # ES counts from its first trade after NQ was seen
+    t_es, t_nq = ts[which & (ts > first)], ts[~which]
+    p_es, p_nq = px_es[which & (ts > first)], px_nq[~which]
+    de, dn = np.diff(p_es), np.diff(p_nq)
+    lo = np.maximum.outer(t_es[:-1], t_nq[:-1])
+    hi = np.minimum.outer(t_es[1:], t_nq[1:])
+    ended = t_es[1:] < t_nq[-1]  # the last ES interval may still wait for NQ
+    total = float((np.outer(de, dn) * (lo < hi))[ended].sum())
+    expected = total / np.sqrt(float((de**2).sum()) * float((dn**2).sum()))
+    assert found == pytest.approx(expected, rel=1e-9)
