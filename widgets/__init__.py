@@ -5,12 +5,16 @@ analysis and reports. Colours and words come from `theme`, and from there only.
 """
 
 from widgets.base import View, frame_stamp
+from widgets.battle import battle
 from widgets.confluence import history, waterfall, zone_map
 from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
+from widgets.footprint import footprint
 from widgets.page import Html, style
+from widgets.panels import es_nq, large_orders, microstructure, timeframes
 from widgets.price import PriceView
+from widgets.profile import profile
 from widgets.spread import spread
 
 __all__ = [
@@ -20,10 +24,17 @@ __all__ = [
     "Html",
     "PriceView",
     "View",
+    "battle",
+    "es_nq",
+    "footprint",
     "frame_stamp",
     "history",
+    "large_orders",
+    "microstructure",
+    "profile",
     "spread",
     "style",
+    "timeframes",
     "waterfall",
     "zone_map",
 ]

@@ -27,7 +27,8 @@ from mia_kernel.analytics.distribution import distributions
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
-from mia_kernel.core.events import Recording, SourceInfo
+from mia_kernel.core.events import BAR, PRIMARY, SECOND, TRADE, Recording, SourceInfo
+from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.desk.moment import Moment
 from mia_kernel.features.spec import registry
 from mia_kernel.measures.shelf import MEASURES, Reading, Shelf
@@ -169,6 +170,20 @@ class Run:
         again.drive()
         values = np.array([reading.values for reading in taken]).reshape(len(taken), len(MEASURES))
         return pd.DataFrame(values, index=self.decisions.index, columns=pd.Index(MEASURE_NAMES))
+
+    @cached_property
+    def beside(self) -> pd.DataFrame:
+        """Last prices of ES and NQ in points at every decision, NaN before the first; empty without NQ."""
+        events = self.recording.events
+        out: dict[str, Any] = {}
+        for name, instrument in (("es", PRIMARY), ("nq", SECOND)):
+            rows = events[(events["instrument"] == instrument) & np.isin(events["kind"], (TRADE, BAR))]
+            if len(rows) == 0:
+                return pd.DataFrame(columns=["es", "nq"])
+            clock = np.maximum.accumulate(rows["ts_event"])
+            at = np.searchsorted(clock, self._pass.table.column("ts_event"), side="right") - 1
+            out[name] = np.where(at < 0, np.nan, rows["px"][at] * TICK_POINTS)
+        return pd.DataFrame(out, index=self.decisions.index)
 
     def performance(self) -> dict[str, Any]:
         """Return the figures of the run, every one with its n and interval where it has one."""

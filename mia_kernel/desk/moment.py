@@ -11,7 +11,16 @@ from mia_kernel.analytics.explain import RunFacts, waterfall, why, why_not
 from mia_kernel.confluence.zones import levels_of, zones
 from mia_kernel.core.decisions import OK, STATUS_NAMES, Decision
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.desk.market import (
+    LARGE_COLUMNS,
+    Battle,
+    battle_of,
+    large_orders,
+    timeframe_rows,
+    volume_rows,
+)
 from mia_kernel.desk.structure import structure
+from mia_kernel.desk.tape import footprint, tape
 from mia_kernel.measures.shelf import EXPORT_NAMES, MEASURES, Shelf
 from mia_kernel.runtime import Run as Pass
 from mia_kernel.state.levels import NAMES as LEVEL_NAMES
@@ -109,6 +118,32 @@ class Moment:
         """The weighed components, largest first: weight, value, contribution, status; they add up to the score."""
         lines = waterfall(self.decision, self._facts)
         return pd.DataFrame([asdict(line) for line in lines]).set_index("name")
+
+    def battle(self, timeframe: str = "5m") -> Battle:
+        """Return Battle Navale on a timeframe: its bars, what happened on them, and how it stands now."""
+        return battle_of(self.market, timeframe, self.bars[timeframe])
+
+    def footprint(self, timeframe: str = "5m", bars: int = 8) -> pd.DataFrame:
+        """Return what traded at bid and ask by price in the last closed bars; empty where sides are unknown."""
+        ends = self.bars[timeframe]["end"].tail(bars).to_numpy()
+        flow = self.market.params.flow
+        ratio, least, rows = flow.imbalance_ratio_min, flow.imbalance_contracts_min, flow.stacked_rows
+        starts = self.bars[timeframe]["start"].tail(bars).to_numpy()
+        return footprint(tape(self._pass.recording.events, self.ts_event), starts, ends, ratio, least, rows)
+
+    @property
+    def large_orders(self) -> pd.DataFrame:
+        """Aggregated orders from the threshold in force upwards, and inferred icebergs, oldest first."""
+        return pd.DataFrame(large_orders(self.market), columns=list(LARGE_COLUMNS))
+
+    def volume_profile(self, anchor: str = "rth") -> pd.DataFrame:
+        """Return volume by price since 09:30 (`rth`) or 18:00 (`eth`): price, volume, node, inside the value area."""
+        return pd.DataFrame(volume_rows(self.market, anchor), columns=["price", "volume", "node", "in_area"])
+
+    @property
+    def timeframes(self) -> pd.DataFrame:
+        """Five timeframes: strength, quality and weight in MTF confluence, golden rule, ball trend, outcome."""
+        return pd.DataFrame(timeframe_rows(self.market)).set_index("timeframe")
 
     @property
     def levels(self) -> pd.DataFrame:

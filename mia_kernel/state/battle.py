@@ -136,6 +136,7 @@ BATTLE_DTYPE = np.dtype(
         ("event_kind", np.int8, (EVENTS,)),
         ("event_side", np.int8, (EVENTS,)),
         ("event_px", np.int32, (EVENTS,)),
+        ("event_to", np.int32, (EVENTS,)),  # the other edge of a base, else the same price
         ("event_ts", np.int64, (EVENTS,)),
         ("event_n", np.int64),
     ],
@@ -249,6 +250,7 @@ def _base(t: Record, w: Record) -> None:
     w["box_has"], w["box_left"], w["box_bar"] = 1, 0, n - 1
     w["box_low"], w["box_high"], w["box_color"], w["box_quality"] = low, high, color, quality
     note(w, E_BASE, color, low if color >= 0 else high, newest["end"])
+    w["event_to"][(w["event_n"] - 1) % EVENTS] = high if color >= 0 else low
     if color != 0:
         _govern(w, low, high, color, quality, newest["end"])
 

@@ -374,6 +374,9 @@ def translate(st: Any, ticks: int) -> None:
         for j in range(battle.BALLS):
             w["green"][j]["px"] += ticks
             w["red"][j]["px"] += ticks
+        for j in range(battle.EVENTS):
+            w["event_px"][j] += ticks
+            w["event_to"][j] += ticks
         w["base_low"] += ticks
         w["base_high"] += ticks
         w["box_low"] += ticks

@@ -25,7 +25,7 @@ def note(w: Record, kind: int, side: int, px: int, ts: int) -> None:
     """Remember an event for the views, stamped when it was known."""
     at = w["event_n"] % EVENTS
     w["event_kind"][at], w["event_side"][at] = kind, side
-    w["event_px"][at], w["event_ts"][at] = px, ts
+    w["event_px"][at], w["event_to"][at], w["event_ts"][at] = px, px, ts
     w["event_n"] += 1
 
 
