@@ -7,6 +7,7 @@ analysis and reports. Colours and words come from `theme`, and from there only.
 from widgets.base import View, frame_stamp
 from widgets.battle import battle
 from widgets.confluence import history, waterfall, zone_map
+from widgets.control import control
 from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
@@ -25,6 +26,7 @@ __all__ = [
     "PriceView",
     "View",
     "battle",
+    "control",
     "es_nq",
     "footprint",
     "frame_stamp",

@@ -23,6 +23,7 @@ import pandas as pd
 from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
+from mia_kernel.analytics.control import SEED, SETS, Control, random_control
 from mia_kernel.analytics.distribution import distributions
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.table import DecisionTable
@@ -200,6 +201,12 @@ class Run:
         rows = pd.DataFrame(distributions(self._pass.table)).set_index("component")
         rows.insert(0, "signed", [registry()[name].signed for name in rows.index])
         return rows
+
+    def random_control(self, *, sets: int = SETS, seed: int = SEED) -> Control:
+        """Return the run's allowed entries beside `sets` random sets of as many, with the same exits and costs."""
+        return random_control(
+            self.recording.events, self._pass.table, self.settings.costs, sets=sets, seed=seed
+        )
 
     def refusals(self) -> dict[str, int]:
         """Return how often each blocking gate refused, most often first."""

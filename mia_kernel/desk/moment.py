@@ -121,7 +121,7 @@ class Moment:
 
     def battle(self, timeframe: str = "5m") -> Battle:
         """Return Battle Navale on a timeframe: its bars, what happened on them, and how it stands now."""
-        return battle_of(self.market, timeframe, self.bars[timeframe])
+        return battle_of(self.market, timeframe, self.bars.get(timeframe, pd.DataFrame()))
 
     def footprint(self, timeframe: str = "5m", bars: int = 8) -> pd.DataFrame:
         """Return what traded at bid and ask by price in the last closed bars; empty where sides are unknown."""
