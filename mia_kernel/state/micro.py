@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.state import microprice
-from mia_kernel.state.bars import TF_5M, bar_at
+from mia_kernel.state.bars import TF_1H, TF_5M, bar_at
 from mia_kernel.state.quality import LATENCY_BINS, latency_bin
 
 HISTORY = 30  # samples an anomaly is held against
@@ -180,7 +180,8 @@ def _impact(s: Record, ts: int) -> None:
 def on_bar_close(s: Record, tf: int) -> None:
     """Hold the newest bar of the base timeframe against the ones before it."""
     m, base = s["micro"], s["clock"]["base"]
-    if tf == max(TF_5M, base):
+    # Solving costs a hundred times what a bar close does: at once when it can be known, then every hour.
+    if tf == TF_1H or (tf == TF_5M and not m["microprice"]["estimated"]):
         microprice.estimate(m["microprice"])
     if tf != base:
         return

@@ -1,7 +1,7 @@
 """Micro-price: where the mid is expected to settle, given who waits at the best prices and how wide they stand.
 
 How it moves: once a second the state (imbalance bucket, spread) and the move of the mid since the second
-before are counted, and so is their mirror image; every five minutes the expected moves are solved anew.
+before are counted, and so is their mirror image; every hour the expected moves are solved anew.
 Not known before it has been estimated, and then for spreads of one and two ticks only.
 
 Source: Stoikov (2018), "The micro-price", with its construction: G¹ = (I − Q)⁻¹·E[move], B = (I − Q)⁻¹·T,

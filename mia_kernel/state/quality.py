@@ -8,6 +8,7 @@ are integer ticks here, so off-grid ones were refused by the adapter and the ter
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ BAR_WINDOW = 5
 ROWS, CROSSED, DISORDER, ZERO, GAP, STALE = range(6)
 KINDS = 6
 LATENCY_BINS = 64
+QUARTERS = (2**-0.75, 2**-0.5, 2**-0.25)
 
 QUALITY_DTYPE = np.dtype(
     [
@@ -91,7 +93,10 @@ def latency_bin(us: float) -> int:
     """Return the histogram bin of a latency in µs: four bins an octave from 1 µs."""
     if us < 1.0:
         return 0
-    return min(int(4.0 * np.log2(us)) + 1, LATENCY_BINS - 1)
+    # us = part · 2**octave with part in [½, 1): a logarithm per row would be the dearest thing a row does.
+    part, octave = math.frexp(us)
+    quarter = (part >= QUARTERS[0]) + (part >= QUARTERS[1]) + (part >= QUARTERS[2])
+    return min(4 * (octave - 1) + quarter + 1, LATENCY_BINS - 1)
 
 
 @kernel

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import mia_kernel as mia
-from mia_kernel.analytics.control import PATH_DTYPE, _outcomes
+from mia_kernel.analytics.control import PATH_DTYPE, _outcomes, random_control
+from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.desk import Run
+from mia_kernel.state.costs import CostParams
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
 
@@ -75,11 +77,7 @@ def test_random_entries_lose_their_costs_on_average(run: Run) -> None:
     assert -80 < a_trade < 10, "two sides of slippage and fees, and nothing to gain"
 
 
-def test_without_an_entry_there_is_nothing_to_compare() -> None:
-    found = (
-        mia.day("synthetic:7")
-        .replay(weights="bars", params={"risk.gates.min_coverage": 1.0})
-        .random_control()
-    )
+def test_without_an_entry_there_is_nothing_to_compare(run: Run) -> None:
+    found = random_control(run.recording.events, DecisionTable((), (), ()), CostParams())
     assert found.strategy_usd is None
     assert found.share_at_least is None
