@@ -58,6 +58,7 @@ MICRO_DTYPE = np.dtype(
         ("spread", np.int32, (SPREADS,)),
         ("spread_flag", np.uint8, (SPREADS,)),  # 1 at one tick, 2 anomalous
         ("spread_n", np.int64),
+        ("spread_sum", np.int64),  # of the newest 30
         ("one_tick_n", np.int64),  # flags within the ring
         ("wide_n", np.int64),
         ("spread_ratio", np.float64),  # newest sample over the mean of the 30 before
@@ -83,6 +84,8 @@ MICRO_DTYPE = np.dtype(
         # latency
         ("latency", np.int32, (LATENCY_MINUTES, LATENCY_BINS)),
         ("latency_minute", np.int64),
+        ("latency_until", np.int64),  # end of that minute
+        ("latency_row", np.int64),
         ("latency_rows", np.int64),
         ("early_rows", np.int64),  # received before they happened: a clock is wrong
         # what the market did after our last entry
@@ -112,7 +115,7 @@ def init(record: Any, params: MicroParams) -> None:
 def on_session(m: Record) -> None:
     """A new trading day: the regression starts anew, and no second is compared with one of yesterday."""
     m["kyle_n"] = m["kyle_x"] = m["kyle_y"] = m["kyle_xx"] = m["kyle_xy"] = m["kyle_yy"] = 0
-    m["spread_n"] = m["one_tick_n"] = m["wide_n"] = 0
+    m["spread_n"] = m["spread_sum"] = m["one_tick_n"] = m["wide_n"] = 0
     m["spread_ratio"] = np.nan
     m["microprice"]["has_last"] = 0
 
@@ -142,10 +145,7 @@ def _spread(m: Record, ticks: int, ts: int) -> None:
     n, flag = m["spread_n"], 1 if ticks == 1 else 0
     m["spread_ratio"] = np.nan
     if n >= HISTORY:
-        total = 0
-        for i in range(1, HISTORY + 1):
-            total += m["spread"][(n - i) % SPREADS]
-        m["spread_ratio"] = ticks * HISTORY / total
+        m["spread_ratio"] = ticks * HISTORY / m["spread_sum"]
         if m["spread_ratio"] > m["p_spread"] and ticks > 1:
             flag |= 2
             note(m, A_SPREAD, m["spread_ratio"], ts)
@@ -153,6 +153,9 @@ def _spread(m: Record, ticks: int, ts: int) -> None:
     if n >= SPREADS:
         m["one_tick_n"] -= m["spread_flag"][at] & 1
         m["wide_n"] -= m["spread_flag"][at] >> 1
+    m["spread_sum"] += ticks
+    if n >= HISTORY:
+        m["spread_sum"] -= m["spread"][(n - HISTORY) % SPREADS]
     m["spread"][at], m["spread_flag"][at] = ticks, flag
     m["one_tick_n"] += flag & 1
     m["wide_n"] += flag >> 1
@@ -282,17 +285,22 @@ def vpin(m: Record) -> float:
 @kernel
 def arrival(m: Record, late_ns: int, clock: int) -> None:
     """Count one row's way from the exchange to here; `late_ns` is ts_recv − ts_event, never 0 here."""
-    minute = clock // MINUTE_NS
-    if minute != m["latency_minute"]:
-        gone = min(minute - m["latency_minute"], LATENCY_MINUTES)
-        for i in range(gone):
-            row = (minute - i) % LATENCY_MINUTES
-            for j in range(LATENCY_BINS):
-                m["latency"][row, j] = 0
-        m["latency_minute"] = minute
+    if clock >= m["latency_until"]:
+        _latency_minute(m, clock // MINUTE_NS)
     m["latency_rows"] += 1
-    m["early_rows"] += 1 if late_ns < 0 else 0
-    m["latency"][minute % LATENCY_MINUTES, latency_bin(late_ns / 1e3)] += 1
+    if late_ns < 0:
+        m["early_rows"] += 1
+    m["latency"][m["latency_row"], latency_bin(late_ns * 1e-3)] += 1
+
+
+@kernel
+def _latency_minute(m: Record, minute: int) -> None:
+    """Begin a minute: what is older than five is forgotten."""
+    for i in range(min(minute - m["latency_minute"], LATENCY_MINUTES)):
+        for j in range(LATENCY_BINS):
+            m["latency"][(minute - i) % LATENCY_MINUTES, j] = 0
+    m["latency_minute"], m["latency_until"] = minute, (minute + 1) * MINUTE_NS
+    m["latency_row"] = minute % LATENCY_MINUTES
 
 
 @kernel
