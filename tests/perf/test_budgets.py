@@ -3,17 +3,23 @@ is not our cost, a budget that is missed three times is."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
+from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli import figures
 from mia_kernel.cli.figures import Bench, Figure
+from mia_kernel.runtime import Run
 from mia_kernel.settings import load
+from tests.shared_data import shared_file
 
 pytestmark = pytest.mark.performance
 
 HEAVY_ROWS = 1_250_000
+YEAR = ("ESH19", "ESM19", "ESU19", "ESZ19")
+YEAR_S = 10.0
 TRIES = 3
 
 # figure -> (part that measures it, "at least" or "at most", bound, which number of the figure)
@@ -23,6 +29,8 @@ GATES: dict[str, tuple[str, str, float, str]] = {
     "live_event_to_state_us": ("live-state", "at most", 5.0, "p99"),
     "decision_us": ("decision", "at most", 100.0, "p50"),
     "features_all_us": ("measures", "at most", 60.0, "p50"),
+    "day_rerun_s": ("engine", "at most", 0.5, "p50"),
+    "zones_and_explanation_ms": ("on-demand", "at most", 1.0, "p50"),
     "battle_navale_us": ("measures", "at most", 200.0, "p99"),
     "monitor_overhead_ms": ("view", "at most", 50.0, "p99"),
     "startup_s": ("start", "at most", 2.0, "p50"),
@@ -61,3 +69,21 @@ def _value(figure: Figure, which: str) -> float:
     value = getattr(figure, which)
     assert value is not None
     return float(value)
+
+
+def test_a_year_of_five_minute_bars_takes_ten_seconds() -> None:
+    settings = load(arguments={"confluence.weights": "bars"}).settings
+    recordings = [open_recording(shared_file(f"sierra_es_5min_contracts/{name}-CME.txt.gz")) for name in YEAR]
+    seen: list[float] = []
+    for _ in range(TRIES):
+        began = time.perf_counter()
+        rows = 0
+        for recording in recordings:
+            run = Run(settings, recording)
+            run.drive()
+            rows += len(run.table)
+        seen.append(time.perf_counter() - began)
+        assert rows > 55_000
+        if seen[-1] <= YEAR_S:
+            return
+    pytest.fail(f"{rows} decisions took {seen} s, at most {YEAR_S}")
