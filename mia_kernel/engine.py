@@ -31,7 +31,7 @@ from mia_kernel.strategy.spec import Strategy
 
 NS = 1_000_000_000
 _HEAD = struct.Struct("<qq?")
-_LENGTHS = struct.Struct("<6q")
+_LENGTHS = struct.Struct("<7q")
 _FILLS = TypeAdapter(list[OrderReport])
 
 
@@ -154,16 +154,8 @@ class Engine:
     # -- the state as bytes ----------------------------------------------------------------------------
 
     def to_bytes(self) -> bytes:
-        """Return all that later decisions depend on; reports a venue still holds are the venue's.
-
-        Raises
-        ------
-        InvariantError
-            If a component in plain Python runs: what it remembers cannot be seen from here.
-        """
+        """Return all that later decisions depend on; reports a venue still holds are the venue's."""
         rooms = self.rooms
-        if rooms.features.plain:
-            raise InvariantError(f"no snapshot with plain components: {', '.join(rooms.features.plain)}")
         parts = (
             _HEAD.pack(self.sequence, self._grid, self._pending),
             _FILLS.dump_json(self._fills),
@@ -171,6 +163,7 @@ class Engine:
             rooms.strategy.to_bytes(),
             rooms.gate.to_bytes(),
             rooms.oms.to_bytes(),
+            rooms.features.to_bytes(),
         )
         return _LENGTHS.pack(*map(len, parts)) + b"".join(parts)
 
@@ -190,6 +183,7 @@ class Engine:
         self.rooms.strategy.restore(parts[3])
         self.rooms.gate.restore(parts[4])
         self.rooms.oms.restore(parts[5])
+        self.rooms.features.restore(parts[6])
 
     # -- one decision ----------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ from mia_kernel.execution.oms import Oms
 from mia_kernel.execution.simulate import SimulatedVenue
 from mia_kernel.features.spec import Given
 from mia_kernel.features.vector import FeatureSet
+from mia_kernel.measures.shelf import Shelf
 from mia_kernel.risk.gate import GateSource, RiskGate
 from mia_kernel.settings import Settings, settings_id
 from mia_kernel.state.account import Account
@@ -84,7 +85,8 @@ def build(settings: Settings, recording: Recording, *, simulated: bool = True) -
     market = MarketState(
         settings.state, carries, equity_cents=round(settings.risk.equity_usd * 100), calendar=calendar
     )
-    features = FeatureSet(given_of(recording))
+    given = given_of(recording)
+    features = FeatureSet(given, Shelf(given).named)
     gate = RiskGate(
         settings.risk,
         settings.costs,
@@ -200,6 +202,11 @@ class Run:
                 self.engine.take(event)
             self._objects.pop(0)
         return stop
+
+    def skip_objects(self, before_row: int) -> None:
+        """Drop the object events that a run restored at `before_row` has already taken."""
+        ts = int(self.recording.events["ts_recv"][before_row])
+        self._objects = [event for event in self._objects if event.ts_recv > ts]
 
     def watch(self, observer: Callable[[MarketState, int], None] | None) -> None:
         """Let somebody look at the state at every decision, before anything else happens to it."""

@@ -313,7 +313,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _calls(work: Callable[[], None], count: int) -> Any:
+def _calls(work: Callable[[], object], count: int) -> Any:
     """Return the microseconds of each call, after a few that warm up."""
     for _ in range(5):
         work()

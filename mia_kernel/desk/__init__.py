@@ -11,7 +11,7 @@ a kernel that restarts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,9 +27,10 @@ from mia_kernel.analytics.control import SEED, SETS, Control, random_control
 from mia_kernel.analytics.distribution import distributions
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.core.errors import CorruptError, InputError, OutsideError
+from mia_kernel.core.errors import CorruptError, InputError, OutsideError, SettingsError
 from mia_kernel.core.events import BAR, PRIMARY, SECOND, TRADE, Recording, SourceInfo
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.desk.laws import LawBook
 from mia_kernel.desk.moment import Moment
 from mia_kernel.features.spec import registry
 from mia_kernel.measures.shelf import MEASURES, Reading, Shelf
@@ -108,6 +109,26 @@ class Day:
             arguments["confluence.weights"] = weights if isinstance(weights, str) else dict(weights)
         settings = load(self.settings.profile, arguments=arguments).settings if arguments else self.settings
         return Run(self, settings, start=start, end=end, changed=arguments)
+
+    def laws(self, *names: str) -> pd.DataFrame:
+        """Hold components to the laws on this day: one row per law, `broken` with the first instant that breaks it.
+
+        Parameters
+        ----------
+        names : str
+            Components, a cell's own among them; every one without.
+
+        Raises
+        ------
+        SettingsError
+            If a name is not registered.
+        """
+        known = registry()
+        for name in names:
+            if name not in known:
+                raise SettingsError(f"no component is called {name!r}", way_out="known: " + ", ".join(known))
+        findings = LawBook(self.settings, self.recording).check(names)
+        return pd.DataFrame([asdict(finding) for finding in findings]).set_index(["component", "law"])
 
 
 class Run:

@@ -16,7 +16,7 @@ BARS, HISTORY = 10, 100
 FIT_MIN = 0.3
 
 
-@feature("delta_divergence", needs=("sides",))
+@feature("delta_divergence", needs=("flow",))
 @kernel
 def delta_divergence(st: Any, cells: Any, at: int) -> None:
     """sgn(zδ)·min(min(|z_p|,|z_δ|)/2, 1)·(R²_p + R²_δ)/2 where the slopes of C and CVD oppose, else 0.

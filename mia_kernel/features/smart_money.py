@@ -21,7 +21,7 @@ MIN_ORDERS, MIN_VOLUME = 3, 1_000
 SLOTS = levels.SLOTS
 
 
-@feature("smart_money", needs=("sides", "trades"))
+@feature("smart_money", needs=("flow", "trades"))
 @kernel
 def smart_money(st: Any, cells: Any, at: int) -> None:
     """Net flow of large orders over 15 minutes with persistence and alignment to levels.

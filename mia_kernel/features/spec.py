@@ -9,10 +9,11 @@ the confluence score is a component that a weight set names; there is no second 
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, cast
 
@@ -23,8 +24,8 @@ from mia_kernel.core.errors import InvariantError, SettingsError
 from mia_kernel.core.events import Carries
 from mia_kernel.core.kernel import Record, kernel
 
-Need = Literal["book", "sides", "trades", "second", "vix", "options", "calendar"]
-NEEDS = ("book", "sides", "trades", "second", "vix", "options", "calendar")
+Need = Literal["book", "flow", "trades", "second", "vix", "options", "calendar"]
+NEEDS = ("book", "flow", "trades", "second", "vix", "options", "calendar")
 
 OUT_DTYPE = np.dtype([("value", np.float64), ("quality", np.float64), ("status", np.int8)], align=True)
 
@@ -47,7 +48,7 @@ class Given:
         carries = self.carries
         return {
             "book": carries.book or carries.quotes,
-            "sides": carries.aggressor in ("feed", "tick_rule"),
+            "flow": carries.aggressor in ("feed", "tick_rule"),
             "trades": carries.trades,
             "second": self.second,
             "vix": self.vix,
@@ -56,11 +57,47 @@ class Given:
         }[need]
 
 
-class PlainComponent(Protocol):
-    """A component in plain Python: its own small state, one answer per decision point."""
+class Look:
+    """The market at one decision point, as a component in plain Python reads it; nothing here can be written.
 
-    def update_one(self, state: Any) -> float | None:
-        """Return the value on the market record `state`, None while it is not ready."""
+    `state.measure("net_delta")` is any measure of `docs/features.md` or None while it is not known,
+    `state["profile"]` the named part of the market record, `state.ts` the instant in ns UTC.
+    """
+
+    __slots__ = ("_measures", "_read", "_record", "ts")
+
+    def __init__(self, record: Any, ts: int, read: Callable[[], Mapping[str, float | None]]) -> None:
+        self._record, self.ts, self._read = record, ts, read
+        self._measures: Mapping[str, float | None] | None = None
+
+    def __getitem__(self, part: str) -> Any:
+        """Return a part of the market record; prices are integer ticks."""
+        return self._record[part]
+
+    def measure(self, name: str) -> float | None:
+        """Return a measure by name, None while it is not known.
+
+        Raises
+        ------
+        SettingsError
+            If there is no measure of that name.
+        """
+        if self._measures is None:
+            self._measures = self._read()
+        if name not in self._measures:
+            near = difflib.get_close_matches(name, self._measures, 3) or ["see docs/features.md"]
+            raise SettingsError(f"no measure is called {name!r}", way_out=", ".join(near))
+        return self._measures[name]
+
+
+class PlainComponent(Protocol):
+    """A component in plain Python: one answer per decision point.
+
+    One that remembers something also says how: `to_bytes()` and `restore(bytes)`, so that a stored run goes on.
+    """
+
+    def update_one(self, state: Look) -> float | None:
+        """Return the value, None while it is not ready."""
         ...
 
 
@@ -104,21 +141,22 @@ def feature(
     range : (float, float)
         Values never leave it; a value outside raises at the decision.
     needs : tuple of str
-        Inputs the source must carry, else the component is absent: book, sides, trades, second, vix, options,
-        calendar.
+        Inputs the source must carry, else the component is absent: book, flow (volume by aggressor), trades,
+        second, vix, options, calendar.
     signed : bool
         Whether a mirrored market gives the negated value.
 
     Raises
     ------
     SettingsError
-        A second component of that name, an unknown need, or no docstring; both places are named.
+        A second component of that name, an unknown need, or no docstring; both places are named. A notebook
+        cell that is run anew replaces what it defined before.
     """
 
     def register(component: T) -> T:
         where = _place(component)
         known = _registry.get(name)
-        if known is not None and known.where != where:
+        if known is not None and known.where != where and not _in_cells(known.where, where):
             raise SettingsError(
                 f"component {name!r} exists twice: {known.where} and {where}", way_out="rename one"
             )
@@ -155,6 +193,10 @@ def registry() -> dict[str, Feature]:
 def forget(name: str) -> None:
     """Take a component out again (a cell that defined it is run anew, a test ends)."""
     _registry.pop(name, None)
+
+
+def _in_cells(*places: str) -> bool:
+    return all(place.startswith("__main__.") for place in places)
 
 
 def _place(component: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,10 @@ from numpy.typing import NDArray
 from mia_kernel.core.decisions import ABSENT, NOT_READY, OK, FeatureVector
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.kernel import kernel
-from mia_kernel.features.spec import OUT_DTYPE, Feature, Given, check_range, registry
+from mia_kernel.features.spec import OUT_DTYPE, Feature, Given, Look, PlainComponent, check_range, registry
 from mia_kernel.state.memory import MarketState
+
+Measures = Callable[[MarketState, int], Mapping[str, float | None]]
 
 
 class FeatureSet:
@@ -21,9 +25,12 @@ class FeatureSet:
     ----------
     given : Given
         What the run can give; a component that needs more is absent.
+    read : callable, optional
+        Measures by name of a state at an instant, for components in plain Python.
     """
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: Given, read: Measures | None = None) -> None:
+        self._read = read or _no_measures
         self.specs: tuple[Feature, ...] = tuple(registry().values())
         self.names: tuple[str, ...] = tuple(spec.name for spec in self.specs)
         self._present = [i for i, spec in enumerate(self.specs) if not spec.is_absent(given)]
@@ -35,10 +42,33 @@ class FeatureSet:
         self._out["value"] = self._out["quality"] = np.nan
         self._out["status"] = ABSENT
 
-    @property
-    def plain(self) -> tuple[str, ...]:
-        """Names of the components in plain Python: what they remember is not in the market state."""
-        return tuple(self.names[i] for i in self._plain)
+    def to_bytes(self) -> bytes:
+        """Return what components in plain Python remember; compiled ones remember nothing of their own.
+
+        Raises
+        ------
+        InvariantError
+            If one has attributes of its own and does not say how to store them.
+        """
+        kept = {self.names[i]: _memory(self.names[i], component) for i, component in self._plain.items()}
+        return json.dumps({name: memory.hex() for name, memory in kept.items()}).encode()
+
+    def restore(self, state: bytes) -> None:
+        """Give the components in plain Python back what they remembered.
+
+        Raises
+        ------
+        InvariantError
+            If the state is of other components.
+        """
+        kept: dict[str, str] = json.loads(state)
+        names = [self.names[i] for i in self._plain]
+        if sorted(kept) != sorted(names):
+            raise InvariantError(f"the stored run had plain components {sorted(kept)}, this one has {names}")
+        for i, component in self._plain.items():
+            memory = bytes.fromhex(kept[self.names[i]])
+            if memory:
+                cast("Any", component).restore(memory)
 
     def snapshot(self, market: MarketState, ts: int) -> FeatureVector:
         """Measure every component on the state at `ts` (after `market.advance(ts)`).
@@ -51,8 +81,10 @@ class FeatureSet:
         state, out = market.array, self._out
         for run, i in self._calls:
             run(state, out, i)  # type: ignore[misc]
-        for i, component in self._plain.items():
-            self._ask(out[i], component, state[0])
+        if self._plain:
+            look = Look(_read_only(state), ts, lambda: self._read(market, ts))
+            for i, component in self._plain.items():
+                self._ask(out[i], component, look)
         n = len(self.specs)
         values, quality, status = np.empty(n), np.empty(n), np.empty(n, np.int8)
         wrong = _collect(out, self._low, self._high, values, quality, status)
@@ -61,12 +93,34 @@ class FeatureSet:
             raise InvariantError(f"component {self.names[wrong]!r} is ok without a number")
         return FeatureVector(self.names, values, quality, status, ts)
 
-    def _ask(self, cell: Any, component: Any, record: Any) -> None:
-        value = component.update_one(record)
+    def _ask(self, cell: Any, component: PlainComponent, look: Look) -> None:
+        value = component.update_one(look)
         if value is None:
             cell["value"], cell["quality"], cell["status"] = np.nan, np.nan, NOT_READY
         else:
             cell["value"], cell["quality"], cell["status"] = float(value), 1.0, OK
+
+
+def _no_measures(_market: MarketState, _ts: int) -> Mapping[str, float | None]:
+    return {}
+
+
+def _memory(name: str, component: PlainComponent) -> bytes:
+    store = getattr(component, "to_bytes", None)
+    if store is not None:
+        return store()
+    if getattr(component, "__dict__", None):
+        remembered = ", ".join(vars(component))
+        raise InvariantError(
+            f"no snapshot: component {name!r} remembers {remembered}; way out: give it to_bytes() and restore(bytes)"
+        )
+    return b""
+
+
+def _read_only(state: NDArray[Any]) -> Any:
+    locked = state.view()
+    locked.flags.writeable = False
+    return locked[0]
 
 
 @kernel

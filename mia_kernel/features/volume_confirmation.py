@@ -15,7 +15,7 @@ from mia_kernel.state.bars import bar_at
 MEAN_BARS, CORR_BARS = 10, 5
 
 
-@feature("volume_confirmation", needs=("sides",))
+@feature("volume_confirmation", needs=("flow",))
 @kernel
 def volume_confirmation(st: Any, cells: Any, at: int) -> None:
     """sgn(δ)·[0.45·min(V/(1.8·mean10 V),1) + 0.35·min(2.2·|δ|/V,1) + 0.20·|corr(V, C) over 5 bars|].

@@ -8,6 +8,7 @@ import numpy as np
 
 from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.measures.spec import FLAG, OPEN, POSITIVE, SHARE, SIGNED, m
+from mia_kernel.state import headfake
 from mia_kernel.state.bars import TF_5M, bar_at
 
 REALISED_RETURNS = 30
@@ -22,12 +23,12 @@ MEASURES = (
     m("overnight_gap_percent", "%", OPEN, "odd", "§3", "RTH open against the previous RTH close"),
     m("atr_ratio", "ratio", POSITIVE, "even", "§13", "ATR against the same phase of the last days"),
     m("atr_percentile", "–", SHARE, "even", "§13", "rank of ATR within 20 trading days"),
-    m("volatility_trend", "points/bar", OPEN, "even", "§13", "slopes of VIX and ATR: above 0.5 rising, above 2 explosive"),
+    m("volatility_trend", "points/bar", OPEN, "even", "§13", "slopes of VIX and ATR: above 0.5 rising, above 2 explosive", "vix"),
     m("vix_level", "points", POSITIVE, "even", "§13", "the newest VIX in force", "vix"),
     m("session_range_percentile", "–", SHARE, "even", "§13", "range so far among 60 sessions at this minute"),
     m("market_size_multiplier", "ratio", POSITIVE, "even", "§13", "size the market regime allows"),
     m("choppy", "flag", FLAG, "even", "§13", "four or more VWAP crosses in 30 bars"),
-    m("absorption_score", "–", SIGNED, "odd", "§6.3", "newest base bar: above 0 selling was absorbed", "sides"),
+    m("absorption_score", "–", SIGNED, "odd", "§6.3", "newest base bar: above 0 selling was absorbed", "flow"),
     m("headfake", "–", SIGNED, "odd", "§11", "newest trap within 5 signal bars, signed against the break"),
 )  # fmt: skip
 
@@ -53,8 +54,7 @@ def fill(s: Record, out: np.ndarray, at: int) -> None:
     out[at + 11] = r["market_size"]
     out[at + 12] = r["choppy"] if r["market"] >= 0 else np.nan
     out[at + 13] = bar_at(t, 0)["absorption"] if t["n"] > 0 else np.nan
-    h = s["headfake"]
-    out[at + 14] = np.nan if h["bars"] < 11 else (h["value"] if h["bars"] - h["decided_bar"] < 5 else 0.0)
+    out[at + 14] = headfake.value(s["headfake"])
 
 
 @kernel

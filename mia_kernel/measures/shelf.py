@@ -68,6 +68,11 @@ class Shelf:
         self._low = np.array([-np.inf if x.low is None else x.low for x in MEASURES])
         self._high = np.array([np.inf if x.high is None else x.high for x in MEASURES])
 
+    def named(self, market: MarketState, ts: int) -> dict[str, float | None]:
+        """Return every measure of the state at `ts` by name, None where it is not known."""
+        reading = self.read(market, ts)
+        return {name: None if x != x else x for name, x in zip(NAMES, reading.values.tolist(), strict=True)}
+
     def read(self, market: MarketState, ts: int) -> Reading:
         """Return every measure of the state at `ts` (after `market.advance(ts)`).
 

@@ -68,10 +68,19 @@ def _step(h: Record, t: Record, at: int, side: int) -> None:
         strength = min(h["rating"][at] + 0.3, 1.0)
         h["open_side"][at] = 0
         if strength >= TRAP:
-            h["value"], h["ts"], h["decided_bar"] = -side * strength, bar["end"], t["n"]
+            h["value"] = _stronger(h, t["n"], -side * strength)
+            h["ts"], h["decided_bar"] = bar["end"], t["n"]
             h["traps"] += 1
     elif t["n"] - h["bar"][at] >= RETURN_BARS:
         h["open_side"][at] = 0
+
+
+@kernel
+def _stronger(h: Record, now: int, trap: float) -> float:
+    """Return the stronger of two traps a bar outside both edges has set; equal ones contradict each other."""
+    if h["decided_bar"] != now or abs(trap) > abs(h["value"]):
+        return trap
+    return 0.0 if abs(trap) == abs(h["value"]) else h["value"]
 
 
 @kernel

@@ -144,18 +144,58 @@ def _area(levels: Record, a: Record, ts: int) -> None:
     put(levels, POC, a["poc_2"], ts)
     put(levels, VAH, 2 * a["vah"], ts)
     put(levels, VAL, 2 * a["val"], ts)
-    # The twelve nodes nearest the POC, so that a mirrored market keeps the mirrored ones.
-    n = a["hvn_n"]
-    for i in range(HVN_SLOTS):
-        drop(levels, HVN_FIRST + i)
+    _nodes(levels, a, ts)
+
+
+@kernel
+def _nodes(levels: Record, a: Record, ts: int) -> None:
+    """Keep the nodes nearest the POC, each in the slot it had: a node that stays keeps its age and touches.
+
+    Two nodes equally far that do not both fit are both left out, so that a mirrored market keeps the mirrored ones.
+    """
+    n, reach = a["hvn_n"], -1
     taken = 0
-    reach = 0
-    while taken < min(n, HVN_SLOTS) and reach <= 2 * (a["high"] - a["low"]) + 2:
+    while True:
+        further = 1 << 30
         for i in range(n):
-            if abs(2 * a["hvn"][i] - a["poc_2"]) == reach and taken < HVN_SLOTS:
-                put(levels, HVN_FIRST + taken, 2 * a["hvn"][i], ts)
-                taken += 1
-        reach += 1
+            far = abs(2 * a["hvn"][i] - a["poc_2"])
+            if reach < far < further:
+                further = far
+        there = 0
+        for i in range(n):
+            there += abs(2 * a["hvn"][i] - a["poc_2"]) == further
+        if there == 0 or taken + there > HVN_SLOTS:
+            break
+        reach, taken = further, taken + there
+    for slot in range(HVN_FIRST, HVN_FIRST + HVN_SLOTS):
+        if levels["at"][slot]["known"] and not _is_node(a, levels["at"][slot]["price_2"], reach):
+            drop(levels, slot)
+    for i in range(n):
+        if abs(2 * a["hvn"][i] - a["poc_2"]) <= reach:
+            put(levels, _slot_of(levels, 2 * a["hvn"][i]), 2 * a["hvn"][i], ts)
+
+
+@kernel
+def _is_node(a: Record, price_2: int, reach: int) -> bool:
+    if abs(price_2 - a["poc_2"]) > reach:
+        return False
+    for i in range(a["hvn_n"]):
+        if 2 * a["hvn"][i] == price_2:
+            return True
+    return False
+
+
+@kernel
+def _slot_of(levels: Record, price_2: int) -> int:
+    """Return the slot of a node that is kept, else a free one."""
+    free = HVN_FIRST
+    for slot in range(HVN_FIRST + HVN_SLOTS - 1, HVN_FIRST - 1, -1):
+        at = levels["at"][slot]
+        if not at["known"]:
+            free = slot
+        elif at["price_2"] == price_2:
+            return slot
+    return free
 
 
 @kernel

@@ -124,7 +124,8 @@ def add(a: Record, px: int, sz: int) -> None:
 def add_bar(a: Record, low: int, high: int, open_: int, close: int, volume: int) -> None:
     """Spread a bar's volume evenly over its range; what does not divide goes to the rows nearest its middle.
 
-    VWAP from bars uses (H + L + C)/3. Source: domain §4, poor sources.
+    The rest is laid so that a mirrored bar has the mirrored rows: around an empty middle row when it is even on
+    an odd number of rows, one row nearer the close when it is odd on an even number. VWAP from bars uses (H + L + C)/3. Source: domain §4, poor sources.
     """
     if not a["has"]:
         a["has"], a["reference"], a["low"], a["high"], a["open"] = 1, close, low, high, open_
@@ -132,10 +133,16 @@ def add_bar(a: Record, low: int, high: int, open_: int, close: int, volume: int)
     a["close"], a["from_bars"] = close, 1
     rows = high - low + 1
     each, rest = volume // rows, volume % rows
-    skip = (rows - rest) // 2
+    skip, hollow = (rows - rest) // 2, -1
+    if (rows - rest) % 2 == 1:
+        if rows % 2 == 1:
+            hollow = rows // 2
+        elif 2 * close > low + high:
+            skip += 1
     for p in range(low, high + 1):
         at = p - low
-        extra = 1 if skip <= at < skip + rest else 0
+        within = skip <= at < skip + rest + (hollow >= 0)
+        extra = 1 if within and at != hollow else 0
         row = a["volume_at"][p & MASK] + each + extra
         a["volume_at"][p & MASK] = row
         a["most"] = max(a["most"], row)

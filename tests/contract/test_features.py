@@ -143,7 +143,7 @@ def test_a_component_without_words_or_with_an_unknown_need_is_refused(own: list[
         class Silent:  # pyright: ignore[reportUnusedClass]
             pass
 
-    with pytest.raises(SettingsError, match="one of book, sides"):
+    with pytest.raises(SettingsError, match="one of book, flow"):
 
         @feature("greedy", needs=("moon",))  # pyright: ignore[reportArgumentType]
         class Greedy:  # pyright: ignore[reportUnusedClass]

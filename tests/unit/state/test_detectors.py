@@ -51,6 +51,15 @@ def test_a_break_that_holds_two_bars_is_none() -> None:
     assert trap([*held, (6502.0, 6502.0, 6500.0, 6500.25)]) == 0.0
 
 
+def test_a_bar_outside_both_edges_says_the_stronger_trap_and_nothing_where_they_contradict() -> None:
+    outside = [(6500.0, 6502.0, 6498.0, 6500.0)]
+    assert trap(outside, absorbed=0.0) == 0.0, "0.7 up and 0.7 down"
+    for sign in (1, -1):
+        assert trap(outside, sign, absorbed=-0.15) == pytest.approx(-sign * 1.0), (
+            "0.4 + 0.3 + 0.3 against 0.7"
+        )
+
+
 def test_too_few_bars_are_not_ready() -> None:
     assert np.isnan(headfake.value(fresh_market().array[0]["headfake"]))
 
