@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mia_kernel.analytics.words import FEEDS, FLAG_CHANGES, FLAG_SENTENCES, GATE_WORDS, UNIT_WORDS
 from mia_kernel.core.decisions import (
     BLOCKING,
     FAILED,
@@ -28,64 +29,6 @@ from mia_kernel.core.decisions import (
 
 Form = Literal["brief", "full"]
 Light = Literal["no trade", "neutral", "go"]
-
-FEEDS = {
-    "gamma_levels": "an option chain",
-    "options_flow": "an option chain",
-    "es_nq_correlation": "a NQ feed",
-    "order_book": "book depth",
-    "delta_divergence": "trades with the aggressor's side",
-    "volume_confirmation": "trades with the aggressor's side",
-    "tick_momentum": "single trades",
-    "smart_money": "trades with the aggressor's side and quotes",
-}
-"""What would make an absent component present, in the trader's words."""
-
-GATE_WORDS = {
-    "battle_navale": "Battle Navale",
-    "ball_gate": "the trend of the balls",
-    "daily_loss": "the day's result",
-    "hard_daily_loss": "the day's result",
-    "weekly_loss": "the week's result",
-    "minimum_balance": "the balance",
-    "grade": "the grade",
-    "rvol": "relative volume",
-    "spread": "the spread",
-    "spread_limit": "the spread",
-    "stale_book": "the age of the book",
-    "vix": "the VIX",
-    "news": "the distance to news",
-    "close_buffer": "the time to the close",
-    "reward_risk": "reward to risk",
-    "reward_risk_after_fees": "reward to risk after fees",
-    "size": "the permitted size",
-    "signal_gap": "the time since the last signal",
-    "entry_distance": "the entry's distance from the mid",
-}
-"""How a gate is called in a sentence, where its code is not the word."""
-
-FLAG_SENTENCES = {
-    "market_open": "the market is closed",
-    "volatility_regime": "the volatility regime allows no entry",
-    "market_regime": "the market regime does not allow this side",
-    "fomo": "the move is already extended",
-    "trading_state": "trading is not active",
-    "entry_hours": "it is outside the entry hours",
-    "opposite_position": "a position the other way is open",
-    "duplicate_order": "the same order was just sent",
-}
-"""What a failed yes-or-no gate means."""
-
-UNIT_WORDS = {
-    "share": "",
-    "score": "",
-    "ratio": "",
-    "trend": "",
-    "count": "",
-    "grade": "",
-    "percent": "%",
-    "usd": "USD",
-}
 
 STANDARD_PERCENT = {WEAK: 60.0, STRONG: 70.0, PREMIUM: 85.0}
 
@@ -227,8 +170,8 @@ def nearest_change(decision: Decision, facts: RunFacts) -> Change | None:
     -------
     Change or None
         None where nothing blocked. For the score it is the component whose value has to move least (as a
-        share of its range), for coverage the present-making of the lightest component that suffices, for any
-        other gate its own number.
+        share of its range), for coverage the present-making of the lightest component that suffices, for a
+        yes-or-no gate the yes, for any other gate its own number.
     """
     blocking = [r for r in refusals(decision, facts) if r.blocking]
     if not blocking:
@@ -240,7 +183,9 @@ def nearest_change(decision: Decision, facts: RunFacts) -> Change | None:
         percent = facts.grade_percent.get(int(first.required))
         return None if percent is None else _score_change(decision, facts, percent)
     required, actual = first.required, first.actual
-    if first.code in FLAG_SENTENCES or required is None or actual is None or actual == required:
+    if first.code in FLAG_CHANGES:
+        return Change(first.code, 0.0, 1.0, FLAG_CHANGES[first.code])
+    if required is None or actual is None or actual == required:
         return None
     words = GATE_WORDS.get(first.code, first.code.replace("_", " "))
     text = f"{words} at {amount(required, first.unit)} instead of {amount(actual, first.unit)} would pass"

@@ -13,6 +13,7 @@ from mia_kernel.analytics import explain
 from mia_kernel.analytics.html import Cell, esc, number, section, table, text, unfold
 from mia_kernel.analytics.performance import MIN_GROUP_TRIPS, by_group
 from mia_kernel.analytics.table import DecisionTable
+from mia_kernel.analytics.words import FEEDS
 from mia_kernel.core.decisions import ABSENT, BLOCKING, FAILED, GRADE_NAMES, NOT_READY, OK, PASSED, STALE
 from mia_kernel.core.instrument import instrument
 from mia_kernel.core.orders import RoundTrip
@@ -162,7 +163,7 @@ def components(columns: DecisionTable, run: explain.RunFacts) -> str:
                 number(float(known.mean()) if len(known) else None, ".3f", signed=True),
                 number(float(known.min()) if len(known) else None, ".3f"),
                 number(float(known.max()) if len(known) else None, ".3f"),
-                text(explain.FEEDS.get(name, "") if not counts[0] else ""),
+                text(FEEDS.get(name, "") if not counts[0] else ""),
             ]
         )
     heads = (

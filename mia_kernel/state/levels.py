@@ -179,10 +179,10 @@ def _nodes(levels: Record, a: Record, ts: int) -> None:
 def _is_node(a: Record, price_2: int, reach: int) -> bool:
     if abs(price_2 - a["poc_2"]) > reach:
         return False
+    found = False
     for i in range(a["hvn_n"]):
-        if 2 * a["hvn"][i] == price_2:
-            return True
-    return False
+        found = found or 2 * a["hvn"][i] == price_2
+    return found
 
 
 @kernel

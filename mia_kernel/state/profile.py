@@ -125,7 +125,8 @@ def add_bar(a: Record, low: int, high: int, open_: int, close: int, volume: int)
     """Spread a bar's volume evenly over its range; what does not divide goes to the rows nearest its middle.
 
     The rest is laid so that a mirrored bar has the mirrored rows: around an empty middle row when it is even on
-    an odd number of rows, one row nearer the close when it is odd on an even number. VWAP from bars uses (H + L + C)/3. Source: domain §4, poor sources.
+    an odd number of rows, one row nearer the close when it is odd on an even number. VWAP from bars uses
+    (H + L + C)/3. Source: domain §4, poor sources.
     """
     if not a["has"]:
         a["has"], a["reference"], a["low"], a["high"], a["open"] = 1, close, low, high, open_

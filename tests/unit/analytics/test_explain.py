@@ -28,7 +28,7 @@ WORKED = [
     ("smart_money", 3, 0.854),
     ("mtf_confluence", 3, 0.327),
 ]
-CODES = ("coverage", "grade", "spread", "rvol")
+CODES = ("coverage", "grade", "spread", "rvol", "fomo")
 
 
 def facts() -> explain.RunFacts:
@@ -39,8 +39,8 @@ def facts() -> explain.RunFacts:
             "weights": {n: w / total for n, w, _ in WORKED},
             "weights_name": "mia14",
             "gate_codes": list(CODES),
-            "gate_levels": [0, 0, 0, 1],
-            "gate_units": ["share", "grade", "ticks", "ratio"],
+            "gate_levels": [0, 0, 0, 1, 0],
+            "gate_units": ["share", "grade", "ticks", "ratio", "flag"],
             "symbol": "ESH6",
         }
     )
@@ -56,7 +56,7 @@ def worked(lost: tuple[str, ...] = (), failed: dict[str, tuple[float, float]] | 
     coverage = float(weights[status == 0].sum())
     percent = 50 * (1 + abs(total))
     outcome = np.zeros(len(CODES), np.int8)
-    required, actual = np.array([0.6, 1.0, 2.0, 1.2]), np.array([coverage, 1.0, 1.0, 1.5])
+    required, actual = np.array([0.6, 1.0, 2.0, 1.2, 0.0]), np.array([coverage, 1.0, 1.0, 1.5, 0.0])
     for code, (asked, found) in (failed or {}).items():
         i = CODES.index(code)
         outcome[i], required[i], actual[i] = 1, asked, found
@@ -121,6 +121,13 @@ def test_other_gates_say_both_numbers() -> None:
     text = explain.why_not(decision, facts())
     assert "Refused: 1 blocking, 1 more." in text
     assert "Nearest change: the spread at 2 ticks instead of 3 ticks would pass." in text
+
+
+def test_a_yes_or_no_gate_says_what_would_have_passed_it() -> None:
+    decision = worked(failed={"fomo": (0.0, 1.0)})
+    text = explain.why_not(decision, facts())
+    assert "the move is already extended" in text
+    assert "Nearest change: a price within one ATR of the last swing" in text
 
 
 def test_an_unknown_number_is_said_to_be_unknown() -> None:
