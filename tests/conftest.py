@@ -13,6 +13,18 @@ settings.register_profile("mia", deadline=None, print_blob=True, suppress_health
 settings.load_profile("mia")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the long forms of fault, soak and statistics suites run; each has a short form that always runs."""
+    parser.addoption("--long", action="store_true", help="run the long forms too (hours)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long") is not None:
+                item.add_marker(pytest.mark.skip(reason="long form: give --long"))
+
+
 @pytest.fixture
 def mia_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A MIA_HOME of its own, empty."""
