@@ -104,9 +104,10 @@ class Moment:
     @cached_property
     def structure(self) -> pd.DataFrame:
         """VWAP and bands, profile, previous session and gamma levels in one object, with status per field."""
-        return pd.DataFrame(structure(self.market, self._pass.given, self.decision.ts_event)).set_index(
-            "field"
-        )
+        rows = structure(self.market, self._pass.given, self.decision.ts_event)
+        known = pd.array([row["as_of"] for row in rows], dtype="Int64")  # a float would round the nanoseconds
+        when = pd.Series(pd.to_datetime(known, unit="ns", utc=True)).dt.tz_convert("America/New_York")
+        return pd.DataFrame(rows).assign(as_of=when.dt.floor("s")).set_index("field")
 
     @property
     def score(self) -> float:
