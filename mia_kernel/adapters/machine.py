@@ -147,11 +147,6 @@ def readable_by_others(paths: Sequence[Path]) -> list[str]:
     return [str(p) for p in paths if p.is_file() and p.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)]
 
 
-def compiled_kernels(folder: Path) -> int:
-    """Return how many compiled kernels lie in a cache folder."""
-    return sum(1 for _ in folder.rglob("*.nbi")) if folder.is_dir() else 0
-
-
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 import numpy as np
@@ -88,9 +87,9 @@ def _journal(loaded: Loaded) -> Finding:
 
 
 def _kernels(_: Loaded) -> Finding:
-    from mia_kernel.core.kernel import cache_folder  # late: it loads the compiler
+    from mia_kernel.core.kernel import compiled  # late: it loads the compiler
 
-    return health.kernels(machine.compiled_kernels(cache_folder(Path(sys.prefix) / "mia-kernels")))
+    return health.kernels(compiled())
 
 
 def _secrets(loaded: Loaded) -> Finding:
