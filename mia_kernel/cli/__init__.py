@@ -25,6 +25,11 @@ COMMANDS = {
     "data": ("mia_kernel.cli.data", "data", "what the catalog holds: ls, health, show, backup, export"),
     "journal": ("mia_kernel.cli.journal", "journal", "verify, tail or export a journal"),
     "report": ("mia_kernel.cli.report", "report", "one self-contained page of a day"),
+    "gateway": (
+        "mia_kernel.cli.gateway",
+        "gateway",
+        "a simulated IB Gateway on loopback; ctl makes it misbehave",
+    ),
     "config": ("mia_kernel.cli.config", "config", "effective settings with origin and unit; check; diff"),
     "doctor": ("mia_kernel.cli.doctor", "doctor", "health of environment, data, disk, clock, with remedies"),
     "bench": ("mia_kernel.cli.bench", "bench", "the figures of docs/performance.md on this machine"),
