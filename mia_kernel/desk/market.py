@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,15 @@ import pandas as pd
 
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.instrument import TICK_POINTS
-from mia_kernel.features import mtf_confluence
+from mia_kernel.frames.mind import battle_events, standing, timeframe_rows
 from mia_kernel.measures.flow import BLOCK, SWEEP_LEVELS
 from mia_kernel.state.bars import TIMEFRAME_NAMES
-from mia_kernel.state.battle import EVENTS, GOLDEN_NAMES
 from mia_kernel.state.flow import ORDERS
 from mia_kernel.state.iceberg import RING
 from mia_kernel.state.memory import MarketState
 
-EVENT_NAMES = ("", "base", "golden_break", "pattern", "green_ball", "red_ball", "ball_break")
+__all__ = ["LARGE_COLUMNS", "Battle", "battle_of", "large_orders", "timeframe_rows", "volume_rows"]
+
 LARGE_COLUMNS = ("ts", "side", "size", "price", "to", "levels", "prints", "kind")
 
 
@@ -44,48 +44,8 @@ def battle_of(market: MarketState, timeframe: str, bars: pd.DataFrame) -> Battle
                          rule=", ".join(TIMEFRAME_NAMES))  # fmt: skip
     w = market.array["battle"][0, TIMEFRAME_NAMES.index(timeframe)]
     columns = ["kind", "side", "price", "to", "ts", "pivot_ts"]
-    events = pd.DataFrame(list(_events(w)), columns=columns)
-    return Battle(timeframe, bars, events, _standing(w))
-
-
-def _events(w: Any) -> Iterator[tuple[str, int, float, float, int, int]]:
-    balls = {
-        (1, int(b["known"])): int(b["ts"]) for b in w["green"][: min(int(w["green_n"]), len(w["green"]))]
-    }
-    balls |= {(-1, int(b["known"])): int(b["ts"]) for b in w["red"][: min(int(w["red_n"]), len(w["red"]))]}
-    n = int(w["event_n"])
-    for i in range(max(n - EVENTS, 0), n):
-        at = i % EVENTS
-        kind, side, ts = int(w["event_kind"][at]), int(w["event_side"][at]), int(w["event_ts"][at])
-        name = EVENT_NAMES[kind]
-        pivot = balls.get((side, ts), ts) if name.endswith("_ball") else ts
-        price, to = w["event_px"][at] * TICK_POINTS, w["event_to"][at] * TICK_POINTS
-        yield name, side, float(price), float(to), ts, pivot
-
-
-def _standing(w: Any) -> dict[str, Any]:
-    streak = max(int(w["up_streak"]), int(w["down_streak"]))
-    trend = float(w["ball_trend"])
-    return {
-        "golden_rule": GOLDEN_NAMES[int(w["golden"])],
-        "golden_rule_strong": bool(w["golden_strong"]),
-        "warning": bool(w["warning"]),
-        "continuation": _known(w["k"]),
-        "base_low": w["base_low"] * TICK_POINTS if w["has_base"] else None,
-        "base_high": w["base_high"] * TICK_POINTS if w["has_base"] else None,
-        "base_quality": _known(w["base_quality"]) if w["has_base"] else None,
-        "up_streak": int(w["up_streak"]),
-        "down_streak": int(w["down_streak"]),
-        "ball_trend": trend,
-        "maturity": "none" if trend == 0 else ("fresh" if streak == 3 else "mature" if streak <= 5 else "extended"),
-        "compression": bool(w["compression"]),
-        "pullback": _known(w["pullback"]),
-        "in_entry_zone": 0.30 <= w["pullback"] <= 0.62 if w["pullback"] == w["pullback"] else None,
-        "stop": w["ball_stop"] * TICK_POINTS if w["has_ball_stop"] else None,
-        "outcome": _known(w["outcome"]),
-        "score": _known(w["score"]),
-        "confidence": _known(w["confidence"]),
-    }  # fmt: skip
+    events = pd.DataFrame(list(battle_events(w)), columns=columns)
+    return Battle(timeframe, bars, events, standing(w))
 
 
 def large_orders(market: MarketState) -> list[tuple[Any, ...]]:
@@ -135,38 +95,3 @@ def volume_rows(market: MarketState, anchor: str) -> list[tuple[float, int, str,
         inside = bool(a["has_area"]) and int(a["val"]) <= px <= int(a["vah"])
         rows.append((px * TICK_POINTS, int(a["volume_at"][px & (size - 1)]), node, inside))
     return rows
-
-
-def timeframe_rows(market: MarketState) -> list[dict[str, Any]]:
-    """Return what each timeframe says, finest first; unknown is None."""
-    s = market.array[0]
-    strength, quality = mtf_confluence.frames(s)
-    percentile = s["regime"]["atr_percentile"]
-    tau = 2.0 * percentile - 1.0 if percentile == percentile else 0.0
-    raw = [
-        weight * (1.0 + 0.5 * tau * (2 - k) / 2.0) if strength[k] == strength[k] else 0.0
-        for k, weight in enumerate(mtf_confluence.WEIGHTS)
-    ]
-    total = sum(raw)
-    rows: list[dict[str, Any]] = []
-    for k, name in enumerate(TIMEFRAME_NAMES):
-        w, known = s["battle"][k], strength[k] == strength[k]
-        rows.append(
-            {
-                "timeframe": name,
-                "strength": _known(strength[k]),
-                "quality": float(quality[k]) if known else None,
-                "weight": raw[k] / total if total > 0 else 0.0,
-                "golden_rule": GOLDEN_NAMES[int(w["golden"])],
-                "ball_trend": float(w["ball_trend"]) if w["bars"] > 0 else None,
-                "outcome": _known(w["outcome"]),
-                "score": _known(w["score"]),
-                "pattern": _known(w["pattern"]),
-                "bars": int(w["bars"]),
-            }
-        )
-    return rows
-
-
-def _known(value: Any) -> float | None:
-    return float(value) if value == value else None

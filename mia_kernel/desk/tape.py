@@ -9,6 +9,7 @@ import pandas as pd
 
 from mia_kernel.core.events import PRIMARY, TRADE, EventArray
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.frames.memory import imbalances, stacks
 from mia_kernel.state.tape import sides
 
 COLUMNS = ("start", "price", "bid", "ask", "buy_imbalance", "sell_imbalance", "buy_stacked", "sell_stacked")
@@ -33,11 +34,7 @@ def tape(events: EventArray, until: int) -> pd.DataFrame:
 def footprint(
     trades: pd.DataFrame, starts: Any, ends: Any, ratio: float, least: int, stacked: int
 ) -> pd.DataFrame:
-    """Return one row per bar and price: contracts at bid and ask, diagonal imbalances and their stacks.
-
-    A buy imbalance is ask volume against the bid volume one tick below, at least `ratio` to one and `least`
-    contracts; nothing below counts as an infinite ratio. Source: domain §6.2.
-    """
+    """Return one row per bar and price: contracts at bid and ask, diagonal imbalances and their stacks."""
     ts, px, sz, side = (trades[name].to_numpy() for name in ("ts", "px", "sz", "side"))
     parts: list[pd.DataFrame] = []
     for start, end in zip(starts, ends, strict=True):
@@ -49,18 +46,8 @@ def footprint(
         bought, sold = inside & (side > 0), inside & (side < 0)
         np.add.at(ask, px[bought] - low, sz[bought])
         np.add.at(bid, px[sold] - low, sz[sold])
-        below, above = np.r_[0, bid[:-1]], np.r_[ask[1:], 0]
-        buy, sell = (ask >= least) & (ask >= ratio * below), (bid >= least) & (bid >= ratio * above)
+        buy, sell = imbalances(bid, ask, ratio, least)
         price = np.arange(low, high + 1) * TICK_POINTS
-        columns = (start, price, bid, ask, buy, sell, _stacks(buy, stacked), _stacks(sell, stacked))
+        columns = (start, price, bid, ask, buy, sell, stacks(buy, stacked), stacks(sell, stacked))
         parts.append(pd.DataFrame(dict(zip(COLUMNS, columns, strict=True))))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-
-
-def _stacks(flags: Any, least: int) -> Any:
-    """Mark the rows that belong to a run of at least `least` flagged ones."""
-    edges = np.flatnonzero(np.diff(np.r_[0, flags.astype(np.int8), 0]))
-    out = np.zeros(len(flags), bool)
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        out[first:last] = last - first >= least
-    return out

@@ -13,14 +13,25 @@ from mia_kernel.state.book import BOOK_DTYPE, BookParams
 from mia_kernel.state.flow import FLOW_DTYPE, FlowParams
 
 
+class Sides:
+    """Tell the side of every trade of a stream that comes in slices: slices change nothing."""
+
+    def __init__(self) -> None:
+        self._ladder: Any = np.zeros(1, BOOK_DTYPE)
+        self._flows: Any = np.zeros(1, FLOW_DTYPE)
+        book.init(self._ladder, BookParams())
+        flow.init(self._flows, FlowParams())
+
+    def of(self, events: EventArray) -> Any:
+        """Return the side of every row (+1, −1, 0 unknown or no trade of the traded instrument)."""
+        out = np.zeros(len(events), np.int8)
+        _walk(events, self._ladder, self._flows, out)
+        return out
+
+
 def sides(events: EventArray) -> Any:
-    """Return the side of every row (+1, −1, 0 unknown or no trade of the traded instrument)."""
-    ladder, flows = np.zeros(1, BOOK_DTYPE), np.zeros(1, FLOW_DTYPE)
-    book.init(ladder, BookParams())
-    flow.init(flows, FlowParams())
-    out = np.zeros(len(events), np.int8)
-    _walk(events, ladder, flows, out)
-    return out
+    """Return the side of every row of a whole recording, as `Sides.of`."""
+    return Sides().of(events)
 
 
 @kernel
