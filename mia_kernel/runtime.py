@@ -9,9 +9,8 @@ loop: they differ in the source, the pace and who watches.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,12 @@ import numpy as np
 
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
-from mia_kernel.adapters.stamps import iso_instant
+from mia_kernel.adapters.window import instant, with_window
 from mia_kernel.analytics.summary import summary
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.confluence.score import Scorer
 from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
 from mia_kernel.core.digest import DecisionDigest
-from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import (
     BOOK,
     IMPACTS,
@@ -40,23 +38,31 @@ from mia_kernel.core.events import (
     OptionView,
     Recording,
     SourceInfo,
+    StateChange,
     empty,
 )
 from mia_kernel.core.orders import OrderReport, RoundTrip
 from mia_kernel.core.phases import PHASE_NAMES
+from mia_kernel.core.ports import Venue
 from mia_kernel.core.session import new_york_ns
 from mia_kernel.engine import Engine, Rooms, Step
 from mia_kernel.execution.oms import Oms
+from mia_kernel.execution.silent import SilentVenue
 from mia_kernel.execution.simulate import SimulatedVenue
 from mia_kernel.features.spec import Given
 from mia_kernel.features.vector import FeatureSet
 from mia_kernel.measures.shelf import Shelf
+from mia_kernel.risk.follow import follow
 from mia_kernel.risk.gate import GateSource, RiskGate
 from mia_kernel.settings import Settings, settings_id
 from mia_kernel.state.account import Account
 from mia_kernel.state.bars import BAR_RING
 from mia_kernel.state.memory import MarketState
 from mia_kernel.strategy.spec import make as make_strategy
+
+__all__ = [
+    "NO_MODEL", "SLICE", "Run", "Watcher", "build", "given_of", "instant", "simulated_venue", "warm_up", "with_window",
+]  # fmt: skip
 
 NO_MODEL = "none"
 SLICE = 1 << 16
@@ -67,13 +73,22 @@ Watcher = Callable[["Run", int], None]
 
 
 def given_of(recording: Recording) -> Given:
-    """Return what a recording can give: its source, and what lies beside it."""
-    instruments = np.unique(recording.events["instrument"])
+    """Return what a recording can give: its source, and what lies beside it.
+
+    A live session says it before the first row has come (`Recording.declared`); so does its replay.
+    """
+    declared = recording.declared
+    if declared is not None:
+        second, vix, options = ("second" in declared, "vix" in declared, "options" in declared)
+    else:
+        instruments = np.unique(recording.events["instrument"])
+        second, vix = SECOND in instruments, VIX in instruments
+        options = any(isinstance(event, OptionView) for event in recording.objects)
     return Given(
         recording.source.carries,
-        second=SECOND in instruments,
-        vix=VIX in instruments,
-        options=any(isinstance(event, OptionView) for event in recording.objects),
+        second=second,
+        vix=vix,
+        options=options,
         calendar=recording.calendar is not None,
     )
 
@@ -105,6 +120,15 @@ def build(settings: Settings, recording: Recording, *, simulated: bool = True) -
     return Engine(settings.engine, rooms)
 
 
+def simulated_venue(settings: Settings, recording: Recording) -> SimulatedVenue:
+    """Return the venue of dry-run and replay; it knows the calendar's high-impact releases."""
+    venue = SimulatedVenue(settings.execution.simulator, settings.costs)
+    if recording.calendar is not None:
+        high = recording.calendar[recording.calendar["impact"] == len(IMPACTS) - 1]
+        venue.set_news(high["ts"].tolist())
+    return venue
+
+
 class Run:
     """One pass of a recording through the engine, with its record.
 
@@ -114,16 +138,27 @@ class Run:
     recording : Recording
     journal : Path or str, optional
         Where the run is written; without one nothing is stored (what-ifs, tests).
+    venue : Venue, optional
+        Where commands go; default the simulated venue, or for a session that traded through a broker the
+        one that stays silent: there the reports lie in the record.
+    durable : bool
+        Write the journal under its own name from the first row on, for readers beside a running loop.
     """
 
-    def __init__(self, settings: Settings, recording: Recording, journal: Path | str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        recording: Recording,
+        journal: Path | str | None = None,
+        *,
+        venue: Venue | None = None,
+        durable: bool = False,
+    ) -> None:
         self.settings = settings
         self.recording = recording
-        self.engine = build(settings, recording)
-        self.venue = SimulatedVenue(settings.execution.simulator, settings.costs)
-        if recording.calendar is not None:
-            high = recording.calendar[recording.calendar["impact"] == len(IMPACTS) - 1]
-            self.venue.set_news(high["ts"].tolist())
+        through_broker = recording.declared is not None and "broker" in recording.declared
+        self.engine = build(settings, recording, simulated=not through_broker)
+        self.venue = venue or (SilentVenue() if through_broker else simulated_venue(settings, recording))
         rooms = self.engine.rooms
         self.digest = DecisionDigest(rooms.features.names, rooms.gate.codes)
         self.table = DecisionTable(rooms.features.names, rooms.gate.codes, rooms.gate.levels)
@@ -136,7 +171,7 @@ class Run:
         self._bars_seen = 0
         self._day = 0
         self._objects = list(recording.objects)
-        self.journal = None if journal is None else JournalWriter(journal, live=False)
+        self.journal = None if journal is None else JournalWriter(journal, live=durable)
         if self.journal is not None:
             self.journal.open_run(self.header())
 
@@ -175,11 +210,23 @@ class Run:
 
     def feed(self, start: int, stop: int) -> None:
         """Take rows [start, stop) of the recording through engine and venue, with the objects between them."""
-        events = self.recording.events
         self.seen = stop
-        at = start
+        self._walk(self.recording.events, start, stop)
+
+    def take(self, rows: EventArray, objects: Sequence[Any] = ()) -> None:
+        """Take what a feed hands over: rows in order of arrival, and object events of the same order.
+
+        Objects later than the last row are handed over at once: nothing that comes after them came before.
+        """
+        self._objects += objects
+        self.seen += len(rows)
+        self._walk(rows, 0, len(rows))
+        while objects and self._objects:
+            self._hand_over(self._objects.pop(0))
+
+    def _walk(self, events: EventArray, at: int, stop: int) -> None:
         while at < stop:
-            cut = self._cut_at_ring(at, self._cut_at_object(events, at, stop))
+            cut = self._cut_at_ring(events, at, self._cut_at_object(events, at, stop))
             touch = self.venue.scan(events, at, cut)
             step = self.engine.step(events, at, touch)
             self.venue.advance(events, at, step.consumed)
@@ -195,13 +242,19 @@ class Run:
             event = self._objects[0]
             if event.ts_recv > int(events["ts_recv"][at]):
                 return at + int(np.searchsorted(events["ts_recv"][at:stop], event.ts_recv, side="left"))
-            self._decide_before(event.ts_recv)
-            if isinstance(event, ContractChange):
-                self.engine.change_contract(event)
-            elif isinstance(event, OptionView | ImportedLevel):
-                self.engine.take(event)
-            self._objects.pop(0)
+            self._hand_over(self._objects.pop(0))
         return stop
+
+    def _hand_over(self, event: Any) -> None:
+        self._decide_before(event.ts_recv)
+        if isinstance(event, ContractChange):
+            self.engine.change_contract(event)
+        elif isinstance(event, OptionView | ImportedLevel):
+            self.engine.take(event)
+        elif isinstance(event, OrderReport):
+            self._believe([event])
+        elif isinstance(event, StateChange):
+            follow(self.engine.rooms.gate, event)
 
     def skip_objects(self, before_row: int) -> None:
         """Drop the object events that a run restored at `before_row` has already taken."""
@@ -231,11 +284,11 @@ class Run:
             self.venue.submit(step.commands)
             self._deliver()
 
-    def _cut_at_ring(self, at: int, stop: int) -> int:
+    def _cut_at_ring(self, events: EventArray, at: int, stop: int) -> int:
         """Return where to look again, so that no closed bar leaves the ring before it was collected."""
         market = self.engine.rooms.market
         reach = (BAR_RING - 2) * int(market.array["tf"][0, market.base_tf]["seconds"]) * 1_000_000_000
-        received = self.recording.events["ts_recv"]
+        received = events["ts_recv"]
         return at + int(np.searchsorted(received[at:stop], int(received[at]) + reach, side="right"))
 
     def _take(self, decisions: tuple[Decision, ...]) -> None:
@@ -248,10 +301,13 @@ class Run:
                 self.journal.append(decisions)
 
     def _deliver(self) -> None:
-        """Give the venue's reports to the engine; keep fills and closed positions."""
+        """Give the venue's reports to the engine."""
         reports = self.venue.reports()
-        if not reports:
-            return
+        if reports:
+            self._believe(reports)
+
+    def _believe(self, reports: list[OrderReport]) -> None:
+        """Take what the venue said; keep fills and closed positions."""
         trips = [trip for trip in map(self.engine.report, reports) if trip is not None]
         self.reports += reports
         self.round_trips += trips
@@ -339,38 +395,3 @@ def warm_up(settings: Settings) -> None:
         tag="synthetic", adapter="warm_up", name="SYNTHETIC warm-up", symbol="ES", carries=everything
     )
     Run(settings, Recording(rows, source)).drive()
-
-
-def instant(when: str | datetime | int) -> int:
-    """Return an instant in ns UTC from ISO 8601 text with offset, an aware datetime, or ns themselves.
-
-    Raises
-    ------
-    InputError
-        If it is no time, or has no zone.
-    """
-    if isinstance(when, int):
-        return when
-    ts = iso_instant(when.isoformat() if isinstance(when, datetime) else when)
-    if ts is None:
-        raise InputError(
-            "not an instant",
-            field="time",
-            value=str(when),
-            rule="ISO 8601 with offset",
-            way_out="for example 2019-08-09T09:45:15-05:00",
-        )
-    return ts
-
-
-def with_window(
-    recording: Recording, start: str | datetime | int | None, end: str | datetime | int | None
-) -> Recording:
-    """Return the recording cut behind `end`, with everything before `start` as warm-up."""
-    events = recording.events
-    if end is not None:
-        events = events[: int(np.searchsorted(events["ts_recv"], instant(end), side="right"))]
-    if start is not None:
-        events = events.copy()
-        events["flags"][events["ts_recv"] < instant(start)] |= WARM_UP
-    return replace(recording, events=events)

@@ -18,6 +18,7 @@ from mia_kernel.adapters.formats import RECORDING, Format, format_named, not_yet
 from mia_kernel.adapters.join import choose, join_folder
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import QualityParams
+from mia_kernel.adapters.recorded import is_session, read_session
 from mia_kernel.adapters.replay import read_recording
 from mia_kernel.adapters.stamps import check_zone
 from mia_kernel.adapters.synthetic import SCHEME, parse_seed, synthetic_recording
@@ -150,6 +151,8 @@ def open_source(
     if text.startswith(SCHEME):
         return synthetic_recording(parse_seed(text))
     path = Path(text)
+    if is_session(path):
+        return read_session(path)
     if path.is_dir():
         return _open_folder(path, ask, fmt)
     data = read_bytes(path)

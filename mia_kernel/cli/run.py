@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import itertools
 import math
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
-import numpy as np
 
-from mia_kernel import runtime
-from mia_kernel.adapters.pace import paced
 from mia_kernel.adapters.sources import open_recording
-from mia_kernel.cli.output import json_option
+from mia_kernel.cli.output import json_option, stop
 from mia_kernel.cli.replay import compile_once, effective, show, source_options
 from mia_kernel.cli.report import daily_page
 from mia_kernel.cli.terminal import TerminalView
 from mia_kernel.core.errors import InputError
-from mia_kernel.core.events import WARM_UP
+from mia_kernel.live.loop import Loop
+from mia_kernel.live.parity import Parity
+from mia_kernel.live.session import Session, abandon, dry_run
 
 LIVE_IS_PAPER = """\
 ==============================================================================
@@ -66,15 +67,62 @@ def run(
     path = journal or settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     compile_once(settings)
-    loop = runtime.Run(settings, recording, path)
-    stopped = drive(loop, pace, headless=headless or json_path == "-")
-    figures = loop.close()
+    quiet = headless or json_path == "-"
+    with contextlib.nullcontext() if quiet else TerminalView() as view:
+        session = dry_run(settings, recording, path, uri=source, speed=pace, watcher=view)
+        with stopping(session.loop):
+            taken_to_its_end(session)
+    figures = dict(session.run.close())
+    answer = session.close()
+    figures |= {"session": str(session.folder), "parity": parity_json(answer)}
     show(figures, json_path)
+    click.echo(answer.sentence, err=json_path == "-")
     click.echo(f"journal {path}", err=json_path == "-")
+    click.echo(f"session {session.folder}", err=json_path == "-")
     page = daily_page(path, settings)
     click.echo(f"report  {page.html}", err=json_path == "-")
-    if stopped:
+    if session.loop.stopped_by:
         click.echo("stopped by hand: the summary covers what was seen", err=True)
+    if not answer.holds:
+        stop(1)
+
+
+def taken_to_its_end(session: Session) -> None:
+    """Drive a session; where that fails leave journal and record as they were written."""
+    try:
+        session.go()
+    except BaseException:
+        abandon(session)
+        raise
+
+
+@contextlib.contextmanager
+def stopping(loop: Loop) -> Iterator[None]:
+    """End the loop cleanly on Ctrl-C or a polite kill; a second Ctrl-C does not wait."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _: object) -> None:
+        loop.stop(signal.Signals(number).name)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def parity_json(answer: Parity) -> dict[str, Any]:
+    """Return the parity check as JSON values."""
+    return {
+        "equal": answer.equal,
+        "total": answer.total,
+        "holds": answer.holds,
+        "first_difference": answer.first_difference,
+        "replay_digest": answer.replay_digest,
+    }
 
 
 def refuse_brokers(mode: str) -> None:
@@ -102,17 +150,3 @@ def speed_of(text: str) -> float:
     if not 0.0 < speed < math.inf:
         raise InputError("not a speed", field="--speed", value=text, rule="a number above 0, or max")
     return speed
-
-
-def drive(loop: runtime.Run, speed: float, *, headless: bool) -> bool:
-    """Take the loop through its source at a speed; return whether it was stopped by hand."""
-    events = loop.recording.events
-    warm = int(np.count_nonzero(events["flags"] & WARM_UP))
-    slices = itertools.chain([(0, warm)] if warm else [], paced(events["ts_recv"], warm, speed))
-    full_speed = math.isinf(speed)
-    try:
-        with contextlib.nullcontext() if headless else TerminalView() as view:
-            loop.drive(view, slices=None if full_speed else slices)
-    except KeyboardInterrupt:
-        return True
-    return False

@@ -165,6 +165,17 @@ class ImportedLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class StateChange:
+    """The guardian or a person has changed what may be traded: active, reducing or halted, and why."""
+
+    ts_event: int
+    ts_recv: int
+    seq: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceEnd:
     """The source is exhausted. An event, because it decides the pending decision point."""
 
@@ -172,6 +183,9 @@ class SourceEnd:
     ts_recv: int
     seq: int
 
+
+DECLARABLE = ("second", "vix", "options", "broker")
+"""NQ beside, VIX beside, option views, orders through a broker whose reports lie among the objects."""
 
 CALENDAR_DTYPE = np.dtype([("ts", np.int64), ("impact", np.int8)])
 IMPACTS = ("low", "medium", "high")
@@ -187,6 +201,8 @@ class Recording:
     others: tuple[SourceInfo, ...] = ()
     calendar: NDArray[Any] | None = None
     """Economic events of the user's file, CALENDAR_DTYPE by time; None where no file was given."""
+    declared: frozenset[str] | None = None
+    """What a live session said at its start that it would carry, of `DECLARABLE`; None: the rows tell."""
 
     def __len__(self) -> int:
         return len(self.events)

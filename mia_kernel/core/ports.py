@@ -32,6 +32,13 @@ class Venue(Broker, Protocol):
         """Return how far the engine may step: just behind the first row that changes an order, else `stop`."""
         ...
 
+    def advance(self, events: EventArray, start: int, stop: int) -> None:
+        """Live through the rows the engine has consumed."""
+        ...
+
+    def to_bytes(self) -> bytes: ...
+    def restore(self, state: bytes) -> None: ...
+
 
 class Journal(Protocol):
     """Append-only record of a run."""

@@ -1,0 +1,1 @@
+"""Run live: feed, queue, engine, venue, record; and the processes around them."""
