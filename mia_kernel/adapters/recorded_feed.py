@@ -41,8 +41,9 @@ class RecordingFeed(threading.Thread):
                     if not self._put(start, stop):
                         return
             self.inbox.end()
-        except BaseException as error:  # noqa: BLE001 - outermost of this thread: the loop raises it again
-            self.inbox.end(error)
+        except BaseException as error:
+            self.inbox.end(error)  # the loop must not wait for a feed that is gone
+            raise
 
     def _put(self, start: int, stop: int) -> bool:
         return all(
