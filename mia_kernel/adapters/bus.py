@@ -201,6 +201,17 @@ class Client:
             "way out: `mia status`"
         )
 
+    def post(self, message: Message) -> bytes:
+        """Send a question without waiting; return its number, by which `collect` knows the answer."""
+        request = secrets.token_bytes(8)
+        self._send(request, message)
+        return request
+
+    def collect(self, timeout_s: float) -> list[tuple[bytes, Any]]:
+        """Return (number, message) of answers and, with an empty number, of what was pushed."""
+        waiting, self._pushed = [(b"", said) for said in self._pushed], []
+        return waiting + self._receive(0.0 if waiting else timeout_s)
+
     def send(self, message: Message) -> None:
         """Send without expecting an answer; raises OutsideError if nothing more fits on the way."""
         self._send(b"", message)

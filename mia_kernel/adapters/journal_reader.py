@@ -110,6 +110,33 @@ def _stored(db: sqlite3.Connection) -> Iterator[tuple[record.Row, bytes]]:
             right = next(decisions, None)
 
 
+def records_since(path: str | Path, kind: str) -> list[tuple[str, int, dict[str, Any]]]:
+    """Return (kind, ts_event, payload) of every record from the last of `kind` on; empty where there is none.
+
+    Raises
+    ------
+    CorruptError
+        If the journal does not verify.
+    """
+    found = verify(path)
+    if not found.ok:
+        raise CorruptError(
+            f"{path}: row {found.first_bad} is not what was written ({found.reason}); "
+            "way out: keep the file as evidence, move it away and restore the last backup"
+        )
+    db = _connect(path)
+    try:
+        sql = (
+            "SELECT kind, ts_event, payload FROM record "
+            "WHERE seq >= (SELECT max(seq) FROM record WHERE kind = ?) ORDER BY seq"
+        )
+        return [(row[0], row[1], json.loads(row[2])) for row in db.execute(sql, (kind,))]
+    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        raise CorruptError(f"{path}: {error}; way out: restore the last backup of this journal") from error
+    finally:
+        db.close()
+
+
 class JournalReader:
     """Read one run of a journal.
 

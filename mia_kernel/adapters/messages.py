@@ -174,6 +174,8 @@ class Hello(Message, frozen=True):
     settings_id: str
     mode: str
     run_id: str
+    reports_seen: int | None = None
+    """Number (`OrderReport.seq`) of the last report the engine took; later ones are pushed. None: a fresh run."""
 
 
 class Limits(Message, frozen=True):
@@ -182,6 +184,8 @@ class Limits(Message, frozen=True):
     toml: str
     account: str
     trading_state: str
+    brackets: tuple[str, ...] = ()
+    """Brackets still open at the guardian: a fresh run that does not know them must not trade beside them."""
 
 
 class Heartbeat(Message, frozen=True):

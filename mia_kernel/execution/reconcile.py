@@ -1,0 +1,117 @@
+"""Reconcile: the venue's own list of positions, orders and executions against ours. The venue is right.
+
+How it moves: missed executions are taken as if they came now, orders are brought to what the venue says,
+orders of ours that the venue does not know any more have ended; what then still differs in a position is a
+difference, which a person must see. Nothing is ever sent from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mia_kernel.core.orders import OrderReport, OrderStatus
+from mia_kernel.core.venue import Snapshot, VenueOrder
+from mia_kernel.execution.truth import Closed, Truth
+from mia_kernel.execution.truth_record import OrderRecord, money
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where we and the venue did not agree before; `what` is position, order or fill."""
+
+    what: str
+    name: str
+    ours: str
+    venue: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name}: here {self.ours}, at the venue {self.venue}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a snapshot brought. `equal`: nothing had to be corrected by force."""
+
+    differences: tuple[Difference, ...]
+    reports: tuple[OrderReport, ...]
+    notes: tuple[str, ...]
+    closed: tuple[Closed, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.differences
+
+
+def reconcile(truth: Truth, snapshot: Snapshot, *, asked_ts: int, marks: dict[str, int]) -> Reconciled:
+    """Bring `truth` to what the venue says in `snapshot`.
+
+    Parameters
+    ----------
+    asked_ts : int
+        When the question left: an order sent later may be missing in the answer, which then means nothing.
+    marks : dict
+        Ticks by symbol. A position difference without a fill to explain it is taken at its mark: what it
+        made before is not known here, and the difference says so. Without a mark it stays a difference.
+    """
+    differences: list[Difference] = []
+    reports: list[OrderReport] = []
+    notes: list[str] = []
+    closed: list[Closed] = []
+    for event in (*snapshot.orders, *sorted(snapshot.fills, key=lambda f: (f.ts_event, f.exec_id))):
+        heard = truth.apply(event)
+        reports += heard.reports
+        notes += heard.notes
+        closed += heard.closed
+    said = {o.perm_id for o in snapshot.orders if o.perm_id} | {o.ref for o in snapshot.orders if o.ref}
+    for record in truth.live_orders():
+        if record.perm_id in said or record.order.ref in said or record.sent_ts >= asked_ts:
+            continue
+        differences += _ended(record)
+        heard = truth.apply(_gone(record, snapshot.ts_event))
+        reports += heard.reports
+        closed += heard.closed
+    differences += _positions(truth, snapshot, marks)
+    return Reconciled(tuple(differences), tuple(reports), tuple(notes), tuple(closed))
+
+
+def _ended(record: OrderRecord) -> list[Difference]:
+    """An order whose outcome was open is resolved by this; one believed working is a difference."""
+    open_outcomes = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN, OrderStatus.CANCEL_PENDING)
+    if record.status in open_outcomes or record.final is not None:
+        return []
+    return [Difference("order", record.order.ref, record.status.value, "not there")]
+
+
+def _gone(record: OrderRecord, ts: int) -> VenueOrder:
+    o = record.order
+    done = record.filled >= o.qty
+    return VenueOrder(
+        ref=o.ref,
+        perm_id=record.perm_id,
+        symbol=o.symbol,
+        side=o.side,
+        qty=o.qty,
+        filled=record.filled,
+        status=OrderStatus.FILLED if done else OrderStatus.CANCELLED,
+        type=o.type,
+        ts_event=ts,
+        limit_ticks=o.limit_ticks,
+        stop_ticks=o.stop_ticks,
+        reason="not at the venue",
+    )
+
+
+def _positions(truth: Truth, snapshot: Snapshot, marks: dict[str, int]) -> list[Difference]:
+    held = {h.symbol: h.qty for h in snapshot.holdings}
+    out: list[Difference] = []
+    for symbol in sorted({*held, *truth.state.positions}):
+        ours, venue = truth.position(symbol), held.get(symbol, 0)
+        if ours == venue:
+            continue
+        out.append(Difference("position", symbol, f"{ours:+d}", f"{venue:+d}"))
+        if (
+            symbol in marks
+        ):  # else: not before there is one, or the day's figure would jump by the whole value
+            truth.state.positions[symbol] = venue
+            truth.state.cash_usd -= (venue - ours) * money(symbol, marks[symbol])
+    return out

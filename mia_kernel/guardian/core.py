@@ -1,0 +1,390 @@
+"""Guard: the one process that can send, and what it does by itself.
+
+How it moves: `step` hears the venue, marks the position on its own quotes, asks the limits, repairs
+protection and drives what is being flattened; messages of people (`people`) and of the engine (`intake`)
+come in between. Everything that leaves is written down durably first. Arming is never remembered: every
+start is disarmed, and degradation disarms.
+
+Deterministic: time comes in (`now`, monotonic seconds) or from the socket (venue time); no thread, no sleep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from mia_kernel.adapters.limits_file import GuardianParams, LimitsFile
+from mia_kernel.adapters.messages import Message, Report, State, report_bytes
+from mia_kernel.core.errors import OutsideError
+from mia_kernel.core.orders import OrderReport, PlaceBracket, TradingState
+from mia_kernel.core.session import trading_day_of
+from mia_kernel.core.venue import (
+    Commission,
+    Fill,
+    Instruction,
+    Link,
+    OrderSocket,
+    Snapshot,
+    Trouble,
+    VenueEvent,
+    VenueOrder,
+)
+from mia_kernel.execution import plan
+from mia_kernel.execution.reconcile import reconcile
+from mia_kernel.execution.truth import Heard, Truth
+from mia_kernel.guardian.alerts import Alerts
+from mia_kernel.guardian.arming import Arming
+from mia_kernel.guardian.book import SEND, Book, Kept, Sent
+from mia_kernel.guardian.counting import count
+from mia_kernel.guardian.market import facts_of, marks_of
+from mia_kernel.risk.law import Facts, Law
+from mia_kernel.risk.params import RiskParams
+from mia_kernel.risk.record import HALT_HUMAN
+from mia_kernel.state.costs import CostParams
+from mia_kernel.state.ledger import SYMBOLS
+
+INTENTS, REPORTS = 2000, 500
+Push = Callable[[Message], None]
+
+
+class Guardian:
+    """The guardian of one account.
+
+    Parameters
+    ----------
+    mode : str
+        dry-run, paper or production.
+    file : LimitsFile, optional
+        The law; None only in dry-run, where nothing can be sent.
+    socket : OrderSocket, optional
+        The way to the venue; None in dry-run.
+    book : Book
+    build : str
+        Fingerprint of this code; an engine of another build is refused.
+    """
+
+    def __init__(
+        self, mode: str, file: LimitsFile | None, socket: OrderSocket | None, book: Book, build: str
+    ) -> None:
+        self.mode = mode
+        self.file = file
+        self.socket = socket
+        self.book = book
+        self.build = build
+        self.params = file.law.guardian if file else GuardianParams()
+        self.risk = file.law.limits if file else RiskParams()
+        costs = file.law.costs if file else CostParams()
+        self.account = file.law.account if file else "DRY-RUN"
+        self.arming = Arming(mode, self.account, self.params.code_expires_s)
+        self.alerts = Alerts()
+        self.push: Push = lambda message: None
+        self.last_reason = "started: disarmed"
+        self.reconciled = socket is None
+        self.query_asked: tuple[int, int, float] | None = None  # number, venue time, monotonic
+        self.next_query = 0.0
+        self.flattening: tuple[str, float, bool] | None = None  # reason, since, everything
+        self.last_flat_move = 0.0
+        self.engine_run: str | None = None
+        self.engine_beat: float | None = None
+        self.engine_lost = False
+        self.unprotected_since: float | None = None
+        self.unknown_since: float | None = None
+        self.link_down_since: float | None = None
+        self.disk_failed = False
+        self.marks: dict[str, int] = {}
+        self._told_state: tuple[str, bool] = ("", False)
+        past = book.past()
+        self.kept = past.kept
+        self.fees = {symbol: costs.fee_cents(symbol) for symbol in SYMBOLS}
+        self.truth = Truth(self.fees, self.kept.truth)
+        self.law = Law(self.risk, costs, self.kept.figures)
+        if self.kept.memory:
+            self.law.memory.restore(self.kept.memory)
+            self.law.memory.arm(False)
+        for kind, ts, what in past.since:
+            self._again(kind, ts, what)
+
+    # -- coming up ---------------------------------------------------------------------------------
+
+    def _again(self, kind: str, ts: int, what: Sent | VenueEvent) -> None:
+        """Take a journalled fact once more after a restart; nothing leaves."""
+        if kind == SEND and isinstance(what, Sent):
+            self._note_sent(what, ts)
+        elif isinstance(what, VenueOrder | Fill | Commission):
+            count(self.law, self.kept, self.truth.apply(what), what)
+
+    def start(self, now: float) -> None:
+        """Open the journal of the day and ask the venue how things stand."""
+        self.turn_day()
+        self.ask_venue(now)
+
+    def turn_day(self) -> None:
+        """Begin the journal of a new trading day, or open it again after the disk had refused."""
+        ts = self.now_ns()
+        day = trading_day_of(ts)
+        if day != self.book.day or not self.book.open:
+            self.truth.sweep(ts)
+            self._durable(lambda: self.book.turn_to(day, self.keep(), ts))
+
+    def keep(self) -> Kept:
+        """Return what must survive, as it is now."""
+        self.kept.memory = self.law.memory.to_bytes()
+        self.kept.intents = self.kept.intents[-INTENTS:]
+        self.kept.reports = self.kept.reports[-REPORTS:]
+        return self.kept
+
+    def now_ns(self) -> int:
+        """Return venue time; the wall clock of the book where there is no venue."""
+        return self.book.wall_ns() if self.socket is None else self.socket.now_ns()
+
+    # -- the beat ----------------------------------------------------------------------------------
+
+    def step(self, now: float) -> None:
+        """Hear, look, act; to be called every few milliseconds."""
+        if self.socket is None:
+            self._tell_state()
+            return
+        self.hear(self.socket.reports(), now)
+        facts = self.facts()
+        for breach in self.law.look(facts):
+            self.act_on_limit(breach.code, breach.action, breach.message, now)
+        self._repair(now)
+        self._tell_state()
+
+    def hear(self, events: Sequence[VenueEvent], now: float) -> None:
+        """Take what the venue said, and write it down."""
+        if not events:
+            return
+        for event in events:
+            if isinstance(event, Snapshot):
+                self._compare(event, now)
+            elif isinstance(event, Link):
+                self._link(event, now)
+            elif isinstance(event, Trouble):
+                self._trouble(event, now)
+            else:
+                self._take(self.truth.apply(event), event, now)
+        self._durable(lambda: self.book.heard(events, self.now_ns()))
+
+    def _take(self, heard: Heard, event: VenueOrder | Fill | Commission, now: float) -> None:
+        count(self.law, self.kept, heard, event)
+        for note in heard.notes:
+            level = "critical" if "over-fill" in note else "warning"
+            self.alert(level, "venue", note, now)
+            if level == "critical":
+                self.disarm("over-fill", now)
+                self.send(plan.reverse_excess(self.truth), "reverse over-fill")
+        for report in heard.reports:
+            self.push(Report(report_bytes(report)))
+        if heard.closed:
+            self.save()
+
+    def facts(self) -> Facts:
+        """Return what the venue says now, marked on our own quotes."""
+        if self.socket is None:
+            raise OutsideError("no venue in dry-run; way out: none needed")
+        marks_of(self.truth, self.socket, self.marks)
+        return facts_of(self.truth, self.socket, self.marks, self.base_usd(), self.law.costs)
+
+    def base_usd(self) -> Decimal:
+        """Return equity without what was made here: the broker's figure at first sight, else the setting."""
+        if not self.kept.base_usd and self.socket is not None:
+            equity, net = self.socket.equity_usd(), self.truth.net_usd(self.marks)
+            if equity is not None and net is not None:
+                self.kept.base_usd = str(equity - net)
+                self.law.figures.peak_usd = None
+        return Decimal(self.kept.base_usd or str(self.risk.equity_usd))
+
+    # -- out ---------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        instructions: Sequence[Instruction],
+        why: str,
+        *,
+        intent_id: str = "",
+        reference_ticks: float | None = None,
+        bracket: PlaceBracket | None = None,
+    ) -> bool:
+        """Write down, then send, once. False: the record could not be made durable and nothing left."""
+        if not instructions or self.socket is None:
+            return True
+        sent = Sent(intent_id, why, reference_ticks, tuple(instructions), bracket)
+        ts = self.now_ns()
+        if not self._durable(lambda: self.book.before_send(sent, ts)) and not self._last_resort(sent, ts):
+            return False
+        self._note_sent(sent, ts)
+        try:
+            self.socket.submit(sent.instructions)
+        except OutsideError as error:
+            for ref in (order.ref for i in instructions if isinstance(i, plan.Place) for order in i.orders):
+                self.truth.doubt(ref)
+            self.last_reason = str(error)
+            self.next_query = 0.0
+        return True
+
+    def _last_resort(self, sent: Sent, ts: int) -> bool:
+        """Where the disk is full, what reduces may still leave: its record goes into room kept for it."""
+        return sent.bracket is None and self.book.emergency(sent, ts)
+
+    def _note_sent(self, sent: Sent, ts: int) -> None:
+        if sent.bracket is not None and isinstance(sent.instructions[0], plan.Place):
+            self.truth.open_bracket(sent.bracket, sent.instructions[0].orders)
+        for instruction in sent.instructions:
+            self.truth.sent(instruction, ts, sent.reference_ticks)
+        if sent.intent_id:
+            self.kept.intents.append(sent.intent_id)
+
+    def _durable(self, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except OutsideError as error:
+            if not self.disk_failed:
+                self.disk_failed = True
+                self.law.memory.arm(False)
+                self.arming.forget()
+                self.last_reason = f"disarmed: {error}"
+            return False
+        if self.disk_failed:
+            self.disk_failed = False
+            self.save()
+        return True
+
+    def write_down(self, what: str, **facts: object) -> bool:
+        """Write an act of a person or of the engine down; False if the disk refuses."""
+        return self._durable(lambda: self.book.note(self.now_ns(), what, **facts))
+
+    def save(self) -> None:
+        """Write everything down."""
+        self._durable(lambda: self.book.state(self.keep(), self.now_ns()))
+
+    # -- states ------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> TradingState:
+        """ACTIVE, REDUCING (disarmed) or HALTED."""
+        return self.law.memory.state
+
+    @property
+    def armed(self) -> bool:
+        """Whether entries were allowed by a person since the start."""
+        return bool(self.law.memory.record["armed"][0])
+
+    def disarm(self, reason: str, now: float) -> None:
+        """Allow only what reduces: entries are withdrawn, positions keep their protection."""
+        was = self.armed
+        self.law.memory.arm(False)
+        self.arming.forget()
+        if was or not self.last_reason.startswith("disarmed"):
+            self.last_reason = f"disarmed: {reason}"
+        if was:
+            self.write_down("disarm", reason=reason)
+        self.send(plan.cancel_entries(self.truth), reason)
+        self._tell_state()
+
+    def halt(self, reason: str, now: float) -> None:
+        """Pull the kill switch: cancel everything, flatten, verify, lock until a person resumes."""
+        self.law.memory.halt(HALT_HUMAN, "operator", self.law.figures.day, self.law.figures.week)
+        self.kept.halt_reason = reason
+        self.disarm(f"halted: {reason}", now)
+        self.last_reason = f"halted: {reason}"
+        self.flatten(reason, now, everything=True)
+        self.write_down("halt", reason=reason)
+        self.save()
+
+    def act_on_limit(self, code: str, action: str, text: str, now: float) -> None:
+        """Do what a limit orders: flatten, or flatten and halt."""
+        if action == "flatten":
+            if self.truth.es_position() or self.truth.live_orders():
+                self.flatten(code, now, everything=True)
+            return
+        self.flatten(code, now, everything=True)
+        self.kept.halt_reason = text
+        self.disarm(text, now)
+        self.last_reason = f"halted: {text}"
+        self.alert("critical", code, text, now)
+        self.save()
+
+    def flatten(self, reason: str, now: float, *, everything: bool) -> None:
+        """Begin to make the account flat, unless that is under way already."""
+        if self.socket is None or self.flattening is not None:
+            return
+        self.flattening = (reason, now, everything)
+        self.last_flat_move = now
+        self.send(plan.flatten(self.truth, reason, everything=everything), f"flatten: {reason}")
+        self.ask_venue(now)
+
+    def alert(self, level: str, code: str, text: str, now: float) -> None:
+        """Raise an alert, and write it down if it is new."""
+        if self.alerts.raise_(level, code, text, ts=self.now_ns(), now=now):
+            self.write_down("alert", level=level, code=code, text=text)
+
+    def _tell_state(self) -> None:
+        state = (self.state.value, self.armed)
+        if state != self._told_state:
+            self._told_state = state
+            self.push(State(state[0], state[1], self.last_reason))
+
+    # -- with the venue ----------------------------------------------------------------------------
+
+    def ask_venue(self, now: float) -> None:
+        """Ask for everything the venue holds."""
+        if self.socket is None or not self.socket.connected:
+            return
+        self.kept.queries += 1
+        self.query_asked = (self.kept.queries, self.now_ns(), now)
+        self.next_query = now + self.params.reconcile_s
+        try:
+            self.socket.query(self.kept.queries)
+        except OutsideError as error:
+            self.query_asked = None
+            self.last_reason = str(error)
+
+    def _compare(self, snapshot: Snapshot, now: float) -> None:
+        asked = self.query_asked
+        if asked is None or snapshot.query_id != asked[0]:
+            return  # an answer to an older question is old news
+        self.query_asked = None
+        self.facts()
+        found = reconcile(self.truth, snapshot, asked_ts=asked[1], marks=self.marks)
+        for report in found.reports:
+            self.kept.reports.append(report)
+            self.push(Report(report_bytes(report)))
+        for trip in found.closed:
+            self.law.closed(trip.net_usd, trip.closed_ts)
+        for note in (*found.notes, *map(str, found.differences)):
+            self.alert("warning" if found.equal else "critical", "reconcile", note, now)
+        if found.equal:
+            if not self.reconciled:
+                self.reconciled = True
+                self.save()
+            return
+        self.reconciled = False
+        self.next_query = now + 0.25
+        self.disarm("; ".join(map(str, found.differences)), now)
+
+    def _link(self, link: Link, now: float) -> None:
+        self.reconciled = False
+        if link.up:
+            self.link_down_since = None
+            self.ask_venue(now)
+        else:
+            self.link_down_since = self.link_down_since or now
+            self.query_asked = None
+        self.disarm(f"link {'restored' if link.up else 'lost'}: {link.reason}", now)
+
+    def _trouble(self, trouble: Trouble, now: float) -> None:
+        about = f" about {trouble.ref}" if trouble.ref else ""
+        self.alert("info", "venue", f"{trouble.code}{about}: {trouble.text}", now)
+
+    def _repair(self, now: float) -> None:
+        """Let exits follow what is open; only on a truth the venue has confirmed."""
+        if not self.reconciled or self.flattening is not None:
+            return
+        ts = self.now_ns()
+        for bracket in tuple(self.truth.state.brackets.values()):
+            self.send(plan.protect(self.truth, bracket, ts), "protect")
+
+    def told_since(self, seq: int) -> list[OrderReport]:
+        """Return the reports after number `seq` that are still kept."""
+        return [r for r in self.kept.reports if r.seq > seq]
