@@ -17,6 +17,7 @@ _HOME = {
     "attach": "mia_kernel.desk",
     "day": "mia_kernel.desk",
     "review": "mia_kernel.desk",
+    "options": "mia_kernel.desk.options",
     "feature": "mia_kernel.features.spec",
     "Settings": "mia_kernel.settings",
     "Instrument": "mia_kernel.core.instrument",
@@ -24,7 +25,7 @@ _HOME = {
 
 # pyright: reportUnsupportedDunderAll=false
 # The names are looked up on first use; their types stand in __init__.pyi.
-__all__ = ["Desk", "Instrument", "Settings", "__version__", "attach", "day", "feature", "review"]
+__all__ = ["Desk", "Instrument", "Settings", "__version__", "attach", "day", "feature", "options", "review"]
 
 
 def __getattr__(name):
@@ -32,7 +33,8 @@ def __getattr__(name):
         raise AttributeError("module 'mia_kernel' has no %r; it has: %s" % (name, ", ".join(__all__)))
     import importlib
 
-    value = getattr(importlib.import_module(_HOME[name]), name)
+    home = importlib.import_module(_HOME[name])
+    value = home if _HOME[name].endswith("." + name) else getattr(home, name)
     globals()[name] = value
     return value
 

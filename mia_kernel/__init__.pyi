@@ -4,6 +4,7 @@ from mia_kernel.core.instrument import Instrument as Instrument
 from mia_kernel.desk import Desk as Desk
 from mia_kernel.desk import attach as attach
 from mia_kernel.desk import day as day
+from mia_kernel.desk import options as options
 from mia_kernel.desk import review as review
 from mia_kernel.features.spec import feature as feature
 from mia_kernel.settings import Settings as Settings

@@ -23,6 +23,7 @@ COMMANDS = {
     ),
     "import": ("mia_kernel.cli.data", "import_", "files into the catalog, with a data-quality verdict each"),
     "data": ("mia_kernel.cli.data", "data", "what the catalog holds: ls, health, show, backup, export"),
+    "options": ("mia_kernel.cli.options", "options", "option chains: gamma levels, surface, ratios"),
     "journal": ("mia_kernel.cli.journal", "journal", "verify, tail or export a journal"),
     "report": ("mia_kernel.cli.report", "report", "one self-contained page of a day"),
     "gateway": (

@@ -1,0 +1,1 @@
+"""Read dealer gamma from an option chain: forwards, exposure, levels, surface, and their place on the future."""
