@@ -110,8 +110,10 @@ def _stored(db: sqlite3.Connection) -> Iterator[tuple[record.Row, bytes]]:
             right = next(decisions, None)
 
 
-def records_since(path: str | Path, kind: str) -> list[tuple[str, int, dict[str, Any]]]:
+def records_since(path: str | Path, kind: str | None) -> list[tuple[str, int, dict[str, Any]]]:
     """Return (kind, ts_event, payload) of every record from the last of `kind` on; empty where there is none.
+
+    None returns all records.
 
     Raises
     ------
@@ -128,7 +130,7 @@ def records_since(path: str | Path, kind: str) -> list[tuple[str, int, dict[str,
     try:
         sql = (
             "SELECT kind, ts_event, payload FROM record "
-            "WHERE seq >= (SELECT max(seq) FROM record WHERE kind = ?) ORDER BY seq"
+            "WHERE ?1 IS NULL OR seq >= (SELECT max(seq) FROM record WHERE kind = ?1) ORDER BY seq"
         )
         return [(row[0], row[1], json.loads(row[2])) for row in db.execute(sql, (kind,))]
     except (sqlite3.DatabaseError, json.JSONDecodeError) as error:

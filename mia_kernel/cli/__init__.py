@@ -33,6 +33,11 @@ COMMANDS = {
     ),
     "config": ("mia_kernel.cli.config", "config", "effective settings with origin and unit; check; diff"),
     "doctor": ("mia_kernel.cli.doctor", "doctor", "health of environment, data, disk, clock, with remedies"),
+    "status": ("mia_kernel.cli.control", "status", "how things stand at the guardian"),
+    "arm": ("mia_kernel.cli.control", "arm", "allow entries: phrase, account, one-time code"),
+    "disarm": ("mia_kernel.cli.control", "disarm", "allow only what reduces exposure"),
+    "halt": ("mia_kernel.cli.control", "halt", "kill switch: cancel, flatten, verify, lock"),
+    "resume": ("mia_kernel.cli.control", "resume", "lift a halt, with a reason"),
     "bench": ("mia_kernel.cli.bench", "bench", "the figures of docs/performance.md on this machine"),
     "test": ("mia_kernel.cli.test", "test", "every check and every test"),
 }

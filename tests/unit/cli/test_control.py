@@ -1,0 +1,90 @@
+"""`mia status | arm | disarm | halt | resume` against a guardian that serves in a thread."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mia_kernel import cli
+from mia_kernel.adapters import bus
+from mia_kernel.guardian.serve import Service, Signals
+from tests.fakes.guarded import ACCOUNT, Guarded
+
+pytestmark = [pytest.mark.unit, pytest.mark.safety, pytest.mark.integration]
+
+
+class Served:
+    """A guardian on its bus; the thread that made the sockets is the one that uses them."""
+
+    def __init__(self, guarded: Guarded) -> None:
+        self.guarded = guarded
+        self.signals = Signals()
+        guarded.g.book.close()
+        self.service = Service(guarded.g, guarded.home, self.signals)
+        self.thread = threading.Thread(target=self.service.run)
+        self.thread.start()
+        until = time.monotonic() + 10
+        while bus.find(guarded.home, bus.GUARDIAN) is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    def beat(self) -> None:
+        self.guarded.g.engine_run, self.guarded.g.engine_beat = "run-1", time.monotonic() + 60
+
+    def close(self) -> None:
+        self.signals.stop = True
+        self.thread.join(5)
+
+
+@pytest.fixture
+def served(mia_home: Path) -> Iterator[Served]:
+    served = Served(Guarded(mia_home))
+    served.beat()
+    yield served
+    served.close()
+
+
+def test_without_a_guardian_the_way_out_is_said(mia_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status"]) == 3
+    assert "mia run" in capsys.readouterr().err
+    assert not (mia_home / "HALT").exists()
+    assert cli.main(["halt"]) == 3
+    assert (mia_home / "HALT").exists()
+    assert "HALT" in capsys.readouterr().err
+
+
+def test_arm_disarm_halt_resume_as_a_person_does(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status"]) == 0
+    assert "REDUCING" in capsys.readouterr().out
+    assert cli.main(["arm", "--phrase", "ARM PRODUCTION", "--account", ACCOUNT]) == 1
+    assert "refused (phrase)" in capsys.readouterr().err
+    assert cli.main(["arm", "--phrase", "ARM PAPER", "--account", "DU0000000"]) == 1
+    capsys.readouterr()
+    assert cli.main(["arm", "--phrase", "ARM PAPER", "--account", ACCOUNT, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["armed"] is True
+    assert cli.main(["disarm", "--reason", "test", "--json", "-"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["armed"], status["last_reason"]) == (False, "disarmed: test")
+    assert cli.main(["halt", "--reason", "test", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["trading_state"] == "halted"
+    assert cli.main(["status"]) == 1
+    capsys.readouterr()
+    assert cli.main(["resume", "--reason", "seen", "--json", "-"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["trading_state"] == "reducing"
+    assert status["limits"]["daily_loss"]["limit"] == -500.0
+
+
+def test_the_halt_file_keeps_it_halted(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    (served.guarded.home / "HALT").touch()
+    until = time.monotonic() + 3
+    while served.guarded.g.state.value != "halted":
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert cli.main(["resume", "--reason", "go on"]) == 1
+    assert "remove it first" in capsys.readouterr().err
