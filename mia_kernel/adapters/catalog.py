@@ -8,7 +8,6 @@ beside it. Questions over many days go to `catalog_query`.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,18 +19,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.beside import merge_sources
-from mia_kernel.adapters.columns import KINDS, from_table, source_from_json, source_to_json, to_table
+from mia_kernel.adapters.catalog_stage import CODES, content_hash, stage, stage_tables
+from mia_kernel.adapters.columns import from_table, source_from_json, source_to_json
 from mia_kernel.adapters.join import richness
-from mia_kernel.adapters.parts import Part, contracts_traded, split_symbol
+from mia_kernel.adapters.parts import Part, split_symbol
 from mia_kernel.adapters.stamps import DAY_NS, NEW_YORK, parse_date, to_local
-from mia_kernel.adapters.store import Manifest, Segment, Store, write_flushed
+from mia_kernel.adapters.store import Manifest, Segment, Store
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import EventArray, Recording, SourceInfo, Tag
 from mia_kernel.core.session import trading_days_of
-
-CONTINUOUS = "continuous"
-_CODES = {name: code for code, name in KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +58,16 @@ def _index(everything: list[Stored]) -> _Index:
 
 
 def series_of(source: SourceInfo) -> tuple[object, ...]:
-    """Return what makes segments parts of one series."""
-    return (source.symbol, source.contract, source.adapter, source.adjustment, source.carries.bar_seconds)
+    """Return what makes segments parts of one series (two schemas of one vendor are two series)."""
+    schema = next((note for note in source.notes if note.startswith("DBN schema")), None)
+    return (
+        source.symbol,
+        source.contract,
+        source.adapter,
+        source.adjustment,
+        source.carries.bar_seconds,
+        schema,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +119,16 @@ class Catalog:
             for at, part in enumerate(parts):
                 sources.append({"source": source_to_json(part.source), "verdict": part.verdict.to_json()})
                 for day, rows in split_days(part.events):
-                    for kind, code in _CODES.items():
+                    for kind, code in CODES.items():
                         mine = rows[rows["kind"] == code]
                         fresh = self._fresh(part.source, day, kind, mine, known)
                         skipped += len(mine) - len(fresh)
                         if len(fresh):
-                            segment = _stage(staging, staged, part.source, day, kind, fresh, at)
+                            segment = stage(staging, staged, part.source, day, kind, fresh, at)
                             segments.append(segment)
+                new = stage_tables(staging, staged, part, at, known.contents)
+                skipped += sum(map(len, part.tables.values())) - sum(segment.rows for segment in new)
+                segments += new
             manifest = Manifest(import_id, name, imported_at, tuple(segments), tuple(sources))
             self.store.publish(manifest, staged)
         days = tuple(sorted({segment.day for segment in segments}))
@@ -128,7 +136,7 @@ class Catalog:
 
     def _fresh(self, source: SourceInfo, day: int, kind: str, rows: EventArray, known: _Index) -> EventArray:
         """Return the rows that are not stored yet: by equal content, or by time within the same series."""
-        if len(rows) == 0 or content_hash(source, day, rows, _CODES[kind]) in known.contents:
+        if len(rows) == 0 or content_hash(source, day, rows, CODES[kind]) in known.contents:
             return rows[:0]
         fresh = rows
         for stored in known.by_day.get((series_of(source), day, kind), []):
@@ -155,7 +163,7 @@ class Catalog:
     def load(self, stored: Stored) -> EventArray:
         """Return the rows of one segment; CorruptError if the file was changed."""
         table = pq.ParquetFile(pa.BufferReader(self.store.read(stored.segment))).read()
-        return from_table(table, _CODES[stored.segment.kind])
+        return from_table(table, CODES[stored.segment.kind])
 
     def symbols(self) -> list[str]:
         """Return the stored products."""
@@ -164,7 +172,7 @@ class Catalog:
     def days(self, symbol: str) -> list[int]:
         """Return the trading days (yyyymmdd) stored for a product or contract, ascending."""
         root, contract = split_symbol(symbol)
-        mine = [s for s in self.stored() if _is_of(s.segment, root, contract)]
+        mine = [s for s in self.stored() if s.segment.kind in CODES and _is_of(s.segment, root, contract)]
         found = {s.segment.day for s in mine if not _is_year(s.segment.day)}
         for stored in (s for s in mine if _is_year(s.segment.day)):
             found |= {int(day) for day in new_york_dates(self.load(stored)["ts_event"])}
@@ -188,7 +196,8 @@ class Catalog:
         return self.read_day(symbol or self._only_product(day), day)
 
     def _only_product(self, day: int) -> str:
-        found = sorted({s.segment.symbol for s in self.stored() if s.segment.day == day} - {"VIX"})
+        mine = [s.segment for s in self.stored() if s.segment.day == day and s.segment.kind in CODES]
+        found = sorted({segment.symbol for segment in mine} - {"VIX"})
         if "ES" in found:
             return "ES"
         if len(found) != 1:
@@ -253,7 +262,8 @@ class Catalog:
         root, contract = split_symbol(symbol)
         groups: dict[tuple[object, ...], list[Stored]] = {}
         for stored in everything:
-            if stored.segment.day == day and _is_of(stored.segment, root, contract):
+            segment = stored.segment
+            if segment.kind in CODES and segment.day == day and _is_of(segment, root, contract):
                 groups.setdefault(series_of(stored.source), []).append(stored)
         if not groups:
             return None
@@ -321,43 +331,3 @@ def new_york_dates(ts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _is_year(day: int) -> bool:
     return day % 10_000 == 0
-
-
-def content_hash(source: SourceInfo, day: int, rows: EventArray, code: int) -> str:
-    """Return the hash of rows without their numbers, within product, contract and day."""
-    digest = hashlib.sha256(f"{source.symbol} {source.contract} {day} {code}".encode())
-    table = to_table(rows, code)
-    for name in table.column_names:
-        if name != "seq":
-            digest.update(np.ascontiguousarray(table.column(name).to_numpy()).tobytes())
-    return digest.hexdigest()
-
-
-def _stage(
-    staging: Path, staged: dict[str, Path], source: SourceInfo, day: int, kind: str, rows: EventArray, at: int
-) -> Segment:
-    table = to_table(rows, _CODES[kind])
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", compression_level=3)
-    data = buffer.getvalue()
-    content = content_hash(source, day, rows, _CODES[kind])
-    contract = source.contract or CONTINUOUS
-    file = f"symbol={source.symbol}/contract={contract}/day={day}/kind={kind}/{content[:24]}.parquet"
-    path = staging / f"{len(staged)}.parquet"
-    write_flushed(path, data)
-    staged[file] = path
-    return Segment(
-        symbol=source.symbol,
-        contract=contract,
-        day=day,
-        kind=kind,
-        rows=len(rows),
-        first_ts=int(rows["ts_event"].min()),
-        last_ts=int(rows["ts_event"].max()),
-        volume=contracts_traded(rows),
-        bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        content=content,
-        file=file,
-        source=at,
-    )

@@ -258,6 +258,14 @@ def _create_views(catalog: Catalog, connection: duckdb.DuckDBPyConnection) -> No
         connection.execute(
             f"CREATE VIEW {kind} AS SELECT make_timestamp_ns(ts_event) AS time, *, {prices} FROM {source}"
         )
+    for kind in sorted({s.segment.kind for s in everything} - set(KINDS.values())):
+        files = [str(catalog.store.root / s.segment.file) for s in everything if s.segment.kind == kind]
+        listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        connection.execute(
+            f'CREATE VIEW "{kind}" AS SELECT make_timestamp_ns(ts_event) AS time, * FROM read_parquet([{listed}], '
+            "hive_partitioning = true, union_by_name = true, "
+            "hive_types = {'symbol': VARCHAR, 'contract': VARCHAR, 'day': INTEGER, 'kind': VARCHAR})"
+        )
 
 
 def export(catalog: Catalog, file: Path, *, symbol: str | None = None, kind: str = "bars") -> int:

@@ -44,6 +44,9 @@ def to_table(events: EventArray, kind: int) -> pa.Table:
     """Return the rows of one kind as a table; prices in ticks, stamps in ns UTC."""
     rows = events[events["kind"] == kind]
     columns: dict[str, Any] = {name: rows[name] for name in (*_COMMON, *_PLAIN[kind])}
+    if kind == ev.TRADE and bool(rows["bid"].any() | rows["ask"].any()):
+        # Some sources tell the quote at each trade without its sizes; it stands on the trade's own row.
+        columns |= {"bid": rows["bid"], "ask": rows["ask"]}
     for i in range(_LEVELS.get(kind, 0)):
         columns[f"b{i}"], columns[f"a{i}"] = rows["b"][:, i], rows["a"][:, i]
     if kind == ev.BAR:
@@ -55,7 +58,8 @@ def from_table(table: pa.Table, kind: int) -> EventArray:
     """Return a table written by `to_table` as rows."""
     rows = ev.empty(len(table))
     rows["kind"] = kind
-    for name in (*_COMMON, *_PLAIN[kind]):
+    told = ("bid", "ask") if kind == ev.TRADE and "bid" in table.column_names else ()
+    for name in (*_COMMON, *_PLAIN[kind], *told):
         rows[name] = _values(table, name)
     for i in range(_LEVELS.get(kind, 0)):
         rows["b"][:, i] = _values(table, f"b{i}")

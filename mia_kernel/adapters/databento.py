@@ -1,4 +1,4 @@
-"""Databento DBN, versions 1 to 3: mbo, mbp-1, mbp-10, trades, tbbo and ohlcv.
+"""Databento DBN, versions 1 to 3: mbo, mbp-1, mbp-10, bbo, trades, tbbo, ohlcv; the rest as tables.
 
 `databento-dbn` reads the metadata; the records, which it would hand over one Python object at a time,
 are viewed as one numpy array of their fixed layout. Prices are 1e-9 points, stamps ns UTC, `side` is the
@@ -15,9 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.dbn_rows import book_part, level_part, ohlcv_part, trade_part
+from mia_kernel.adapters.dbn_tables import TABLES, read_table
 from mia_kernel.adapters.parts import Ask, Part, full_contract, split_symbol
+from mia_kernel.adapters.quality import Verdict
 from mia_kernel.adapters.wrappers import Member
+from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError, FormatError, InputError
+from mia_kernel.core.events import SourceInfo
+from mia_kernel.core.instrument import STOCKS
 
 _HEADER = [
     ("length", "u1"),
@@ -44,6 +49,8 @@ _LAYOUTS: dict[str, tuple[int, np.dtype[Any], Any]] = {
     "mbo": (0xA0, _MBO, book_part),
     "mbp-1": (0x01, _MBP1, level_part),
     "tbbo": (0x01, _MBP1, level_part),
+    "bbo-1s": (0xC3, _MBP1, level_part),
+    "bbo-1m": (0xC4, _MBP1, level_part),
     "mbp-10": (0x0A, _MBP10, level_part),
     "trades": (0x00, _TRADES, trade_part),
     "ohlcv-1s": (0x20, _OHLCV, ohlcv_part),
@@ -51,6 +58,8 @@ _LAYOUTS: dict[str, tuple[int, np.dtype[Any], Any]] = {
     "ohlcv-1h": (0x22, _OHLCV, ohlcv_part),
     "ohlcv-1d": (0x23, _OHLCV, ohlcv_part),
 }
+
+_STOCKS = {stock.symbol for stock in STOCKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,8 @@ def read_dbn(members: list[Member], ask: Ask) -> list[Part]:
 
 def _read_member(member: Member, ask: Ask) -> list[Part]:
     head = read_head(member)
+    if head.schema in TABLES:
+        return _table_parts(member, head, ask)
     if head.schema not in _LAYOUTS:
         raise FormatError(f"the DBN schema {head.schema} is not yet read by this version", path=member.path,
                           field="schema", value=head.schema, rule=f"one of {', '.join(_LAYOUTS)}")  # fmt: skip
@@ -131,12 +142,39 @@ def _read_member(member: Member, ask: Ask) -> list[Part]:
     numbers = np.unique(records["instrument"])
     for number in numbers:
         mine = records if len(numbers) == 1 else records[records["instrument"] == number]
-        root, contract = _instrument(member, head, int(number), mine, ask)
+        root, contract = _instrument(member, head, int(number), int(mine["ts_event"][-1]), ask)
         if ask.root is None or ask.root == root:
             parts.append(make(member.path, mine, root, contract, head.schema, ask))
     if not parts:
         raise InputError("the file holds another symbol", path=member.path, field="symbol", value=ask.symbol,
                          rule=f"instruments {sorted(set(head.names.values()))}")  # fmt: skip
+    return parts
+
+
+def _table_parts(member: Member, head: DbnHead, ask: Ask) -> list[Part]:
+    """Return the tables of a schema that is no market event, one part per instrument MIA knows."""
+    parts: list[Part] = []
+    others: dict[str, int] = {}
+    for number, table in read_table(member).items():
+        told = str(table["raw_symbol"][0]) if "raw_symbol" in table.column_names else ""
+        name = head.names.get(number) or told
+        try:
+            root, contract = _instrument(member, head, number, int(table["ts_event"][-1].as_py()), ask)
+        except (DataError, InputError):
+            others[name] = others.get(name, 0) + len(table)
+            continue
+        info = SourceInfo(
+            tag="imported", adapter="databento", name=member.path, symbol=root, contract=contract, zone="UTC",
+            adjustment="contract" if contract else "unknown", notes=(f"DBN schema {head.schema}",),
+        )  # fmt: skip
+        verdict = Verdict(None, (), {"rows": len(table)})
+        parts.append(Part(ev.empty(0), info, verdict, member.path, {head.schema: table}))
+    if not parts:
+        first = list(others.items())[:3]
+        shown = ", ".join(f"{name or 'without name'} ({rows} rows)" for name, rows in first)
+        raise DataError("an instrument MIA does not know", path=member.path, field="symbol", value=shown,
+                        rule="ES, MES, NQ or MNQ futures",
+                        way_out="give --symbol, or choose a file of these")  # fmt: skip
     return parts
 
 
@@ -172,11 +210,9 @@ def view_records(member: Member, body: int, rtype: int, layout: np.dtype[Any]) -
     return raw[np.array(starts, np.int64)[:, None] + np.arange(size)].view(layout).reshape(-1)
 
 
-def _instrument(
-    member: Member, head: DbnHead, number: int, records: NDArray[Any], ask: Ask
-) -> tuple[str, str | None]:
+def _instrument(member: Member, head: DbnHead, number: int, ts: int, ask: Ask) -> tuple[str, str | None]:
     name = head.names.get(number)
-    year = int(records["ts_event"][-1].astype("datetime64[ns]").astype("datetime64[Y]").astype(int)) + 1970
+    year = int(np.datetime64(ts, "ns").astype("datetime64[Y]").astype(int)) + 1970
     if name is None:
         if ask.symbol is None:
             raise InputError("the metadata names no symbol for an instrument", path=member.path, field="instrument_id",
@@ -185,6 +221,8 @@ def _instrument(
     continuous = name.split(".")[0]  # ES.c.0 and ES.FUT name the product, not the contract
     try:
         root, contract = split_symbol(continuous)
+        if root in _STOCKS:
+            raise InputError("a stock", field="symbol", value=root)
     except InputError as error:
         raise DataError("an instrument MIA does not know", path=member.path, field="symbol", value=name,
                         rule="ES, MES, NQ or MNQ futures", way_out="choose a file of these") from error  # fmt: skip

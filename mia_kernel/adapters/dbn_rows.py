@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.adapters.bookrows import by_record
 from mia_kernel.adapters.dbn_book import OTHER, Book, action_codes, replay_book
 from mia_kernel.adapters.parts import Ask, Part, ticks_per_point
 from mia_kernel.adapters.quality import Findings, judge_sides, prevailing, stale_term
@@ -136,7 +137,7 @@ def book_part(
     _judge_book(book, findings)
     stale_term(findings, np.maximum.accumulate(event[~closed & ((records["flags"] & _LAST) != 0)]))
     views = _book_rows(records, book)
-    rows = _by_record(views, book.record, trades, trade_record)
+    rows = by_record(views, book.record, trades, trade_record)
     aggressor = judge_sides(rows, *prevailing(rows), findings)
     info = _info(
         path, root, contract, schema, Carries(book=True, trades=len(trades) > 0, aggressor=aggressor)
@@ -197,37 +198,23 @@ def _book_rows(records: NDArray[Any], book: Book) -> EventArray:
     return rows
 
 
-def _by_record(
-    views: EventArray,
-    view_record: IntArray,
-    trades: EventArray,
-    trade_record: IntArray,
-    *,
-    views_first: bool = False,
-) -> EventArray:
-    """Join both kinds in file order; at one record the trade comes first unless the view is of before it."""
-    rows = np.concatenate([views, trades])
-    record = np.concatenate([view_record, trade_record])
-    rank = np.concatenate(
-        [np.full(len(views), 0 if views_first else 1), np.full(len(trades), 1 if views_first else 0)]
-    )
-    rows = rows[np.lexsort((rank, record))]
-    rows["seq"] = np.arange(len(rows))
-    return rows
-
-
 def level_part(
     path: str, records: NDArray[Any], root: str, contract: str | None, schema: str, ask: Ask
 ) -> Part:
-    """Return the part of an `mbp-1`, `tbbo` or `mbp-10` stream: quotes or books, and the trades between."""
+    """Return the part of an `mbp-1`, `tbbo`, `bbo-*` or `mbp-10` stream: quotes or books, and the trades between."""
+    if schema.startswith("bbo"):
+        # `ts_event` is the last trade's; the sample itself is taken at the end of its interval.
+        records = records.copy()
+        records["ts_event"] = records["ts_recv"]
+        records["action"] = b"N"
     is_trade = records["action"] == b"T"
     findings = Findings(path, int(is_trade.sum()), ask.quality)
     findings.counts["records"] = len(records)
     _order_of_arrival(records, findings)
     trades, trade_record = _trades(path, records, np.flatnonzero(is_trade), root, findings)
     views = _level_rows(records, root, findings)
-    shown, record = _usable_views(records, views, findings)
-    rows = _by_record(views[shown], record, trades, trade_record, views_first=True)
+    shown, record = _usable_views(records, views, findings, sampled=schema.startswith("bbo"))
+    rows = by_record(views[shown], record, trades, trade_record, views_first=True)
     aggressor = judge_sides(rows, *prevailing(rows), findings)
     deep = records["levels"].shape[1] > 1
     carries = Carries(book=deep, quotes=not deep, trades=len(trades) > 0, aggressor=aggressor)
@@ -261,7 +248,9 @@ def _level_rows(records: NDArray[Any], root: str, findings: Findings) -> EventAr
     return rows
 
 
-def _usable_views(records: NDArray[Any], views: EventArray, findings: Findings) -> tuple[IntArray, IntArray]:
+def _usable_views(
+    records: NDArray[Any], views: EventArray, findings: Findings, *, sampled: bool
+) -> tuple[IntArray, IntArray]:
     off = views["order_count"] != 0
     views["order_count"] = 0
     closed = ~open_mask(views["ts_event"])
@@ -271,7 +260,8 @@ def _usable_views(records: NDArray[Any], views: EventArray, findings: Findings) 
     findings.aside("crossed", int(bad.sum()), f"{int(bad.sum())} books crossed or locked in open hours")
     findings.term("crossed", float(bad.mean()))
     stale_term(findings, np.maximum.accumulate(views["ts_event"][~closed]))
-    final = (records["flags"] & _LAST) != 0
+    # A sampled quote is whole by itself; its flags are those of the update it was taken from.
+    final = ((records["flags"] & _LAST) != 0) | sampled
     usable = np.flatnonzero(~off & ~closed & ~crossed & (final | (records["action"] == b"T")))
     if len(usable) > 1:
         mine = views[usable]

@@ -13,13 +13,19 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mia_kernel.adapters import marketdepth, scid
+from mia_kernel.adapters.acsil import is_acsil, read_acsil
 from mia_kernel.adapters.bars import is_bar_header, read_bar_csv, read_bar_json, read_bar_parquet
 from mia_kernel.adapters.cme import is_cme, read_cme
 from mia_kernel.adapters.databento import is_dbn, read_dbn
+from mia_kernel.adapters.lean import is_lean, read_lean
+from mia_kernel.adapters.lobster import is_lobster, read_lobster
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.replay import is_recording
 from mia_kernel.adapters.sierra import is_sierra_header, read_sierra
+from mia_kernel.adapters.sierra_dom import is_sierra_dom, read_sierra_dom
 from mia_kernel.adapters.table import PARQUET_DAMAGE, column_name, header_of
+from mia_kernel.adapters.ticks import is_tick_csv, read_tick_csv
 from mia_kernel.adapters.vix import is_vix_daily, read_vix
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import FormatError, InputError
@@ -43,55 +49,10 @@ def _names(member: Member) -> list[str]:
     return header_of(member.data)[0]
 
 
-def _first_fields(member: Member) -> list[bytes]:
-    return [field.strip() for field in member.data[:4096].split(b"\n", 1)[0].split(b",")]
-
-
-def _is_number(field: bytes) -> bool:
-    return re.fullmatch(rb"-?\d+(\.\d+)?", field) is not None
-
-
-def _is_lean(member: Member) -> bool:
-    # Lean names its members `…_minute_trade_202003.csv`; the rows have no header, ms of the day first.
-    fields = _first_fields(member)
-    named = re.search(r"_(minute|second|tick|hour|daily)_(trade|quote|openinterest)", member.path) is not None
-    return (
-        named
-        and len(fields) in (2, 6, 11)
-        and fields[0].isdigit()
-        and all(_is_number(f) or not f for f in fields)
-    )
-
-
-def _is_lobster(member: Member) -> bool:
-    fields = _first_fields(member)
-    if re.fullmatch(rb"(ASK|BID)_\d+_(PRICE|QTY)", fields[0]):
-        return True
-    if not all(_is_number(field) for field in fields):
-        return False
-    message = len(fields) == 6 and b"." in fields[0] and fields[5] in (b"1", b"-1")
-    return message or (len(fields) >= 4 and len(fields) % 4 == 0 and b"." not in b"".join(fields))
-
-
-def _is_acsil(member: Member) -> bool:
-    head = member.data[:600]
-    line = (
-        head.lstrip().startswith(b'{"')
-        and b'"chart":' in head
-        and (b'"type":' in head or b'"study_id":' in head)
-    )
-    return line or _names(member)[:1] == ["tsutc"]
-
-
 def _is_chain(member: Member) -> bool:
     head = member.data[:2000]
     table = re.search(rb'(?m)^"?Expiration Date"?,', head) is not None
     return table or (b'"options"' in head and b'"data"' in head)
-
-
-def _is_tick_csv(member: Member) -> bool:
-    names = set(_names(member))
-    return "timestamp" in names and bool(names & {"price", "precio"}) and bool(names & {"lado", "side"})
 
 
 def _is_bar_json(member: Member) -> bool:
@@ -113,22 +74,25 @@ def _is_bar_parquet(member: Member) -> bool:
 FORMATS: tuple[Format, ...] = (
     Format("cme", "CME time-and-sales XML", lambda m: is_cme(m.data), read_cme),
     Format("dbn", "Databento DBN", lambda m: is_dbn(m.data), read_dbn),
-    Format("scid", "Sierra intraday records (.scid)", lambda m: m.data[:4] == b"SCID"),
-    Format("depth", "Sierra market depth (.depth)", lambda m: m.data[:4] == b"SCDD"),
+    Format("scid", "Sierra intraday records (.scid)", lambda m: m.data[:4] == scid.MAGIC, scid.read_scid),
+    Format(
+        "depth",
+        "Sierra market depth (.depth)",
+        lambda m: m.data[:4] == marketdepth.MAGIC,
+        marketdepth.read_depth,
+    ),
     Format(RECORDING, "MIA recording", lambda m: is_recording(m.data)),
     Format("bars-parquet", "bars in Parquet", _is_bar_parquet, read_bar_parquet),
-    Format("acsil", "Sierra ACSIL export", _is_acsil),
+    Format("acsil", "Sierra ACSIL export", is_acsil, read_acsil),
     Format("chain", "option chain", _is_chain),
     Format("bars-json", "bars in JSON", _is_bar_json, read_bar_json),
     Format("sierra", "Sierra bar text", lambda m: is_sierra_header(_names(m)), read_sierra),
-    Format(
-        "sierra-dom", "Sierra trades with DOM", lambda m: {"depthsequence", "tradetype"} <= set(_names(m))
-    ),
+    Format("sierra-dom", "Sierra trades with DOM", lambda m: is_sierra_dom(_names(m)), read_sierra_dom),
     Format("vix", "VIX daily closes", is_vix_daily, read_vix),
     Format("bars-csv", "bars in CSV", lambda m: is_bar_header(_names(m)), read_bar_csv),
-    Format("tick-csv", "trades in CSV", _is_tick_csv),
-    Format("lean", "Lean minute data", _is_lean),
-    Format("lobster", "LOBSTER messages or book", _is_lobster),
+    Format("tick-csv", "trades in CSV", is_tick_csv, read_tick_csv),
+    Format("lean", "Lean minute data", is_lean, read_lean),
+    Format("lobster", "LOBSTER messages or book", is_lobster, read_lobster),
 )
 
 

@@ -7,7 +7,6 @@ next file would meet it too.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,11 +17,12 @@ import numpy as np
 from tqdm import tqdm
 
 from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.companions import companions, gather
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import QualityParams, Verdict
-from mia_kernel.adapters.sources import read_parts
+from mia_kernel.adapters.sierra_config import FILE_NAME
+from mia_kernel.adapters.sources import parts_of
 from mia_kernel.adapters.stamps import check_zone
-from mia_kernel.adapters.wrappers import read_bytes
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError, InputError
 from mia_kernel.core.session import trading_days_of
@@ -64,6 +64,8 @@ class ImportResult:
         Rows stored now, and rows of the file that were stored before and not stored again.
     error : str or None
         Why it was refused.
+    together_with : tuple of str
+        Further files of the same source that were read with it.
     exit_code : int
         0, or the code of the error.
     """
@@ -78,6 +80,7 @@ class ImportResult:
     parts: tuple[ImportedPart, ...] = ()
     error: str | None = None
     exit_code: int = 0
+    together_with: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -91,6 +94,7 @@ class ImportResult:
             "days": list(self.days),
             "parts": [part.to_json() for part in self.parts],
             "error": self.error,
+            "together_with": list(self.together_with),
         }
 
 
@@ -132,7 +136,9 @@ def import_sources(
         If the disk is full or another import runs; the catalog is as before the file.
     """
     ask = Ask(symbol, None if tz is None else check_zone(tz), quality or QualityParams(), progress)
-    files = [file for path in paths for file in _files(Path(path))]
+    given = [file for path in paths for file in _files(Path(path))]
+    # Files that are one source together are imported with the first of them.
+    files = list(dict.fromkeys(companions(file)[0] if fmt is None else file for file in given))
     results: list[ImportResult] = []
     retry: list[int] = []
     for file in tqdm(files, desc="import", unit="file", disable=not progress or len(files) < 2):
@@ -154,7 +160,7 @@ def worst_exit_code(results: Iterable[ImportResult]) -> int:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_data(file, path))
         if not found:
             raise InputError("the folder holds no file", path=str(path), rule="a file, or a folder of files")
         return found
@@ -163,12 +169,21 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
+_ABOUT = {FILE_NAME, "README.md", "README.txt", "LICENSE"}
+
+
+def _is_data(file: Path, below: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(below).parts)
+    return not hidden and file.name not in _ABOUT
+
+
 def _import_file(file: Path, catalog: Catalog, ask: Ask, fmt: str | None) -> ImportResult:
-    data = read_bytes(file)
-    import_id = hashlib.sha256(data).hexdigest()
-    if data and catalog.holds(import_id):
-        return ImportResult(str(file), "known", import_id, rows_known=_rows_of(catalog, import_id))
-    parts = [part for part in read_parts(file, ask, fmt, data) if len(part.events)]
+    found, import_id = gather(file)
+    together = tuple(str(other) for other in companions(file) if other != file)
+    if catalog.holds(import_id):
+        rows = _rows_of(catalog, import_id)
+        return ImportResult(str(file), "known", import_id, rows_known=rows, together_with=together)
+    parts = [part for part in parts_of(found, file, ask, fmt) if len(part.events) or part.tables]
     if not parts:
         raise DataError(
             "no usable row in the file", path=str(file), rule="at least one row that passes the checks"
@@ -186,6 +201,7 @@ def _import_file(file: Path, catalog: Catalog, ask: Ask, fmt: str | None) -> Imp
         rows_known=added.rows_known,
         days=added.days,
         parts=tuple(_summary(part) for part in parts),
+        together_with=together,
     )
 
 
@@ -217,16 +233,20 @@ def _summary(part: Part) -> ImportedPart:
     return ImportedPart(
         symbol=part.source.symbol,
         contract=part.source.contract,
-        rows=len(part.events),
+        rows=len(part.events) + sum(map(len, part.tables.values())),
         volume=part.volume,
         zone=part.source.zone,
         adjustment=part.source.adjustment,
         adjustment_note=note,
         aggressor=part.source.carries.aggressor,
-        first_event=f"{np.datetime64(int(stamps.min()), 'ns')}+00:00",
-        last_event=f"{np.datetime64(int(stamps.max()), 'ns')}+00:00",
+        first_event=_iso(int(stamps.min())) if len(stamps) else None,
+        last_event=_iso(int(stamps.max())) if len(stamps) else None,
         verdict=part.verdict,
     )
+
+
+def _iso(ts: int) -> str:
+    return f"{np.datetime64(ts, 'ns')}+00:00"
 
 
 def _with_measured_adjustment(part: Part, catalog: Catalog) -> Part:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.quality import QualityParams, Verdict
+from mia_kernel.adapters.sierra_config import SierraConfig
 from mia_kernel.core.contract import MONTH_CODES, Contract, parse_contract
 from mia_kernel.core.errors import FormatError, InputError
 from mia_kernel.core.events import BAR, TRADE, EventArray, SourceInfo
-from mia_kernel.core.instrument import INSTRUMENTS
+from mia_kernel.core.instrument import INSTRUMENTS, STOCKS
 
 ROOTS = tuple(INSTRUMENTS)
 """Symbols MIA can read."""
@@ -21,6 +24,7 @@ ROOTS = tuple(INSTRUMENTS)
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(MES|MNQ|ES|NQ|VIX)(?:([HMUZ])(\d{2}|\d(?!\d)))?(?![A-Za-z])", re.IGNORECASE
 )
+_STOCKS = frozenset(stock.symbol for stock in STOCKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Ask:
     tz: str | None = None
     quality: QualityParams = field(default_factory=QualityParams)
     progress: bool = False
+    sierra: SierraConfig | None = None
+    """What `sierra.toml` says; None: the one beside the file, if any."""
 
     @property
     def root(self) -> str | None:
@@ -46,6 +52,8 @@ class Part:
     source: SourceInfo
     verdict: Verdict
     path: str
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    """Rows that are no event (definitions, statistics, study values) by kind, each with `ts_event` in ns UTC."""
 
     @property
     def volume(self) -> int:
@@ -72,6 +80,8 @@ def split_symbol(symbol: str) -> tuple[str, str | None]:
     InputError
         If it is neither.
     """
+    if symbol.strip().upper() in _STOCKS:
+        return symbol.strip().upper(), None
     match = _TOKEN.fullmatch(symbol.strip())
     if match is None:
         raise InputError("unknown symbol", field="symbol", value=symbol,

@@ -27,7 +27,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mia_kernel.adapters.catalog import CONTINUOUS, new_york_dates
+from mia_kernel.adapters.catalog import new_york_dates
+from mia_kernel.adapters.catalog_stage import CONTINUOUS
 from mia_kernel.adapters.columns import source_to_json, whole_table
 from mia_kernel.adapters.store import Manifest, Segment, Store, outside, write_flushed
 from mia_kernel.adapters.tail import TailWriter, encode, read_tail

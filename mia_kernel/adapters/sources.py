@@ -14,12 +14,14 @@ from pathlib import Path
 
 from mia_kernel.adapters.beside import merge_sources
 from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.companions import companions, gather
 from mia_kernel.adapters.formats import RECORDING, Format, format_named, not_yet, recognise, unknown
 from mia_kernel.adapters.join import choose, join_folder
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.adapters.recorded import is_session, read_session
 from mia_kernel.adapters.replay import read_recording
+from mia_kernel.adapters.sierra_config import FILE_NAME
 from mia_kernel.adapters.stamps import check_zone
 from mia_kernel.adapters.synthetic import SCHEME, parse_seed, synthetic_recording
 from mia_kernel.adapters.user_tables import kind_of, lay_beside
@@ -155,10 +157,8 @@ def open_source(
         return read_session(path)
     if path.is_dir():
         return _open_folder(path, ask, fmt)
-    data = read_bytes(path)
-    found = list(members(path, data))
+    found, source_hash = gather(path)
     known = _format_of(found, fmt, path)
-    source_hash = hashlib.sha256(data).hexdigest()
     if known.name == RECORDING:
         stored = read_recording(found[0])
         return replace(stored, source=_replayed(stored.source, source_hash))
@@ -184,7 +184,11 @@ def read_parts(path: Path, ask: Ask, fmt: str | None = None, data: bytes | None 
     FormatError
         If the content is unknown, or a format of a later version.
     """
-    found = list(members(path, data))
+    return parts_of(gather(path, data)[0], path, ask, fmt)
+
+
+def parts_of(found: list[Member], path: Path, ask: Ask, fmt: str | None = None) -> list[Part]:
+    """Return every contract of a source whose plain files are read already."""
     return _read(_format_of(found, fmt, path), found, ask)
 
 
@@ -222,7 +226,11 @@ def _named(error: InputError, path: str) -> InputError:
 
 
 def _open_folder(path: Path, ask: Ask, fmt: str | None) -> Recording:
-    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    files = sorted(
+        file
+        for file in path.iterdir()
+        if file.is_file() and not file.name.startswith(".") and file.name != FILE_NAME
+    )
     if not files:
         raise InputError(
             "the folder holds no file", path=str(path), rule="one source is one file or one folder of them"
@@ -244,6 +252,8 @@ def read_folder(files: Iterable[Path], ask: Ask, fmt: str | None) -> tuple[list[
     waiting: list[tuple[Path, bytes, InputError]] = []
     others: list[InputError] = []
     for file in files:
+        if companions(file)[0] != file:
+            continue  # read with the first file of its source
         data = read_bytes(file)
         hashes.append(hashlib.sha256(data).hexdigest())
         try:

@@ -137,10 +137,19 @@ NQ = Instrument("NQ", "E-mini Nasdaq-100", "CME", Decimal("0.25"), 500, Decimal(
 MNQ = Instrument("MNQ", "Micro E-mini Nasdaq-100", "CME", Decimal("0.25"), 50, Decimal(2), "HMUZ")
 VIX = Instrument("VIX", "Cboe Volatility Index", "CBOE", Decimal("0.01"), None, None, "")
 
+_NASDAQ_SAMPLES = {
+    "AAPL": "Apple", "AMZN": "Amazon.com", "GOOG": "Google", "INTC": "Intel", "MSFT": "Microsoft",
+}  # fmt: skip
+STOCKS = tuple(
+    Instrument(symbol, name, "NASDAQ", Decimal("0.01"), None, None, "")
+    for symbol, name in _NASDAQ_SAMPLES.items()
+)
+"""Stocks whose order books LOBSTER publishes: they can be read and looked at, not traded."""
+
 TICK_POINTS = float(ES.tick_size)
 """Points of one tick of what is traded: ES, MES, NQ and MNQ all move in quarters."""
 
-INSTRUMENTS: dict[str, Instrument] = {each.symbol: each for each in (ES, MES, NQ, MNQ, VIX)}
+INSTRUMENTS: dict[str, Instrument] = {each.symbol: each for each in (ES, MES, NQ, MNQ, VIX, *STOCKS)}
 
 
 def instrument(symbol: str) -> Instrument:

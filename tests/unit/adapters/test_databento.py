@@ -124,7 +124,7 @@ def test_a_product_mia_does_not_know_is_refused() -> None:
 
 
 def test_a_schema_of_a_later_version_is_named() -> None:
-    data = dbn_file("status", np.zeros(0, np.uint8))
+    data = dbn_file("imbalance", np.zeros(0, np.uint8))
     with pytest.raises(FormatError, match="not yet read"):
         read_dbn([_member(data)], Ask())
 

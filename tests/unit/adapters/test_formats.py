@@ -1,4 +1,4 @@
-"""Every real file is named by its content; formats of later versions are named too and not read."""
+"""Every real file is named by its content; option chains are named too and read elsewhere."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NAMED = {
     "sierra/*.txt": ("sierra", True),
     "sierra/*.csv": ("sierra", True),
     "vix/*": ("vix", True),
-    "sierra/*.scid": ("scid", False),
-    "es_ticks_sierra_dom/*": ("sierra-dom", False),
-    "sierra_acsil/*/*": ("acsil", False),
-    "nq_ticks/*": ("tick-csv", False),
-    "lobster/*": ("lobster", False),
-    "lean_es_minute_quotes/*": ("lean", False),
+    "sierra/*.scid": ("scid", True),
+    "es_ticks_sierra_dom/*": ("sierra-dom", True),
+    "sierra_acsil/*/*": ("acsil", True),
+    "nq_ticks/*": ("tick-csv", True),
+    "lobster/*": ("lobster", True),
+    "lean_es_minute_quotes/*": ("lean", True),
     "spx_chains/*": ("chain", False),
 }
 
@@ -51,7 +51,7 @@ def test_every_real_file_is_named_by_its_content(pattern: str, expected: tuple[s
 @pytest.mark.integration
 @needs_shared_data
 @pytest.mark.parametrize("pattern", [pattern for pattern, (_, readable) in NAMED.items() if not readable])
-def test_formats_of_later_versions_are_refused_by_name(pattern: str) -> None:
+def test_formats_that_are_no_recording_are_refused_by_name(pattern: str) -> None:
     assert SHARED is not None
     file = next(file for file in sorted(SHARED.glob(pattern)) if file.is_file())
     with pytest.raises(FormatError, match="not yet read by this version"):

@@ -160,7 +160,7 @@ def test_a_full_disk_leaves_the_catalog_as_it_was(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         target.write_bytes(data)
 
-    monkeypatch.setattr("mia_kernel.adapters.catalog.write_flushed", full)
+    monkeypatch.setattr("mia_kernel.adapters.catalog_stage.write_flushed", full)
     with pytest.raises(OutsideError, match="the disk is full") as caught:
         import_sources([path], catalog)
     assert caught.value.exit_code == 3
@@ -197,7 +197,7 @@ def test_a_really_full_disk_leaves_the_catalog_as_it_was(tmp_path: Path) -> None
 _VICTIM = """
 import sys, time
 from pathlib import Path
-from mia_kernel.adapters import catalog, importing, store
+from mia_kernel.adapters import catalog, catalog_stage, importing, store
 slow = getattr({place}, {name!r})
 def wait(*args):
     Path({flag!r}).write_text("here")
@@ -213,7 +213,7 @@ importing.import_sources([{source!r}], catalog.Catalog(Path({data!r})))
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        ("catalog", "write_flushed"),
+        ("catalog_stage", "write_flushed"),
         ("store.Store", "publish"),
         ("store", "_flush_folder"),
         ("store.Store", "_write_manifest"),
