@@ -95,6 +95,7 @@ class Memory:
             if self._books and self._books[-1][0] == start:
                 self._books.pop()
             self._books.append((start, int(row["bid"]), int(row["ask"]), row["b"].copy(), row["a"].copy()))
+        _forget(self._books)
 
     def _take_trades(self, rows: EventArray, chosen: Any, column: Any, side: Any) -> None:
         at = np.flatnonzero(chosen)
@@ -111,6 +112,7 @@ class Memory:
             bins = self._bins(start)
             if bins is not None:
                 bins.setdefault(px, [0, 0])[aggressor > 0] += size
+        _forget(self._trades)
 
     def _bins(self, start: int) -> Bins | None:
         if not self._trades or self._trades[-1][0] < start:
@@ -171,6 +173,12 @@ class Memory:
             name: np.concatenate([p[k] for p in parts]).astype(kind) if parts else np.zeros(0, kind)
             for k, (name, kind) in enumerate(zip(names, kinds, strict=True))
         }
+
+
+def _forget(columns: deque[Any]) -> None:
+    """Drop what is older than half an hour before the newest column; a quiet market has fewer columns."""
+    while columns and columns[0][0] <= columns[-1][0] - COLUMNS * COLUMN_NS:
+        columns.popleft()
 
 
 def _ladders(books: Sequence[tuple[int, int, int, Any, Any]]) -> dict[str, NDArray[Any]]:
