@@ -21,6 +21,8 @@ export const LIGHT = {
 };
 
 export function isDark() {
+  const chosen = document.documentElement.dataset.miaTheme;
+  if (chosen) return chosen === "dark";
   const lab = document.body.dataset.jpThemeLight;
   if (lab !== undefined) return lab === "false";
   return window.matchMedia("(prefers-color-scheme: dark)").matches;
@@ -31,16 +33,23 @@ export function colours(palette) {
   return { ...(dark ? DARK : LIGHT), ...(dark ? MARKS : MARKS_LIGHT)[palette || "classic"], dark };
 }
 
-// The header names columns; the buffer holds them as float64, one after the other.
+// The header names columns as [at, length, kind]: `at` counts 8-byte words of the buffer, kind is f8 if left out.
+const KINDS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, u2: Uint16Array, i1: Int8Array };
+
 export function decode(header, view) {
-  const numbers = view && view.byteLength
-    ? new Float64Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
-    : new Float64Array(0);
+  const bytes = view && view.byteLength
+    ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : new ArrayBuffer(0);
+  return unfold(header, bytes, 0);
+}
+
+export function unfold(header, bytes, start) {
   const frame = { ...header, words: header.words || {} };
   for (const [name, columns] of Object.entries(header.series || {})) {
     frame[name] = {};
-    for (const [column, [at, length]] of Object.entries(columns)) frame[name][column] = numbers.subarray(at, at + length);
+    for (const [column, [at, length, kind]] of Object.entries(columns))
+      frame[name][column] = new KINDS[kind || "f8"](bytes, start + at * 8, length);
   }
+  for (const [name, columns] of Object.entries(frame.words)) Object.assign(frame[name] || (frame[name] = {}), columns);
   return frame;
 }
 
@@ -103,7 +112,7 @@ export class Pen {
     for (let v = Math.ceil(this.range[0] / step) * step; v <= this.range[1]; v += step) {
       const y = Math.round(this.y(v)) + 0.5;
       this.line(box.left, y, box.right, y);
-      c.fillText(format(v), box.right + 6, y);
+      c.fillText(format(v), this.axisX ?? box.right + 6, y);
     }
     const minutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 480].map((m) => m * 60000);
     const wanted = (this.times[1] - this.times[0]) / Math.max(2, (box.right - box.left) / 90);
@@ -194,8 +203,9 @@ export class Pen {
     this.line(box.left, pointer.y, box.right, pointer.y);
     c.setLineDash([]);
     c.fillStyle = theme.line;
-    c.fillRect(box.right + 2, pointer.y - 8, 60, 16);
-    this.label(format(this.y.invert(pointer.y)), box.right + 6, pointer.y, theme.text);
+    const edge = this.axisX ?? box.right + 6;
+    c.fillRect(edge - 4, pointer.y - 8, 60, 16);
+    this.label(format(this.y.invert(pointer.y)), edge, pointer.y, theme.text);
     return this.x.invert(pointer.x);
   }
 

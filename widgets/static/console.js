@@ -1,0 +1,141 @@
+// The console: strip, panels, sheets and keys around one link. The monitor page and the notebook show the same one.
+import { armSheet, haltSheet, keySheet } from "./arming.js";
+import { colours } from "./draw.js";
+import { Link, STALE_MS, deskBase } from "./link.js";
+import { create as account } from "./live_account.js";
+import { create as battle } from "./live_battle.js";
+import { create as decision } from "./live_decision.js";
+import { create as delta } from "./live_delta.js";
+import { create as depth } from "./live_depth.js";
+import { create as ladder } from "./live_ladder.js";
+import { create as price } from "./live_price.js";
+import { create as signals } from "./live_signals.js";
+import { clockOf, make, put, stampOf } from "./panel.js";
+import { createStrip } from "./strip.js";
+
+const PANELS = [
+  ["price", "Price", price], ["depth", "Depth", depth], ["delta", "Footprint and delta", delta],
+  ["ladder", "Ladder", ladder], ["battle", "Battle Navale", battle], ["decision", "Decision", decision],
+  ["signals", "Signals", signals], ["account", "Position, orders, limits", account],
+];
+const TIMEFRAMES = ["1m", "5m", "15m", "1h", "4h"];
+const DOUBLE_MS = 700, REMEMBER = "mia-folded";
+
+function remembered() {
+  try { return new Set(JSON.parse(localStorage.getItem(REMEMBER) || "[]")); } catch { return new Set(); }
+}
+
+export function createConsole(el, options = {}) {
+  const root = make("div", "mia-console");
+  root.tabIndex = -1;
+  root.setAttribute("data-lm-suppress-shortcuts", "true");
+  el.append(root);
+  const link = new Link(options.base || deskBase());
+  const ui = { palette: options.palette || (matchMedia("(prefers-contrast: more)").matches ? "colour_blind" : "classic"), timeframe: "1m" };
+  const arm = armSheet(root, link), halt = haltSheet(root, link), keys = keySheet(root);
+  const strip = createStrip(root, { link, arm, halt });
+  const grid = make("div", "mia-grid"), folded = remembered(), panels = [];
+  root.append(grid);
+
+  for (const [name, title, create] of PANELS) {
+    const box = make("section", "mia-panel"), head = make("h2"), fold = make("button", "fold"), body = make("div", "mia-body");
+    box.dataset.panel = name;
+    box.setAttribute("aria-label", title);
+    fold.type = "button";
+    fold.textContent = title;
+    fold.title = "fold or unfold";
+    head.append(fold, make("span", "since"));
+    if (name === "price") head.append(timeframes(ui, () => show()));
+    box.append(head, body);
+    grid.append(box);
+    const set = (closed) => { box.dataset.folded = String(closed); fold.setAttribute("aria-expanded", String(!closed)); };
+    set(folded.has(name));
+    fold.onclick = () => {
+      folded.has(name) ? folded.delete(name) : folded.add(name);
+      set(folded.has(name));
+      try { localStorage.setItem(REMEMBER, JSON.stringify([...folded])); } catch { /* a private window forgets */ }
+    };
+    panels.push({ name, box, panel: create(body, Object.assign(Object.create(ui), {})), since: head.querySelector(".since") });
+  }
+
+  const times = [];
+  const show = () => {
+    const frame = link.frame, age = link.frameAge(), stale = Boolean(frame && frame.live && age > STALE_MS);
+    const state = { stale, age, guardian: link.guardian(), why: link.open ? "waiting for the first frame: `mia run` publishes them" : link.why() };
+    root.dataset.theme = colours().dark ? "dark" : "light";
+    root.dataset.palette = ui.palette;
+    root.dataset.stale = String(stale);
+    root.dataset.stamp = stampOf(frame);
+    strip.update(frame, state);
+    for (const { box, panel, since } of panels) {
+      box.dataset.stale = String(stale);
+      put(since, stale ? `no new frame for ${Math.round(age / 1000)} s` : "");
+      if (box.dataset.folded !== "true") panel.update(frame, state);
+    }
+    if (frame && root.dataset.seq !== String(frame.seq)) note(root, frame, times);
+  };
+  let wanted = 0;
+  const ask = () => { if (!wanted) wanted = requestAnimationFrame(() => { wanted = 0; show(); }); };
+  link.on(ask);
+  const tick = setInterval(show, 500);
+  const stopKeys = listen(root, options.global ? window : root, { link, arm, halt, keys, strip, ui, show });
+  show();
+  return { link, ui, show, close() { clearInterval(tick); stopKeys(); link.close(); root.remove(); } };
+}
+
+// What a test reads: number of the frame, how long it took from the sender to here, and the pace of the last frames.
+function note(root, frame, times) {
+  const now = performance.now();
+  times.push(now);
+  while (times.length > 100) times.shift();
+  root.dataset.seq = String(frame.seq);
+  root.dataset.frames = String(Number(root.dataset.frames || 0) + 1);
+  if (frame.health && frame.health.sent_ms) root.dataset.latency = (Date.now() - frame.health.sent_ms).toFixed(1);
+  if (times.length > 2) {
+    const gaps = times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b);
+    root.dataset.fps = (1000 / gaps[gaps.length >> 1]).toFixed(1);
+  }
+}
+
+function timeframes(ui, changed) {
+  const group = make("span", "timeframes");
+  for (const name of TIMEFRAMES) {
+    const pick = make("button", "", name);
+    pick.type = "button";
+    pick.dataset.timeframe = name;
+    pick.setAttribute("aria-pressed", String(ui.timeframe === name));
+    pick.onclick = () => { ui.timeframe = name; press(group, name); changed(); };
+    group.append(pick);
+  }
+  return group;
+}
+
+function press(group, name) {
+  for (const pick of group.children) pick.setAttribute("aria-pressed", String(pick.dataset.timeframe === name));
+}
+
+function listen(root, target, { arm, halt, keys, strip, ui, show }) {
+  let escaped = -Infinity;
+  const down = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      if (performance.now() - escaped < DOUBLE_MS) strip.disarm();
+      escaped = performance.now();
+      return;
+    }
+    if (event.target.closest && event.target.closest("input, textarea, dialog")) return;
+    const at = TIMEFRAMES[Number(event.key) - 1];
+    const does = { "?": () => keys.open(), h: () => halt.open(), a: () => arm.open(),
+      p: () => { ui.palette = ui.palette === "classic" ? "colour_blind" : "classic"; show(); },
+      t: () => { document.documentElement.dataset.miaTheme = colours().dark ? "light" : "dark"; show(); } }[event.key];
+    if (at) { ui.timeframe = at; press(root.querySelector(".timeframes"), at); show(); }
+    else if (does) does();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  target.addEventListener("keydown", down);
+  return () => target.removeEventListener("keydown", down);
+}
+
+export { clockOf };

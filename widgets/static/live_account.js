@@ -1,0 +1,93 @@
+// Account: position, where its protection rests, open orders, the day's result, limits used, closed positions.
+import { clockOf, fixed, hosted, make, put, rows, signed, words } from "./panel.js";
+
+const UNITS = { usd: "USD", contracts: "ct", count: "", percent: "%", ticks: "ticks", minutes: "min", ms: "ms", ratio: "", flag: "" };
+const USED = new Set(["daily_loss", "hard_daily_loss", "weekly_loss", "drawdown", "open_risk", "max_position",
+  "trades_per_hour", "trades_per_day", "consecutive_losses", "orders_per_hour"]);
+
+function limit() {
+  const row = make("li");
+  row.append(make("span", "name"), make("span", "track"), make("span", "number"));
+  row.querySelector(".track").append(make("i"));
+  return row;
+}
+
+function plain(names) {
+  return () => {
+    const row = make("tr");
+    for (const name of names) row.append(make("td", name));
+    return row;
+  };
+}
+
+export function create(el) {
+  const root = make("div", "mia-account"), top = make("div", "mia-position");
+  for (const name of ["position", "day", "open", "protection"]) top.append(make("span", name));
+  const orders = make("table", "mia-orders"), limits = make("ol", "mia-limits"), trips = make("table", "mia-trips");
+  orders.append(make("tbody"));
+  trips.append(make("tbody"));
+  root.append(top, orders, limits, trips);
+  el.append(root);
+  return {
+    update(frame, state = {}) {
+      if (!frame) return;
+      const money = frame.money, said = state.guardian;
+      const position = money.position;
+      put(top.querySelector(".position"), position === 0 ? "FLAT" : `${position > 0 ? "LONG" : "SHORT"} ${Math.abs(position)} at ${fixed(money.average)}`,
+        position > 0 ? "buy" : position < 0 ? "sell" : "flat");
+      put(top.querySelector(".day"), `day ${signed(money.day_net_usd)} USD`);
+      top.querySelector(".day").title = "realised and open since the trading day began, net of fees";
+      put(top.querySelector(".open"), position ? `open ${signed(money.open_gross_usd)} USD` : "");
+      const safe = said ? said.protective_stop : null;
+      put(top.querySelector(".protection"), safe === null ? "" : `stop: ${safe}`, safe === "resting at venue" || safe === "not needed" ? "fine" : "alarm");
+      drawOrders(orders.tBodies[0], frame.orders);
+      drawLimits(limits, frame.limits.filter((l) => USED.has(l.code)));
+      drawTrips(trips.tBodies[0], frame.trips);
+    },
+    close() { root.remove(); },
+  };
+}
+
+function drawOrders(body, orders) {
+  const lines = rows(body, orders.length, plain(["side", "qty", "entry", "stop", "target", "safe"]));
+  orders.forEach((o, i) => {
+    const cell = (name) => lines[i].querySelector(`.${name}`);
+    put(cell("side"), o.side > 0 ? "LONG" : "SHORT", o.side > 0 ? "buy" : "sell");
+    put(cell("qty"), `${o.filled}/${o.qty}`);
+    put(cell("entry"), words(o.entry));
+    put(cell("stop"), `stop ${fixed(o.stop)}`);
+    put(cell("target"), `target ${fixed(o.target)}`);
+    put(cell("safe"), o.open ? `${o.protected} of ${o.open} protected` : "", o.open && o.protected < o.open ? "alarm" : "fine");
+  });
+}
+
+function share(l) {
+  if (l.limit === null || l.actual === null || l.limit === 0) return null;
+  return Math.max(0, l.actual / l.limit);
+}
+
+function drawLimits(list, limits) {
+  const lines = rows(list, limits.length, limit);
+  limits.forEach((l, i) => {
+    const row = lines[i], used = share(l), unit = UNITS[l.unit] ?? l.unit;
+    put(row.querySelector(".name"), words(l.code));
+    put(row.querySelector(".number"), `${fixed(l.actual, unit === "USD" ? 0 : l.unit === "percent" ? 2 : 0)} of ${fixed(l.limit, 0)} ${unit}`);
+    row.querySelector("i").style.width = `${Math.min(1, used || 0) * 100}%`;
+    row.dataset.level = l.level;
+  });
+}
+
+function drawTrips(body, trips) {
+  const n = trips && trips.exit_ts ? trips.exit_ts.length : 0, shown = Math.min(8, n);
+  const lines = rows(body, shown, plain(["time", "side", "prices", "net", "reason"]));
+  for (let k = 0; k < shown; k++) {
+    const i = n - 1 - k, cell = (name) => lines[k].querySelector(`.${name}`);
+    put(cell("time"), clockOf(trips.exit_ts[i] * 1e6));
+    put(cell("side"), `${trips.side[i] > 0 ? "LONG" : "SHORT"} ${trips.qty[i]}`, trips.side[i] > 0 ? "buy" : "sell");
+    put(cell("prices"), `${fixed(trips.entry[i])} → ${fixed(trips.exit[i])}`);
+    put(cell("net"), `${signed(trips.net_usd[i])} USD`);
+    put(cell("reason"), words(trips.reason[i]));
+  }
+}
+
+export default hosted("account", create);

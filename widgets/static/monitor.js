@@ -1,0 +1,105 @@
+// The monitor page: the console, then equity of the day, alerts, processes and the event log.
+import { createConsole } from "./console.js";
+import { canvasPanel, clockOf, fixed, make, put, rows, signed } from "./panel.js";
+
+const READ_MS = 1000;
+const desk = createConsole(document.getElementById("desk"), { global: true });
+const side = document.getElementById("machine");
+side.className = "mia-live";
+
+function box(name, title) {
+  const node = make("section", "mia-panel");
+  node.dataset.panel = name;
+  node.setAttribute("aria-label", title);
+  const body = make("div", "mia-body");
+  node.append(make("h2", "", title), body);
+  side.append(node);
+  return body;
+}
+
+function drawEquity(pen, frame) {
+  const past = frame.history, { theme, c } = pen;
+  if (!past || past.ts.length < 2) { pen.empty("no decision yet"); return null; }
+  const known = [...past.day_net].filter(Number.isFinite);
+  if (!known.length) { pen.empty("the day's result is unknown"); return null; }
+  const low = Math.min(0, ...known), high = Math.max(0, ...known), pad = Math.max(5, (high - low) * 0.1);
+  pen.box.top = 8;
+  pen.frame([past.ts[0], past.ts[past.ts.length - 1]], low - pad, high + pad);
+  pen.axes((x) => x.toFixed(0));
+  for (let i = 0; i + 1 < past.ts.length; i++) {
+    if (!past.position[i]) continue;
+    c.fillStyle = past.position[i] > 0 ? theme.buy : theme.sell;
+    c.fillRect(pen.x(past.ts[i]), pen.box.bottom - 5, Math.max(1, pen.x(past.ts[i + 1]) - pen.x(past.ts[i])), 4);
+  }
+  pen.path(past.ts, past.day_net, theme.text, { width: 1.5 });
+  const at = pen.crosshair((x) => x.toFixed(0));
+  return at === null ? null : "result of the day in USD, net; the strip below is the position";
+}
+
+const equity = canvasPanel(box("equity", "Equity of the day"), drawEquity, desk.ui);
+const alerts = box("alerts", "Alerts"), machine = box("processes", "Machine and processes"), log = box("log", "Events");
+const none = make("p", "mia-note", "No alert."), list = make("ol", "mia-alerts");
+alerts.append(none, list);
+const figures = make("p", "mia-figures"), table = make("table", "mia-processes");
+table.innerHTML = "<thead><tr><th>process</th><th>pid</th><th>CPU %</th><th>memory MB</th><th>threads</th></tr></thead><tbody></tbody>";
+machine.append(figures, table);
+const events = make("ol", "mia-events");
+log.append(events);
+
+function showAlerts() {
+  const said = desk.link.guardian(), all = said ? said.alerts : [];
+  none.hidden = all.length > 0;
+  const items = rows(list, all.length, () => {
+    const item = make("li"), seen = make("button", "", "seen");
+    seen.type = "button";
+    item.append(make("span", "time"), make("span", "text"), seen);
+    return item;
+  });
+  all.forEach((alert, i) => {
+    const item = items[i], seen = item.querySelector("button");
+    item.dataset.level = alert.level;
+    put(item.querySelector(".time"), clockOf(alert.ts));
+    put(item.querySelector(".text"), `${alert.code}: ${alert.text}`);
+    seen.hidden = alert.acknowledged;
+    seen.onclick = () => desk.link.command("acknowledge", { alert_id: alert.alert_id });
+  });
+}
+
+async function read() {
+  if (document.hidden) return;
+  try {
+    const [system, happened] = await Promise.all([desk.link.read("system"), desk.link.read("events")]);
+    put(figures, `CPU ${fixed(system.cpu_percent, 0)} %  ·  memory ${fixed(system.memory_used_percent, 0)} %  ·  disk free ${fixed(system.disk_free_mb / 1024, 1)} GB  ·  network ${fixed(system.network_received_mb, 0)} MB in, ${fixed(system.network_sent_mb, 0)} MB out`);
+    const lines = rows(table.tBodies[0], system.processes.length, () => {
+      const row = make("tr");
+      for (let i = 0; i < 5; i++) row.append(make("td"));
+      return row;
+    });
+    system.processes.forEach((p, i) => [p.name, p.pid, fixed(p.cpu_percent, 0), fixed(p.memory_mb, 0), p.threads]
+      .forEach((value, k) => put(lines[i].children[k], String(value))));
+    const shown = happened.slice(-60).reverse();
+    const items = rows(events, shown.length, () => {
+      const item = make("li");
+      item.append(make("span", "time"), make("span", "source"), make("span", "text"));
+      return item;
+    });
+    shown.forEach((event, i) => {
+      items[i].dataset.level = event.level;
+      put(items[i].querySelector(".time"), clockOf(event.ts));
+      put(items[i].querySelector(".source"), event.source);
+      put(items[i].querySelector(".text"), event.text);
+    });
+  } catch (error) {
+    put(figures, `The desk server does not answer: ${error.message}`);
+  }
+}
+
+desk.link.on(() => {
+  const frame = desk.link.frame;
+  equity.update(frame, { stale: Boolean(frame && desk.link.frameAge() > 2000) });
+  showAlerts();
+});
+setInterval(read, READ_MS);
+read();
+window.miaDesk = desk;
+export { signed };
