@@ -12,6 +12,17 @@ from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
 from widgets.footprint import footprint
+from widgets.live import (
+    Console,
+    LiveAccount,
+    LiveBattle,
+    LiveDecision,
+    LiveDelta,
+    LiveDepth,
+    LiveLadder,
+    LivePrice,
+    LiveSignals,
+)
 from widgets.page import Html, style
 from widgets.panels import es_nq, large_orders, microstructure, timeframes
 from widgets.price import PriceView
@@ -19,10 +30,19 @@ from widgets.profile import profile
 from widgets.spread import spread
 
 __all__ = [
+    "Console",
     "DayView",
     "DeltaView",
     "EquityView",
     "Html",
+    "LiveAccount",
+    "LiveBattle",
+    "LiveDecision",
+    "LiveDelta",
+    "LiveDepth",
+    "LiveLadder",
+    "LivePrice",
+    "LiveSignals",
     "PriceView",
     "View",
     "battle",

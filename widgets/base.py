@@ -24,20 +24,47 @@ import plotly.graph_objects as go
 import traitlets
 from numpy.typing import NDArray
 
+from mia_kernel.core import packing
 from widgets import theme
 
 STATIC = Path(__file__).parent / "static"
 MAX_HZ = 20.0
 
-_IMPORT = re.compile(r"^import \{[^}]*\} from \"\./draw\.js\";\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=function|const|class)", re.MULTILINE)
+_IMPORT = re.compile(r"^import \{([^}]*)\} from \"\./([\w.]+)\";\n", re.MULTILINE)
+_NAMED = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
+_LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
+_DEFAULT = re.compile(r"^export default (.*);\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=async|function|class|const|let)", re.MULTILINE)
 
 
 def module(name: str) -> str:
-    """Return the ES module of a view with the shared drawing code in it (a kernel cannot serve a second file)."""
-    shared = _EXPORT.sub("", (STATIC / "draw.js").read_text("utf-8"))
-    own = (STATIC / f"{name}.js").read_text("utf-8")
-    return shared + "\n" + _EXPORT.sub("", _IMPORT.sub("", own))
+    """Return the ES module of a view with all it imports in it: a kernel cannot serve a second file.
+
+    Each file becomes a function that is called once and hands over what it exports, so names never meet.
+    """
+    done: dict[str, str] = {}
+    body, _, default = _parts(f"{name}.js", done)
+    return "\n".join([*done.values(), f"{body}\nexport default {default};\n"])
+
+
+def _parts(file: str, done: dict[str, str]) -> tuple[str, list[str], str]:
+    """Return body, exported names and default export of a file; what it imports joins `done`, each once."""
+    text = (STATIC / file).read_text("utf-8")
+    for _, other in _IMPORT.findall(text):
+        if other not in done:
+            body, named, _ = _parts(other, done)
+            done[other] = (
+                f"const {_hand(other)} = (() => {{\n{body}\nreturn {{ {', '.join(named)} }};\n}})();\n"
+            )
+    body = _IMPORT.sub(lambda m: f"const {{{m[1].replace(' as ', ': ')}}} = {_hand(m[2])};\n", text)
+    named = [*_NAMED.findall(body), *(n.strip() for group in _LIST.findall(body) for n in group.split(","))]
+    default = _DEFAULT.search(body)
+    body = _EXPORT.sub("", _LIST.sub("", _DEFAULT.sub("", body)))
+    return body, named, default[1] if default is not None else "{}"
+
+
+def _hand(file: str) -> str:
+    return "from_" + file.removesuffix(".js")
 
 
 class View(anywidget.AnyWidget):
@@ -97,34 +124,10 @@ def frame_stamp(frame: Mapping[str, Any]) -> str | None:
 
 
 def pack(frame: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Return a frame as JSON header and one buffer of float64.
-
-    Returns
-    -------
-    header : dict
-        The plain values, and `series`: {series: {column: [offset, length]}} in numbers, not bytes.
-    buffer : bytes
-        Little-endian float64; columns whose name ends in `ts` become milliseconds since 1970 UTC.
-    """
-    plain: dict[str, Any] = {}
-    series: dict[str, dict[str, list[int]]] = {}
-    parts: list[NDArray[np.float64]] = []
-    at = 0
-    for name, value in frame.items():
-        if not isinstance(value, Mapping):
-            plain[name] = value
-            continue
-        for column, array in value.items():
-            if not isinstance(array, np.ndarray):
-                plain.setdefault("words", {}).setdefault(name, {})[column] = list(array)
-                continue
-            numbers = np.asarray(array, "<f8")
-            parts.append(numbers / 1e6 if column.endswith("ts") else numbers)
-            series.setdefault(name, {})[column] = [at, len(numbers)]
-            at += len(numbers)
-    plain["series"] = series
+    """Return a frame as JSON header and one buffer (`core/packing`), with the word that is stamped across it."""
+    plain, buffer = packing.pack(frame)
     plain["stamp"] = frame_stamp(frame)
-    return plain, np.concatenate(parts).tobytes() if parts else b""
+    return plain, buffer
 
 
 def column(frame: Mapping[str, Any], series: str, name: str) -> NDArray[np.float64]:

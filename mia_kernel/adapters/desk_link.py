@@ -20,8 +20,9 @@ import msgspec
 from mia_kernel.adapters.bus import ENGINE, Client, Viewer, find, guardian, load_keys
 from mia_kernel.adapters.desk_events import Chronicle
 from mia_kernel.adapters.messages import GuardianStatus, Message, Refused, Status
-from mia_kernel.adapters.wire import decode, pack
+from mia_kernel.adapters.wire import decode
 from mia_kernel.core.errors import MiaError, OutsideError
+from mia_kernel.core.packing import pack
 
 POLL_S = 0.5
 FRAME_WAIT_S = 0.25

@@ -122,7 +122,9 @@ def main() -> int:
     return 0
 
 
-def _serve(server: Server, run: Run, memory: frames.Memory, guarding: Guarding, first: int, speed: float) -> None:
+def _serve(
+    server: Server, run: Run, memory: frames.Memory, guarding: Guarding, first: int, speed: float
+) -> None:
     events, seq, due = run.recording.events, 0, 0.0
     for start, stop in paced(np.asarray(events["ts_recv"]), first, speed, sleep=lambda _: time.sleep(0.02)):
         run.feed(start, stop)
@@ -132,7 +134,9 @@ def _serve(server: Server, run: Run, memory: frames.Memory, guarding: Guarding, 
         if time.monotonic() >= due:
             due = max(due + FRAME_S, time.monotonic() - FRAME_S)
             seq += 1
-            frame = frames.build(run, memory, seq=seq, mode=guarding.mode, extra={"sent_ms": time.time() * 1e3})
+            frame = frames.build(
+                run, memory, seq=seq, mode=guarding.mode, extra={"sent_ms": time.time() * 1e3}
+            )
             server.publish(frames.encode(frame))
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from mia_kernel import frames
 from mia_kernel.adapters.synthetic import synthetic_recording
-from mia_kernel.adapters.wire import decode, encode, pack
+from mia_kernel.adapters.wire import decode, encode
 from mia_kernel.core.errors import DataError
 from mia_kernel.core.events import TRADE
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.core.packing import pack
 from mia_kernel.desk.tape import footprint, tape
 from mia_kernel.frames.memory import COLUMN_NS, Memory, imbalances, stacks
 from mia_kernel.runtime import Run
