@@ -35,7 +35,7 @@ def pack(frame: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
             if not isinstance(array, np.ndarray):
                 plain.setdefault("words", {}).setdefault(name, {})[column] = _json(list(array))
                 continue
-            kind, data = _column(column, array)
+            kind, data = _column(column, cast("NDArray[Any]", array))
             raw = data.tobytes()
             raw += b"\0" * (-len(raw) % 8)
             series.setdefault(name, {})[column] = [at, data.size] + ([] if kind == "f8" else [kind])
