@@ -177,7 +177,7 @@ def test_link_lost_and_restored_is_told_and_nothing_is_sent_meanwhile(scene: Sce
 def test_a_restart_with_ids_rolled_back_reuses_no_id_and_keeps_every_order(scene: Scene) -> None:
     scene.broker.submit((scene.bracket("mia-3", away=400),))
     scene.becomes("mia-3-entry", OrderStatus.WORKING)
-    used = {k.order_id for k in scene.broker._by_id.values()}
+    used = {k.order_id for k in scene.broker.heard.by_id.values()}
     scene.gateway.do("restart", down_s=0.3, id_rollback=True, stale_326_s=1.0)
     scene.until(lambda: not scene.broker.connected)
     scene.until(lambda: scene.broker.connected, 15.0)
@@ -186,7 +186,7 @@ def test_a_restart_with_ids_rolled_back_reuses_no_id_and_keeps_every_order(scene
     assert {o.ref for o in told.orders} == {"mia-3-entry", "mia-3-stop", "mia-3-target"}
     scene.broker.submit((scene.bracket("mia-4", away=410),))
     scene.becomes("mia-4-entry", OrderStatus.WORKING)
-    fresh = {k.order_id for k in scene.broker._by_id.values() if k.ref.startswith("mia-4")}
+    fresh = {k.order_id for k in scene.broker.heard.by_id.values() if k.ref.startswith("mia-4")}
     assert not fresh & used
     assert {o.ref for o in scene.snapshot().orders} >= {"mia-3-stop", "mia-4-stop"}
 

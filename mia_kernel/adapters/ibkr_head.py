@@ -1,0 +1,37 @@
+"""What a session with a broker declares before its first row: sources, what they carry, orders elsewhere."""
+
+from __future__ import annotations
+
+from mia_kernel.adapters.ibkr_params import IbkrParams
+from mia_kernel.adapters.ibkr_session import IbkrSession
+from mia_kernel.core.contract import Contract
+from mia_kernel.core.events import Carries, Recording, SourceInfo, empty
+from mia_kernel.core.session import trading_day_of
+
+
+def head_of(session: IbkrSession, params: IbkrParams, contract: Contract) -> Recording:
+    """Return what a session with a broker declares before its first row: sources, and orders elsewhere."""
+    simulated = session.address.kind == "gateway"
+    name = f"{session.name_for_people}, as of {trading_day_of(session.clock.now_ns())}"
+    carries = Carries(book=True, quotes=True, trades=True, aggressor="tick_rule")
+    notes = ("SIMULATED gateway: fills and money are simulated",) if simulated else ()
+
+    def info(symbol: str, code: str | None, carried: Carries) -> SourceInfo:
+        return SourceInfo(
+            tag="live", adapter=session.address.kind, name=name if symbol == "ES" else f"{name}, {symbol}",
+            symbol=symbol, contract=code, zone="UTC", adjustment="contract", carries=carried, notes=notes,
+        )  # fmt: skip
+
+    others, declared = [], {"broker"}
+    if params.second:
+        others.append(info("NQ", None, Carries(trades=True, aggressor="tick_rule")))
+        declared.add("second")
+    if params.vix:
+        others.append(info("VIX", None, Carries(trades=True)))
+        declared.add("vix")
+    return Recording(
+        events=empty(0),
+        source=info("ES", contract.code, carries),
+        others=tuple(others),
+        declared=frozenset(declared),
+    )
