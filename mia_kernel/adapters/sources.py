@@ -7,6 +7,7 @@ sources and the catalog; `read_parts` gives the importer every contract.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from mia_kernel.adapters.beside import merge_sources
 from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.chain_views import chain_files, lay_chains
 from mia_kernel.adapters.companions import companions, gather
 from mia_kernel.adapters.formats import RECORDING, Format, format_named, not_yet, recognise, unknown
 from mia_kernel.adapters.join import choose, join_folder
@@ -83,13 +85,15 @@ def open_recording(
     uri, symbol, tz, fmt, progress
         As for `open_source`.
     extras : iterable of str or Path
-        Further sources: NQ, VIX, levels of others, economic events (`user_tables`). `symbol` is for the first
-        source alone; these must say theirs.
+        Further sources: NQ, VIX, option chains, levels of others, economic events (`user_tables`). `symbol` is
+        for the first source alone; these must say theirs.
     home : Path, optional
         `MIA_HOME`; its `data/events` holds the catalog.
     """
     catalog = None if home is None else Catalog(home / "data")
     primary = open_source(uri, symbol=symbol, tz=tz, fmt=fmt, catalog=catalog, progress=progress)
+    chains = {Path(extra): files for extra in extras if (files := chain_files(Path(extra)))}
+    extras = [extra for extra in extras if Path(extra) not in chains]
     tables = {Path(extra): kind for extra in extras if (kind := kind_of(Path(extra))) is not None}
     beside = [
         open_source(extra, tz=tz, catalog=catalog, progress=progress)
@@ -99,7 +103,7 @@ def open_recording(
     recording = merge_sources(primary, beside)
     for path, kind in tables.items():
         recording = lay_beside(recording, path, kind)
-    return recording
+    return lay_chains(recording, itertools.chain(*chains.values())) if chains else recording
 
 
 def open_source(
