@@ -212,6 +212,17 @@ def correct(port: int, price: float) -> None:
     _say(ask(port, "correct", price=price))
 
 
+@ctl.command()
+@click.argument("action", type=click.Choice(["BUY", "SELL"], case_sensitive=False))
+@click.argument("quantity", type=click.IntRange(1))
+@click.option("--symbol", default="ES", show_default=True)
+@click.option("--limit", type=float, help="without it a market order")
+@click.pass_obj
+def manual(port: int, action: str, quantity: int, symbol: str, limit: float | None) -> None:
+    """Place an order by hand, as somebody at the TWS screen would."""
+    _say(ask(port, "manual", action=action, quantity=quantity, symbol=symbol, limit=limit))
+
+
 def _plain(verb: str, help_: str) -> None:
     @ctl.command(verb, help=help_)
     @click.pass_obj

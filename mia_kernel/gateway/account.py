@@ -6,10 +6,11 @@ commissions: MES bought at 7039.50 and sold at 7039.25 realizes −1.25 − 0.62
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mia_kernel.gateway.contracts import Listing
+from mia_kernel.gateway.orders import Execution
 from mia_kernel.gateway.params import Product
 
 
@@ -68,6 +69,7 @@ class Account:
         self._mark = mark
         self.positions: dict[int, Position] = {}
         self._day_start_cents = float(equity_cents)
+        self._day_began_ns = 0
 
     def apply(
         self, listing: Listing, side: int, quantity: int, price: float, commission_cents: int
@@ -94,6 +96,18 @@ class Account:
         if position.quantity == 0:
             position.cost_cents = 0.0
         return realized
+
+    def rebuild(self, executions: Sequence[Execution]) -> list[int | None]:
+        """Take every fill anew after a correction; return what each one realized."""
+        self.positions.clear()
+        today = next((i for i, e in enumerate(executions) if e.ts_ns >= self._day_began_ns), len(executions))
+        earlier = [self._again(e) for e in executions[:today]]
+        for position in self.positions.values():
+            position.day_realized_cents = 0
+        return earlier + [self._again(e) for e in executions[today:]]
+
+    def _again(self, e: Execution) -> int | None:
+        return self.apply(e.listing, e.side, e.quantity, e.price, e.commission_cents)
 
     def commission_cents(self, listing: Listing, quantity: int) -> int:
         """Return the commission of a fill."""
@@ -126,8 +140,9 @@ class Account:
         """Profit since the trading day began."""
         return self.equity_cents - self._day_start_cents
 
-    def new_day(self) -> None:
+    def new_day(self, now_ns: int) -> None:
         """Begin a trading day."""
+        self._day_began_ns = now_ns
         self._day_start_cents = self.equity_cents
         for position in self.positions.values():
             position.day_realized_cents = 0

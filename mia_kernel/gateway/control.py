@@ -16,8 +16,9 @@ from typing import Any
 from mia_kernel.core.errors import OutsideError
 from mia_kernel.gateway.clock import NS
 from mia_kernel.gateway.faults import DATA_KEPT, DATA_LOST, LINK_LOST, farm_notices
+from mia_kernel.gateway.fields import by_hand
 from mia_kernel.gateway.orders import DONE
-from mia_kernel.gateway.rules import on_tick
+from mia_kernel.gateway.rules import Refusal, on_tick
 from mia_kernel.gateway.server import Gateway
 from mia_kernel.gateway.subscriptions import Depth, LevelOne
 
@@ -40,8 +41,8 @@ class Control:
         self.verbs: dict[str, Callable[..., Answer]] = {
             "drop-link": self.drop_link, "restore": self.restore, "flap-farm": self.flap_farm, "restart": self.restart,
             "half-open": self.half_open, "delay": self.delay, "halt": self.halt, "resume": self.resume,
-            "reject-next": self.reject_next, "reset-depth": self.reset_depth, "correct": self.correct,
-            "status": self.status,
+            "manual": self.manual, "reject-next": self.reject_next, "reset-depth": self.reset_depth,
+            "correct": self.correct, "status": self.status,
         }  # fmt: skip
 
     async def open(self, port: int) -> None:
@@ -133,6 +134,7 @@ class Control:
             for client_id, message in late:
                 gateway.tell(client_id, message)
             self._repeat_quotes()
+            gateway.tell_positions()
         for session, values in parked:
             gateway.handle(session, values)
         return {"link": "up", "code": (DATA_LOST if faults.data_lost else DATA_KEPT)[0], "late_messages": len(late),
@@ -236,6 +238,17 @@ class Control:
             raise VerbError(f"there must be a fill, and the price lie on its tick; was {price!r}")
         corrected = self._gateway.venue.correct(last[0], float(price))
         return {"exec_id": corrected.exec_id, "was": last[0].price, "is": corrected.price}
+
+    def manual(self, action: str, quantity: int, symbol: str = "ES", limit: float | None = None) -> Answer:
+        """Place an order by hand, as in TWS: the API learns of it like of anybody else's."""
+        listing = self._gateway.listings.front.get(str(symbol).upper())
+        if listing is None:
+            raise VerbError(f"symbol {symbol!r}; one of {', '.join(self._gateway.listings.front)}")
+        terms = by_hand(str(action), quantity, limit)
+        placed = self._gateway.venue.place_by_hand(listing, terms)
+        if isinstance(placed, Refusal):
+            raise VerbError(f"{placed.code}: {placed.text}")
+        return {"order_id": placed.order_id, "perm_id": placed.perm_id, "status": placed.status()}
 
     def status(self) -> Answer:
         """Tell clock, clients, orders, position and what is wrong."""

@@ -266,3 +266,11 @@ def _gated(fields: Fields, terms: OrderTerms, version: int, query: ContractQuery
             fields.skip(1)
     if version >= 170 and query.exchange == "IBKRATS":
         fields.skip(1)
+
+
+def by_hand(action: str, quantity: float, limit: float | None) -> OrderTerms:
+    """Return the terms of an order typed into TWS: a limit, or a market order where `limit` is None."""
+    kind = "MKT" if limit is None else "LMT"
+    return OrderTerms(
+        action.upper(), quantity, kind, limit, None, "DAY", "", "", "", 0, "", True, 0, 0, 0, True, False
+    )

@@ -141,7 +141,7 @@ class Gateway:
         day = trading_day_of(now)
         if day != self.day:
             self.day = day
-            self.account.new_day()
+            self.account.new_day(now)
         self.venue.tick()
         if steady >= self._next_account:
             self._next_account = steady + _ACCOUNT_EVERY_S
@@ -199,17 +199,23 @@ class Gateway:
 
     # -- what happened -----------------------------------------------------------------------------
 
-    def watchers(self, client_id: int) -> list[Session]:
-        """Return who sees the orders of a client: itself and the master."""
-        ids = {client_id, self.params.master_client_id}
-        return [session for session in self.sessions if session.ready and session.client_id in ids]
+    def watchers(self, client_id: int, *, by_hand: bool = False) -> list[Session]:
+        """Return who is told of an order unasked: its client and the master.
 
-    def tell(self, client_id: int, *told: Message) -> None:
+        An order by hand belongs to client 0, which hears of it only where it binds such orders.
+        """
+        master = self.params.master_client_id
+        return [
+            s for s in self.sessions
+            if s.ready and (s.client_id == master or (s.client_id == client_id and (s.auto_bind or not by_hand)))
+        ]  # fmt: skip
+
+    def tell(self, client_id: int, *told: Message, by_hand: bool = False) -> None:
         """Send messages of one happening; while the link is down they wait."""
         if self.faults.link_down:
             self.late += [(client_id, message) for message in told]
             return
-        for session in self.watchers(client_id):
+        for session in self.watchers(client_id, by_hand=by_hand):
             for message in told:
                 session.send(message)
 
@@ -218,7 +224,7 @@ class Gateway:
         order.told = (order.status(), order.filled, order.remaining)
         version = self._version_of(order.client_id)
         whole = [messages.open_order(order, self.account.name, version)] if with_order else []
-        self.tell(order.client_id, *whole, messages.order_status(order))
+        self.tell(order.client_id, *whole, messages.order_status(order), by_hand=order.order_id < 0)
 
     def executed(self, order: Order, execution: Execution) -> None:
         """Send fill, order, status and commission, in that order unless they shall be shuffled."""
@@ -229,7 +235,7 @@ class Gateway:
         told.append(messages.order_status(order))
         if self._shuffle is not None:
             self._shuffle.shuffle(told)
-        self.tell(order.client_id, *told, messages.commission(execution))
+        self.tell(order.client_id, *told, messages.commission(execution), by_hand=order.order_id < 0)
         if not self.faults.link_down:
             self._tell_position(execution.listing)
 
@@ -242,6 +248,11 @@ class Gateway:
     def _version_of(self, client_id: int) -> int:
         session = self.client(client_id)
         return session.version if session is not None else 176
+
+    def tell_positions(self) -> None:
+        """Send every position to who subscribed."""
+        for position in self.account.positions.values():
+            self._tell_position(position.listing)
 
     def _tell_position(self, listing: Listing) -> None:
         position = self.account.positions[listing.con_id]

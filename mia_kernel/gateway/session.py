@@ -111,7 +111,8 @@ class Session(asyncio.Protocol):
         if self._queue_instead:
             wait_s = self._pacing.wait_s(now_s)
             if wait_s > 0 or now_s < self._queue_free_s:
-                self._queue_free_s = max(self._queue_free_s, now_s + wait_s)
+                # A step apart: timers of one moment may fire in any order.
+                self._queue_free_s = max(self._queue_free_s + 1e-6, now_s + wait_s)
                 loop = asyncio.get_running_loop()
                 loop.call_later(self._queue_free_s - now_s, self._gateway.handle, self, values)
                 return

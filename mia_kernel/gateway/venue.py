@@ -15,14 +15,15 @@ from typing import Protocol
 from mia_kernel.core.session import is_open, is_rth
 from mia_kernel.gateway import matching
 from mia_kernel.gateway.account import Account
+from mia_kernel.gateway.admission import new_order, refuse_change
 from mia_kernel.gateway.contracts import Listing
+from mia_kernel.gateway.families import left_for_exits, left_for_group
 from mia_kernel.gateway.fields import OrderTerms
-from mia_kernel.gateway.margins import margin_refusal
 from mia_kernel.gateway.market import Bar, Market
 from mia_kernel.gateway.matching import Part
-from mia_kernel.gateway.orders import DONE, DORMANT, HELD, LIVE, TYPES, WAITING, Execution, Order
+from mia_kernel.gateway.orders import DONE, DORMANT, HELD, LIVE, WAITING, Execution, Order
 from mia_kernel.gateway.params import GatewayParams
-from mia_kernel.gateway.rules import Prices, Refusal, expires_ns, prices_of, refuse_contract, refuse_terms
+from mia_kernel.gateway.rules import Prices, Refusal, expires_ns, prices_of, refuse_contract
 
 
 class Teller(Protocol):
@@ -66,12 +67,14 @@ class Venue:
         self.teller = teller
         self.orders: dict[int, Order] = {}
         self.by_key: dict[tuple[int, int], Order] = {}
+        self.living: dict[int, Order] = {}
         self.executions: list[Execution] = []
         self.highest_id: dict[int, int] = {}
         self.halted = False
         self._live: dict[str, list[Order]] = {}
         self._perm = 1_000_000_000
         self._exec = 0
+        self._by_hand = 0
         for market in markets.values():
             self._live[market.symbol] = []
             market.listeners.append(self)
@@ -86,7 +89,7 @@ class Venue:
             return
         refusal = refuse_contract(listing, terms)
         if refusal is None and listing is not None:
-            order = self._checked(client_id, order_id, listing, terms)
+            order = new_order(self, client_id, order_id, listing, terms)
             if isinstance(order, Order):
                 self._register(order)
                 return
@@ -94,46 +97,13 @@ class Venue:
         if refusal is not None:
             self.teller.refused(client_id, order_id, refusal)
 
-    def _checked(self, client_id: int, order_id: int, listing: Listing, terms: OrderTerms) -> Order | Refusal:
-        refusal = refuse_terms(terms, listing, self.account.name)
-        if refusal is not None:
-            return refusal
-        if order_id <= self.highest_id.get(client_id, 0):
-            return Refusal(103, "Duplicate order id")
-        prices = prices_of(terms, listing)
-        if isinstance(prices, Refusal):
-            return prices
-        order = Order(client_id, order_id, 0, listing, terms, TYPES[terms.type], 1 if terms.action == "BUY" else -1,
-                      int(terms.quantity), self.now_ns(), limit=prices.limit, stop=prices.stop,
-                      trail=prices.trail)  # fmt: skip
-        if terms.parent_id:
-            parent = self.by_key.get((client_id, terms.parent_id))
-            if parent is None or (parent.state == DONE and parent.filled == 0):
-                return Refusal(135, f"Can't find order with ID ={terms.parent_id}")
-            if order.side != parent.side and order.total > parent.total:
-                return Refusal(201, f"Order rejected - reason:a child of {order.total} exceeds its parent of "
-                                    f"{parent.total}")  # fmt: skip
-            order.parent = parent
-        return self._within_limits(order) or order
-
-    def _within_limits(self, order: Order) -> Refusal | None:
-        same = [o for o in self.alive() if o.listing == order.listing and o.side == order.side]
-        most = self.params.pacing.active_orders_per_side
-        if len(same) >= most:
-            return Refusal(
-                201, f"Order rejected - reason:{most} active orders of one side of a contract are allowed"
-            )
-        if order.is_exit:
-            return None
-        return margin_refusal(self.account, order.listing, order.side * order.total)
-
     def _register(self, order: Order) -> None:
         self._perm += 1
         order.perm_id = self._perm
         order.expires_ns = expires_ns(order.terms, order.accepted_ns)
-        self.orders[order.perm_id] = order
+        self.orders[order.perm_id] = self.living[order.perm_id] = order
         self.by_key[order.key] = order
-        self.highest_id[order.client_id] = order.order_id
+        self.highest_id[order.client_id] = max(order.order_id, self.highest_id.get(order.client_id, 0))
         if order.parent is not None:
             order.parent.children.append(order)
         if not order.terms.transmit:
@@ -155,7 +125,7 @@ class Venue:
             self._meet(order)
 
     def _modify(self, order: Order, listing: Listing | None, terms: OrderTerms) -> None:
-        refusal = self._refuse_change(order, listing, terms)
+        refusal = refuse_change(self, order, listing, terms)
         prices = None if refusal is not None else prices_of(terms, order.listing)
         if isinstance(prices, Refusal):
             refusal = prices
@@ -179,22 +149,18 @@ class Venue:
         if order.state == DORMANT:
             self._wake(order, quiet=True)
         self.teller.order_told(order, with_order=True)
+        for exit_, left in left_for_exits(order):
+            self._reduce(exit_, left)
         if order.state == LIVE:
             self._meet(order)
 
-    def _refuse_change(self, order: Order, listing: Listing | None, terms: OrderTerms) -> Refusal | None:
-        same = listing is not None and listing.con_id == order.listing.con_id
-        if not same or terms.action != order.terms.action or TYPES.get(terms.type) != order.type:
-            return Refusal(105, "Order being modified does not match original order.")
-        refusal = refuse_terms(terms, order.listing, self.account.name)
-        if refusal is not None:
-            return refusal
-        if terms.quantity < order.filled or (terms.quantity == order.filled and order.filled):
-            return Refusal(104, "Cannot modify a filled order.")
-        more = int(terms.quantity) - order.total
-        if more > 0 and not order.is_exit:
-            return margin_refusal(self.account, order.listing, order.side * more)
-        return None
+    def place_by_hand(self, listing: Listing, terms: OrderTerms) -> Order | Refusal:
+        """Take an order nobody's API sent: it belongs to client 0 and carries a negative id."""
+        self._by_hand -= 1
+        order = new_order(self, 0, self._by_hand, listing, terms)
+        if isinstance(order, Order):
+            self._register(order)
+        return order
 
     def cancel(self, client_id: int, order_id: int) -> None:
         """Cancel an order by the id this client, or where allowed another one, gave it."""
@@ -220,13 +186,13 @@ class Venue:
     def correct(self, wrong: Execution, price: float) -> Execution:
         """Replace a fill by the same one at another price, as an exchange correction does."""
         head, _, last = wrong.exec_id.rpartition(".")
-        self.account.apply(wrong.listing, -wrong.side, wrong.quantity, wrong.price, 0)
-        realized = self.account.apply(wrong.listing, wrong.side, wrong.quantity, price, 0)
-        right = replace(wrong, exec_id=f"{head}.{int(last) + 1:02}", price=price, realized_cents=realized)
-        self.executions[self.executions.index(wrong)] = right
+        right = replace(wrong, exec_id=f"{head}.{int(last) + 1:02}", price=price)
+        at = self.executions.index(wrong)
+        self.executions[at] = right
+        right = replace(right, realized_cents=self.account.rebuild(self.executions)[at])
         order = self.orders[wrong.perm_id]
         order.value += (price - wrong.price) * wrong.quantity
-        right = replace(right, average=order.average)
+        self.executions[at] = right = replace(right, average=order.average)
         self.teller.executed(order, right)
         return right
 
@@ -234,7 +200,7 @@ class Venue:
 
     def alive(self) -> list[Order]:
         """Orders that are not done, oldest first."""
-        return [order for order in self.by_key.values() if order.state != DONE]
+        return list(self.living.values())
 
     def done(self) -> list[Order]:
         """Orders that are done, oldest first."""
@@ -243,7 +209,7 @@ class Venue:
     def drop_held(self) -> None:
         """Forget what was never transmitted: a restart loses it."""
         for order in [o for o in self.alive() if o.state == HELD]:
-            del self.orders[order.perm_id], self.by_key[order.key]
+            del self.orders[order.perm_id], self.by_key[order.key], self.living[order.perm_id]
 
     # -- time and market ---------------------------------------------------------------------------
 
@@ -276,6 +242,9 @@ class Venue:
         if order.trail is not None and order.stop is None and market.last is not None:
             distance = order.trail if order.trail >= 0 else -order.trail * market.last
             order.stop = market.last + order.side * distance
+            offset = order.terms.limit_offset
+            if order.type == "TRAIL LIMIT" and order.limit is None and offset is not None:
+                order.limit = round(order.stop + order.side * offset / market.tick)
         if not quiet:
             self.teller.order_told(order, with_order=True)
             self._meet(order)
@@ -309,7 +278,7 @@ class Venue:
     def _react(self, order: Order, parts: Iterable[Part], ts: int) -> None:
         before = order.told
         self._fill(order, parts, ts)
-        if order.state == LIVE and order.triggered and before and before[0] == "PreSubmitted":
+        if order.state == LIVE and order.triggered and before[:1] == ("PreSubmitted",):
             self.teller.order_told(order, with_order=True)
 
     # -- fills and families ------------------------------------------------------------------------
@@ -344,31 +313,15 @@ class Venue:
             if child.state == WAITING:
                 child.state = DORMANT
                 self._wake(child)
+        relatives = left_for_group(order, quantity, self.alive())
         if order.parent is not None and order.is_exit:
-            self._shrink_exits(order.parent, order)
-        if order.terms.oca_group:
-            self._one_cancels_other(order, quantity)
-
-    def _shrink_exits(self, parent: Order, filled: Order | None = None) -> None:
-        """Let no exit do more than its parent still has; one with nothing left is cancelled."""
-        expected = parent.total if parent.state != DONE else parent.filled
-        left = expected - sum(child.filled for child in parent.children if child.is_exit)
-        for child in tuple(parent.children):
-            if child.state == DONE or not child.is_exit or child is filled:
-                continue
-            self._reduce(child, left)
-
-    def _one_cancels_other(self, order: Order, quantity: int) -> None:
-        for other in self.alive():
-            if other is order or other.terms.oca_group != order.terms.oca_group or other.state == DONE:
-                continue
-            if order.terms.oca_type in (2, 3):
-                share = quantity / (order.remaining + quantity)
-                self._reduce(other, round(other.remaining * (1 - share)))
-            else:
-                self.end(other, "Cancelled", Refusal(202, "Order Canceled - reason:OCA group filled"))
+            relatives = left_for_exits(order.parent, order) + relatives
+        for other, left in relatives:
+            self._reduce(other, left)
 
     def _reduce(self, order: Order, left: int) -> None:
+        if order.state == DONE:
+            return
         if left <= 0:
             self.end(order, "Cancelled", Refusal(202, "Order Canceled - reason:its group is filled"))
         elif order.remaining > left:
@@ -384,7 +337,8 @@ class Venue:
         if refusal is not None:
             self.teller.refused(order.client_id, order.order_id, refusal)
         if order.filled:
-            self._shrink_exits(order)
+            for exit_, left in left_for_exits(order):
+                self._reduce(exit_, left)
             return
         for child in tuple(order.children):
             if child.state != DONE:
@@ -394,7 +348,10 @@ class Venue:
         if order.state == LIVE:
             self._live[order.listing.market or ""].remove(order)
         order.state, order.ended, order.ended_ns = DONE, word, self.now_ns()
+        self.living.pop(order.perm_id, None)
 
 
-_HELD_TEXT = ("Order Message:\nWarning: your order will not be placed at the exchange until regular trading hours. "
-              "Set outsideRth for orders that shall trade before.")  # fmt: skip
+_HELD_TEXT = (
+    "Order Message:\nWarning: your order will not be placed at the exchange until regular trading hours. "
+    "Set outsideRth for orders that shall trade before."
+)
