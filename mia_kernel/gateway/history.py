@@ -53,6 +53,9 @@ class _Columns:
     size: NDArray[np.int64]
 
 
+_LONGEST_NS = 20 * 365 * DAY * NS
+
+
 class RequestError(ValueError):
     """A request for history that cannot be read (error 321)."""
 
@@ -210,6 +213,8 @@ def parse_span(text: str, end_ns: int) -> int:
     if len(words) != 2 or not words[0].isdigit() or words[1] not in _SPANS or int(words[0]) < 1:
         raise RequestError(f"duration {text!r}; a number and one of S D W M Y")
     count, span = int(words[0]), _SPANS[words[1]]
+    if count * (span or DAY * NS) > _LONGEST_NS:
+        raise RequestError(f"duration {text!r}; at most 20 years")
     if span is not None:
         return end_ns - count * span
     day = trading_day_of(end_ns - 1)

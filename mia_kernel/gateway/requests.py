@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mia_kernel.core.errors import DataError
 from mia_kernel.gateway import data_requests, messages
 from mia_kernel.gateway.clock import NS, day_stamp, minute_stamp, stamp
 from mia_kernel.gateway.contracts import MARKET_RULES, details
@@ -59,7 +60,7 @@ def answer(gateway: Gateway, session: Session, values: Values) -> None:
         do(gateway, session, fields)
     except FieldError as error:
         session.error(_request_of(values), 320, f"Server error when reading an API client request: {error}")
-    except RequestError as error:
+    except (RequestError, DataError) as error:  # DataError: a date the exchange calendar does not know
         session.error(_request_of(values), 321, f"Error validating request: {error}")
 
 
