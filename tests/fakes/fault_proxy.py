@@ -1,0 +1,147 @@
+"""A loopback TCP proxy that misbehaves: drops, goes half-open, delays, splits and joins what passes.
+
+`FaultProxy(target_port)` stands between a client and the gateway. Both directions can be told apart: `UP` is
+from the client to the gateway. `drop` may wait for a number of bytes, so that a connection dies inside a
+message. Every connection made while a fault is set suffers it too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+UP, DOWN = "up", "down"
+_CHUNK = 1 << 16
+
+
+@dataclass(eq=False)
+class _Link:
+    """One proxied connection."""
+
+    client: asyncio.StreamWriter
+    server: asyncio.StreamWriter
+    passed: dict[str, int] = field(default_factory=lambda: {UP: 0, DOWN: 0})
+
+
+class FaultProxy:
+    """What passes, and what is wrong with it."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target = target_port
+        self._server: asyncio.Server | None = None
+        self._links: set[_Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self.connections = 0
+        self.silent = {UP: False, DOWN: False}
+        self.delay_s = {UP: 0.0, DOWN: 0.0}
+        self.split: int | None = None
+        self.refusing = False
+        self._drop_after: dict[str, int | None] = {UP: None, DOWN: None}
+
+    async def open(self) -> None:
+        """Listen on a port of the system's choice."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """End everything."""
+        if self._server is not None:
+            self._server.close()
+        self.drop()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- faults ------------------------------------------------------------------------------------
+
+    def drop(self, *, after_bytes: int | None = None, direction: str = UP) -> None:
+        """Reset every connection: at once, or once so many more bytes have passed in a direction."""
+        if after_bytes is not None:
+            self._drop_after[direction] = after_bytes
+            return
+        for link in tuple(self._links):
+            for writer in (link.client, link.server):
+                writer.transport.abort()
+
+    def half_open(self, *, up: bool = True, down: bool = True) -> None:
+        """Swallow what is sent, and leave the connections open."""
+        self.silent = {UP: up, DOWN: down}
+
+    def heal(self) -> None:
+        """Let everything pass again, unhurt."""
+        self.silent = {UP: False, DOWN: False}
+        self.delay_s = {UP: 0.0, DOWN: 0.0}
+        self.split, self.refusing = None, False
+        self._drop_after = {UP: None, DOWN: None}
+
+    # -- what passes -------------------------------------------------------------------------------
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
+            writer.transport.abort()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self.connections += 1
+        link = _Link(writer, far_writer)
+        self._links.add(link)
+        for task in (
+            asyncio.create_task(self._pump(link, reader, far_writer, UP)),
+            asyncio.create_task(self._pump(link, far_reader, writer, DOWN)),
+        ):
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pump(
+        self, link: _Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter, way: str
+    ) -> None:
+        with contextlib.suppress(ConnectionError, OSError):
+            while data := await source.read(_CHUNK):
+                if self.delay_s[way]:
+                    await asyncio.sleep(self.delay_s[way])
+                if self.silent[way]:
+                    continue
+                data, dying = self._cut(way, data)
+                for piece in self._pieces(data):
+                    sink.write(piece)
+                    await sink.drain()
+                    if self.split is not None:
+                        await asyncio.sleep(0)
+                link.passed[way] += len(data)
+                if dying:
+                    self.drop()
+                    break
+        self._links.discard(link)
+        sink.close()
+
+    def _cut(self, way: str, data: bytes) -> tuple[bytes, bool]:
+        left = self._drop_after[way]
+        if left is None:
+            return data, False
+        if len(data) < left:
+            self._drop_after[way] = left - len(data)
+            return data, False
+        self._drop_after[way] = None
+        return data[:left], True
+
+    def _pieces(self, data: bytes) -> list[bytes]:
+        size = self.split or len(data)
+        return [data[at : at + size] for at in range(0, len(data), size)] if data else []
+
+
+@asynccontextmanager
+async def proxied(target_port: int) -> AsyncIterator[FaultProxy]:
+    """A proxy in front of a port; gone at the end of the block."""
+    proxy = FaultProxy(target_port)
+    await proxy.open()
+    try:
+        yield proxy
+    finally:
+        await proxy.close()
