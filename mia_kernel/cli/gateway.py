@@ -12,6 +12,7 @@ from typing import Any
 import click
 import numpy as np
 
+from mia_kernel.adapters.chains import read_chain
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.output import json_option, print_table, stop, write_json
 from mia_kernel.cli.replay import instant
@@ -35,6 +36,9 @@ _ANSWER_S = 10.0
 )
 @click.option("--source", default="synthetic:", show_default=True, metavar="URI", help="whose market it is")
 @click.option("--with", "extra", multiple=True, metavar="URI", help="a further source, merged by time")
+@click.option(
+    "--chain", "chain_path", metavar="PATH", help="an SPX option chain; a synthetic source has its own"
+)
 @click.option("--symbol", metavar="S", help="which contract or product, where a source holds several")
 @click.option("--tz", metavar="ZONE", help="zone of naive times, where the source does not say it")
 @click.option("--from", "start", metavar="T", help="ISO time the clock starts at; earlier rows are history")
@@ -55,6 +59,7 @@ def gateway(
     control_port: int,
     source: str,
     extra: tuple[str, ...],
+    chain_path: str | None,
     symbol: str | None,
     tz: str | None,
     start: str | None,
@@ -72,7 +77,8 @@ def gateway(
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=load().settings.home)
     params = replace(_DEFAULTS, port=port, control_port=control_port, speed=speed, equity_usd=equity,
                      master_client_id=master, shuffle_seed=shuffle)  # fmt: skip
-    asyncio.run(_serve(recording, _start(recording, instant(start)), params))
+    chain = None if chain_path is None else read_chain(chain_path)
+    asyncio.run(_serve(Gateway(recording, _start(recording, instant(start)), params, chain)))
 
 
 def _start(recording: Recording, wanted: int | None) -> int:
@@ -92,8 +98,8 @@ def _iso(ts_ns: int) -> str:
     return f"{np.datetime64(ts_ns, 'ns').astype('M8[s]')}Z"
 
 
-async def _serve(recording: Recording, start_ns: int, params: GatewayParams) -> None:
-    venue = Gateway(recording, start_ns, params)
+async def _serve(venue: Gateway) -> None:
+    params, recording = venue.params, venue.recording
     control = Control(venue)
     await venue.open()
     await control.open(params.control_port)

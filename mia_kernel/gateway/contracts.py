@@ -94,6 +94,7 @@ class Listings:
         self.by_id: dict[int, Listing] = {}
         self.front: dict[str, Listing] = {}
         self._all: list[Listing] = []
+        self._options: dict[tuple[str, str, float, str], list[Listing]] = {}
         for symbol in _PRODUCT_IDS:
             self._list_product(symbol, traded.get(_MARKETS[symbol]))
         has = set(indices)
@@ -104,6 +105,9 @@ class Listings:
         """List one more contract."""
         self._all.append(listing)
         self.by_id[listing.con_id] = listing
+        if listing.sec_type == "OPT":
+            key = (listing.symbol, listing.expiry, listing.strike, listing.right)
+            self._options.setdefault(key, []).append(listing)
 
     def samples(self) -> list[Listing]:
         """Return one contract of every symbol."""
@@ -143,7 +147,9 @@ class Listings:
         if query.con_id:
             listing = self.by_id.get(query.con_id)
             return [listing] if listing is not None and _fits(listing, query, by_id=True) else []
-        return [listing for listing in self._all if _fits(listing, query)]
+        key = (query.symbol, query.expiry, query.strike, query.right)
+        among = self._options.get(key, []) if query.sec_type == "OPT" and all(key) else self._all
+        return [listing for listing in among if _fits(listing, query)]
 
     def _continuous(self, query: ContractQuery) -> list[Listing]:
         known = [each for each in self.front.values() if query.con_id in (0, each.con_id)]

@@ -17,6 +17,7 @@ from mia_kernel.core.errors import OutsideError
 from mia_kernel.gateway.clock import NS
 from mia_kernel.gateway.faults import DATA_KEPT, DATA_LOST, LINK_LOST, farm_notices
 from mia_kernel.gateway.fields import by_hand
+from mia_kernel.gateway.options import OptionLine
 from mia_kernel.gateway.orders import DONE
 from mia_kernel.gateway.rules import Refusal, on_tick
 from mia_kernel.gateway.server import Gateway
@@ -143,7 +144,7 @@ class Control:
     def _repeat_quotes(self) -> None:
         for session in self._gateway.sessions:
             for watch in session.subscriptions.values():
-                if isinstance(watch, LevelOne):
+                if isinstance(watch, LevelOne | OptionLine):
                     watch.resend()
 
     def _notice(self, code: int, text: str) -> None:
@@ -258,6 +259,7 @@ class Control:
             "clock": {"now_ns": g.clock.now_ns(), "offset_s": g.clock.offset_s(), "speed": g.clock.speed,
                       "start_ns": g.clock.start_ns},
             "source": {"name": g.recording.source.name, "tag": g.recording.source.tag, "ended": g.feed.ended,
+                       "options": None if g.options is None else g.options.source,
                        "rows_told": g.feed.at, "rows": len(g.recording), "last_ns": g.feed.last_ns},
             "port": g.port,
             "account": g.account.name,

@@ -12,6 +12,7 @@ from mia_kernel.gateway.clock import NS, stamp
 from mia_kernel.gateway.contracts import Listing
 from mia_kernel.gateway.fields import ContractQuery, Fields, contract_query
 from mia_kernel.gateway.market import Market
+from mia_kernel.gateway.options import OptionLine
 from mia_kernel.gateway.session import Session
 from mia_kernel.gateway.subscriptions import TICK_KINDS, Depth, LevelOne, TickByTick
 
@@ -33,7 +34,7 @@ def _priced(
             request, 200, "The contract description specified is ambiguous" if many else _NO_CONTRACT
         )
         return None
-    market = gateway.feed.markets.get(listing.market or "")
+    market = gateway.market_of(listing)
     if market is None:
         session.error(request, 354, "Requested market data is not subscribed. "
                                     f"The source of this gateway has no prices of {listing.local_symbol}")  # fmt: skip
@@ -67,16 +68,26 @@ def _market_data(gateway: Gateway, session: Session, fields: Fields) -> None:
         gateway, session, request, "level_one", lines, 101, "Max number of tickers has been reached"
     ):
         return
-    found = _priced(gateway, session, request, query)
-    if found is None:
+    watch = _line(gateway, session, request, query, generic)
+    if watch is None:
         return
-    span = gateway.params.conflation_ms * 1_000_000
-    watch = LevelOne(session, request, *found, generic, span)
     watch.flush(gateway.clock.now_ns())
     if snapshot:
         session.send([57, 1, request])
     else:
         session.subscriptions[request] = watch
+
+
+def _line(
+    gateway: Gateway, session: Session, request: int, query: ContractQuery, generic: str
+) -> LevelOne | OptionLine | None:
+    option = gateway.listings.resolve(query)
+    if option is not None and option.sec_type == "OPT" and gateway.options is not None:
+        return OptionLine(session, request, option, gateway.options, generic)
+    found = _priced(gateway, session, request, query)
+    if found is None:
+        return None
+    return LevelOne(session, request, *found, generic, gateway.params.conflation_ms * 1_000_000)
 
 
 def _stop(gateway: Gateway, session: Session, fields: Fields) -> None:

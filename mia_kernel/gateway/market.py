@@ -179,8 +179,17 @@ class Feed:
         return int(self._arrivals[-1])
 
     def place_of(self, symbol: str) -> int:
-        """Return the position of a market in the rows."""
-        return next(i for i, market in enumerate(self._by_place) if market and market.symbol == symbol)
+        """Return the position of a market in the rows; −1 where it has none of its own."""
+        return next((i for i, market in enumerate(self._by_place) if market and market.symbol == symbol), -1)
+
+    def future_at(self, ts_ns: int) -> float | None:
+        """Return the traded future's price at an instant of the recording, now where it lies outside; points."""
+        rows = self.events[(self.events["instrument"] == ev.PRIMARY) & (self.events["ts_event"] <= ts_ns)]
+        prints = np.flatnonzero((rows["kind"] == ev.TRADE) | (rows["kind"] == ev.BAR))
+        market = self._by_place[ev.PRIMARY]
+        if market is None:
+            return None
+        return int(rows["px"][prints[-1]]) * market.tick if len(prints) else market.mark()
 
     def _prime(self, start_ns: int) -> None:
         """Bring every market to where it stood at the start, with its figures of the day so far."""

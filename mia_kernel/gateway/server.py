@@ -16,14 +16,16 @@ from mia_kernel.core.contract import Contract, calendar_front, parse_contract
 from mia_kernel.core.errors import DataError, OutsideError
 from mia_kernel.core.events import Recording, SourceInfo
 from mia_kernel.core.session import interruptions, trading_day_of
+from mia_kernel.gamma.chain import Chain
 from mia_kernel.gateway import messages, requests
 from mia_kernel.gateway.account import Account
 from mia_kernel.gateway.clock import SourceClock
 from mia_kernel.gateway.contracts import Listing, Listings
 from mia_kernel.gateway.faults import Faults
 from mia_kernel.gateway.history import History
-from mia_kernel.gateway.market import Feed, places
+from mia_kernel.gateway.market import Feed, Market, places
 from mia_kernel.gateway.messages import Message
+from mia_kernel.gateway.options import option_market
 from mia_kernel.gateway.orders import DONE, Execution, Order
 from mia_kernel.gateway.pacing import HistoricalPacing
 from mia_kernel.gateway.params import GatewayParams
@@ -52,9 +54,13 @@ class Gateway:
     start_ns : int
         Event time at the start; earlier rows are history.
     params : GatewayParams
+    chain : Chain, optional
+        SPX options; a SYNTHETIC market brings its own SYNTHETIC chain.
     """
 
-    def __init__(self, recording: Recording, start_ns: int, params: GatewayParams) -> None:
+    def __init__(
+        self, recording: Recording, start_ns: int, params: GatewayParams, chain: Chain | None = None
+    ) -> None:
         self.params = params
         self.recording = recording
         self.feed = Feed(recording, start_ns)
@@ -62,8 +68,12 @@ class Gateway:
         self.clock = SourceClock(start_ns, params.speed)
         self.day = trading_day_of(start_ns)
         markets = self.feed.markets
-        indices = [symbol for symbol in ("VIX", "SPX") if symbol in markets]
+        self.front = markets.get(places(recording)[0] or "")
+        self.options = option_market(recording, self.feed, chain, start_ns)
+        indices = [symbol for symbol in ("VIX",) if symbol in markets] + (["SPX"] if self.options else [])
         self.listings = Listings(self.day, _traded(recording, self.day), indices)
+        for listing in () if self.options is None else self.options.listings:
+            self.listings.add(listing)
         self.account = Account(params.account, params.equity_usd * 100, params.products, self.mark)
         self.venue = Venue(params, self.account, markets, self.clock.now_ns, self)
         self.faults = Faults()
@@ -122,6 +132,8 @@ class Gateway:
         """Bring market, orders and clients to the clock; return whether more is due already."""
         now = self.clock.now_ns()
         behind = self.feed.advance(now, silent=self.faults.halted)
+        if self.options is not None and self.front is not None:
+            self.options.follow(self.front.mark(), now)
         if self.faults.data_flows:
             for session in self.sessions:
                 if session.ready:
@@ -288,8 +300,14 @@ class Gateway:
 
     def mark(self, listing: Listing) -> float | None:
         """Return the price a contract is valued at, None where unknown."""
-        market = self.feed.markets.get(listing.market or "")
+        market = self.market_of(listing)
         return None if market is None else market.mark()
+
+    def market_of(self, listing: Listing) -> Market | None:
+        """Return the prices a contract trades on, None where the source has none."""
+        if listing.market == "SPX" and self.options is not None:
+            return self.options.index
+        return self.feed.markets.get(listing.market or "")
 
     def mute_ticks(self, muted: bool) -> None:
         """Stop or resume tick-by-tick data."""

@@ -89,6 +89,34 @@ async def data(ib: Any, es: Any) -> Any:
     return ticker
 
 
+async def options(ib: Any) -> None:
+    spx = lib.Index("SPX", "CBOE")
+    await ib.qualifyContractsAsync(spx)
+    index = ib.reqMktData(spx)
+    checks.that("SPX has a last", await until(lambda: index.last > 0), index)
+    rows = await ib.reqSecDefOptParamsAsync("SPX", "", "IND", spx.conId)
+    checks.equal("classes and exchanges", {(r.tradingClass, r.exchange) for r in rows},
+                 {(c, e) for c in ("SPX", "SPXW") for e in ("CBOE", "SMART")})  # fmt: skip
+    weekly = next(r for r in rows if r.tradingClass == "SPXW")
+    strike = min(weekly.strikes, key=lambda k: abs(k - index.last))
+    pair = [lib.Option("SPX", weekly.expirations[1], strike, r, "SMART", tradingClass="SPXW") for r in "CP"]
+    await ib.qualifyContractsAsync(*pair)
+    checks.that(
+        "options qualify", all(o.conId for o in pair) and pair[0].localSymbol.startswith("SPXW"), pair
+    )
+    call, put = (ib.reqMktData(o, "100,101,106") for o in pair)
+    checks.that("greeks of both", await until(lambda: call.modelGreeks and put.modelGreeks), (call, put))
+    checks.that("quotes around the model", call.bid - 1 <= call.modelGreeks.optPrice <= call.ask + 1, call)
+    checks.that("delta of a call less that of its put is near 1",
+                abs(call.modelGreeks.delta - put.modelGreeks.delta - 1) < 0.02, (call, put))  # fmt: skip
+    checks.that(
+        "open interest of each side",
+        await until(lambda: call.callOpenInterest > 0 and put.putOpenInterest > 0),
+    )
+    hole = lib.Option("SPX", weekly.expirations[0], 12345, "C", "SMART")
+    checks.equal("a strike that does not exist", await ib.reqContractDetailsAsync(hole), [])
+
+
 async def history(ib: Any, es: Any) -> None:
     bars = await ib.reqHistoricalDataAsync(es, "", "1800 S", "1 min", "TRADES", False, 2)
     checks.that("half an hour of minutes", 25 <= len(bars) <= 31, len(bars))
@@ -283,6 +311,7 @@ async def main() -> None:
     checks.equal("server version", ib.client.serverVersion(), 176)
     es = await contracts(ib)
     ticker = await data(ib, es)
+    await options(ib)
     await trading(ib, es, ticker)
     await kinds(ib, es, ticker)
     await account(ib, es)
