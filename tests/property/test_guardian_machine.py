@@ -1,0 +1,247 @@
+"""R14: a state machine of wishes, fills, faults and restarts, in any order; the venue's ledger is the oracle."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from mia_kernel.adapters.messages import Acknowledge, Arm, Challenge, Confirm, Disarm, Halt, Refused, Resume
+from mia_kernel.core.orders import CancelEntry, ClosePosition, ReplaceStop
+from mia_kernel.core.venue import WireType
+from tests.fakes.guarded import Guarded, bracket
+from tests.fakes.processes import GENEROUS
+from tests.fakes.venue import Venue
+
+pytestmark = [pytest.mark.unit, pytest.mark.safety]
+
+MEMORY = Path("/dev/shm")
+SIDES = st.sampled_from((1, -1))
+
+
+class Machine(RuleBasedStateMachine):
+    """One guardian and one venue under everything at once."""
+
+    @initialize(seed=st.integers(0, 2**16), orphans=st.booleans(), reduce=st.booleans())
+    def begin(self, seed: int, orphans: bool, reduce: bool) -> None:
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        law = {k: v for k, v in GENEROUS.items() if k != "max_orders_per_hour"}
+        self.d = Guarded(self.folder / "home", Venue(orphans_die=orphans, auto_reduce=reduce), **law)
+        self.mid = 18_000
+        self.random = random.Random(seed)
+        self.bare = 0.0
+        self.d.arm()
+
+    def _go(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.05)):
+            self.d.step(0.05)
+            self._watch_protection(0.05)
+
+    def _watch_protection(self, passed: float) -> None:
+        """Σ stops ≥ what is held, but for a second; only where we can be heard."""
+        d = self.d
+        held = sum(abs(q) for q in d.venue.positions.values())
+        sound = d.socket.up and not d.socket.mute and not d.socket.deaf and not d.venue.frozen
+        ours = sum(b.open for b in d.g.truth.state.brackets.values())
+        closing = d.g.flattening is not None or any(b.closing for b in d.g.truth.state.brackets.values())
+        bare = sound and d.g.reconciled and not closing and d.venue.stops() < min(held, ours)
+        self.bare = self.bare + passed if bare else 0.0
+        assert self.bare <= 1.5, f"{held} held, {d.venue.stops()} in stops"
+
+    # -- wishes ----------------------------------------------------------------------------------
+
+    @rule(
+        side=SIDES,
+        qty=st.integers(1, 3),
+        away=st.integers(-2, 2),
+        stop=st.integers(3, 8),
+        micro=st.booleans(),
+        fault=st.sampled_from(("", "", "", "deaf", "mute", "kill", "cut")),
+    )
+    def enter(self, side: int, qty: int, away: int, stop: int, micro: bool, fault: str) -> None:
+        self._go(1.05)
+        if not self.d.g.armed:
+            self.arm()
+        price = self.mid + (side > 0) + side * away
+        command = bracket(self.d.venue.now, side, qty, price, stop, 2 * stop, "MES" if micro else "ES")
+        before = len(self.d.venue.refs_seen)
+        self.d.socket.deaf = fault == "deaf"
+        self.d.socket.mute = fault == "mute"
+        answer = self.d.submit(command)
+        if isinstance(answer, Refused):
+            assert len(self.d.venue.refs_seen) == before, "a refused bracket left"
+        if fault == "kill":
+            self.d.restart()
+            self.d.hello(seen=0)
+        elif fault == "cut":
+            self.link(0.5, False)
+        self._go(0.1)
+        self.d.socket.deaf = self.d.socket.mute = False
+        self._go(0.1)
+
+    @precondition(lambda self: self.d.g.truth.state.brackets)
+    @rule(pick=st.integers(0, 9), what=st.sampled_from(("cancel", "close", "trail")))
+    def change(self, pick: int, what: str) -> None:
+        names = list(self.d.g.truth.state.brackets)
+        name, ts = names[pick % len(names)], self.d.venue.now
+        b = self.d.g.truth.state.brackets[name]
+        command = {
+            "cancel": CancelEntry(ts, name, "test"),
+            "close": ClosePosition(ts, name, "test"),
+            "trail": ReplaceStop(ts, name, b.stop_ticks + b.side, "test"),
+        }[what]
+        self.d.submit(command)
+        self._go(0.05)
+
+    # -- the market and the venue ----------------------------------------------------------------
+
+    @rule(move=st.integers(-9, 9), depth=st.sampled_from((None, None, 1, 2)))
+    def trade(self, move: int, depth: int | None) -> None:
+        self.d.venue.depth = depth
+        self.mid += move
+        for symbol in ("ES", "MES"):
+            self.d.venue.quote(self.mid, self.mid + 1, symbol)
+        self._go(0.2)
+
+    @rule(frozen=st.booleans())
+    def freeze(self, frozen: bool) -> None:
+        self.d.venue.frozen = frozen
+        self._go(0.1)
+
+    @precondition(lambda self: self.d.venue.fills)
+    @rule(pick=st.integers(0, 99), move=st.integers(-4, 4))
+    def correct(self, pick: int, move: int) -> None:
+        fills = self.d.venue.fills
+        fill = fills[pick % len(fills)]
+        self.d.venue.correct(fill, fill.price_ticks + move)
+        self._go(0.05)
+
+    @rule(side=SIDES)
+    def by_hand(self, side: int) -> None:
+        self.d.venue.by_hand(side, 1, self.mid + side * 3, "MES")
+        self._go(0.1)
+
+    @precondition(lambda self: any(b.open for b in self.d.g.truth.state.brackets.values()))
+    @rule(pick=st.integers(0, 9))
+    def both_exits_fill(self, pick: int) -> None:
+        """The race that one-cancels-other is meant to prevent, and sometimes does not."""
+        held = [b for b in self.d.g.truth.state.brackets.values() if b.open]
+        b = held[pick % len(held)]
+        was, self.d.venue.auto_reduce = self.d.venue.auto_reduce, False
+        for ref in (b.stop, b.target):
+            resting = self.d.venue._by_ref(ref)
+            if resting is not None and resting.left:
+                self.d.venue.fill(resting, min(resting.left, b.open), self.mid)
+        self.d.venue.auto_reduce = was
+        self._go(0.3)
+
+    @rule(n=st.integers(1, 2))
+    def reject(self, n: int) -> None:
+        self.d.venue.reject_next = n
+
+    # -- faults ----------------------------------------------------------------------------------
+
+    @rule(repeat=st.booleans(), shuffle=st.booleans())
+    def messy(self, repeat: bool, shuffle: bool) -> None:
+        self.d.socket.repeat = repeat
+        self.d.socket.shuffle = self.random if shuffle else None
+
+    @rule(seconds=st.sampled_from((0.1, 1.0, 6.0)), lost=st.booleans())
+    def link(self, seconds: float, lost: bool) -> None:
+        self.d.socket.cut()
+        self._go(seconds)
+        self.d.socket.restore(data_lost=lost)
+        self._go(0.3)
+
+    @rule(seconds=st.sampled_from((0.1, 1.0)))
+    def deaf(self, seconds: float) -> None:
+        self.d.socket.deaf = True
+        self._go(seconds)
+        self.d.socket.deaf = False
+
+    @rule()
+    def restart(self) -> None:
+        self.d.restart()
+        self._go(0.2)
+        self.d.hello(seen=0)
+
+    @rule()
+    def arm(self) -> None:
+        self.d.ask(Acknowledge(0))
+        self.d.hello()
+        answer = self.d.ask(Arm("ARM PAPER", self.d.g.account))
+        if isinstance(answer, Challenge):
+            self.d.ask(Confirm(answer.code))
+
+    @rule()
+    def disarm(self) -> None:
+        self.d.ask(Disarm("test"))
+
+    @rule()
+    def kill_switch(self) -> None:
+        self.d.ask(Halt("test"))
+        self._go(0.5)
+        self.d.ask(Resume("test"))
+
+    # -- laws ------------------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_sent_twice(self) -> None:
+        if hasattr(self, "d"):
+            assert max(self.d.venue.refs_seen.values(), default=0) <= 1
+
+    @invariant()
+    def the_law_holds_the_position(self) -> None:
+        if hasattr(self, "d"):
+            for bracket_ in self.d.g.truth.state.brackets.values():
+                assert 0 <= bracket_.exited <= bracket_.filled <= bracket_.qty
+
+    def teardown(self) -> None:
+        if not hasattr(self, "d"):
+            return
+        d = self.d
+        d.venue.frozen = d.socket.repeat = False
+        d.venue.reject_next, d.venue.depth, d.socket.shuffle = 0, None, None
+        d.venue.auto_reduce = True
+        try:
+            self._go(45.0)
+            d.agrees()
+            for r in d.venue.working():
+                assert r.order.type is not WireType.MARKET, "a market order is left"
+            d.ask(Halt("the end"))
+            self._go(5.0)
+            d.agrees()
+            assert not any(d.venue.positions.values())
+            assert d.venue.working() == []
+        finally:
+            d.g.book.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    "runs", [pytest.param(40, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.long)]
+)
+def test_everything_in_any_order(runs: int) -> None:
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=runs,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
