@@ -36,7 +36,7 @@ from mia_kernel.guardian.alerts import Alerts
 from mia_kernel.guardian.arming import Arming
 from mia_kernel.guardian.book import SEND, Book, Kept, Sent
 from mia_kernel.guardian.counting import count
-from mia_kernel.guardian.market import facts_of, marks_of
+from mia_kernel.guardian.market import Marks, facts_of, marks_of
 from mia_kernel.risk.law import Facts, Law
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.risk.record import HALT_HUMAN
@@ -91,7 +91,7 @@ class Guardian:
         self.unknown_since: float | None = None
         self.link_down_since: float | None = None
         self.disk_failed = False
-        self.marks: dict[str, int] = {}
+        self.marks = Marks()
         self._told_state: tuple[str, bool] = ("", False)
         past = book.past()
         self.kept = past.kept

@@ -12,7 +12,7 @@ from mia_kernel.core.venue import Instruction, WireType
 from mia_kernel.execution import plan
 from mia_kernel.execution.truth_record import BracketRecord, OrderRecord
 from mia_kernel.guardian.core import Guardian
-from mia_kernel.guardian.market import PRIMARY
+from mia_kernel.guardian.market import PRIMARY, sound
 
 HOUSEKEEPING_S = 1.0
 SAVE_S = 60.0
@@ -94,11 +94,11 @@ class Watch:
         if g.socket is None or not g.law.is_open:
             return False
         top = g.socket.top_of_book(PRIMARY)
-        return top is None or top.age_s >= g.law.stale_after_s
+        return top is None or not sound(top) or top.age_s >= g.law.stale_after_s
 
     def _stale(self, now: float) -> None:
         if self.g.armed and self.stale:
-            self.g.disarm(f"no quote for {self.g.law.stale_after_s:g} s", now)
+            self.g.disarm(f"no believable quote for {self.g.law.stale_after_s:g} s", now)
 
     # -- outcomes ----------------------------------------------------------------------------------
 
