@@ -38,6 +38,7 @@ COMMANDS = {
     "disarm": ("mia_kernel.cli.control", "disarm", "allow only what reduces exposure"),
     "halt": ("mia_kernel.cli.control", "halt", "kill switch: cancel, flatten, verify, lock"),
     "resume": ("mia_kernel.cli.control", "resume", "lift a halt, with a reason"),
+    "drill": ("mia_kernel.cli.drill", "drill", "rehearse losing link, gateway and guardian"),
     "bench": ("mia_kernel.cli.bench", "bench", "the figures of docs/performance.md on this machine"),
     "test": ("mia_kernel.cli.test", "test", "every check and every test"),
 }

@@ -6,6 +6,7 @@ import datetime as dt
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -117,7 +118,9 @@ def test_mixed_versions_and_modes_are_refused(tmp_path: Path, hello: Hello, code
     (answer,) = guarded.intake.answer(hello, guarded.now)
     assert isinstance(answer, Refused)
     assert answer.code == code
-    assert guarded.submit(bracket(guarded.venue.now)).code == "no_hello"
+    refused = guarded.submit(bracket(guarded.venue.now))
+    assert isinstance(refused, Refused)
+    assert refused.code == "no_hello"
 
 
 def test_a_new_engine_of_another_build_disarms_the_old(tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ def test_a_payload_that_is_no_command_is_refused(tmp_path: Path) -> None:
         ({"stop": 30, "target": 80}, "share_of_remaining_daily_loss"),
     ],
 )
-def test_a_wild_wish_is_denied_with_its_numbers(tmp_path: Path, wish: dict[str, int], code: str) -> None:
+def test_a_wild_wish_is_denied_with_its_numbers(tmp_path: Path, wish: dict[str, Any], code: str) -> None:
     guarded = Guarded(tmp_path / "home")
     guarded.arm()
     answer = guarded.submit(bracket(guarded.venue.now, **wish))
