@@ -17,6 +17,8 @@ _HOME = {
     "attach": "mia_kernel.desk",
     "day": "mia_kernel.desk",
     "review": "mia_kernel.desk",
+    "holdings": "mia_kernel.desk.holdings",
+    "sql": "mia_kernel.desk.holdings",
     "options": "mia_kernel.desk.options",
     "feature": "mia_kernel.features.spec",
     "Settings": "mia_kernel.settings",
@@ -25,7 +27,19 @@ _HOME = {
 
 # pyright: reportUnsupportedDunderAll=false
 # The names are looked up on first use; their types stand in __init__.pyi.
-__all__ = ["Desk", "Instrument", "Settings", "__version__", "attach", "day", "feature", "options", "review"]
+__all__ = [
+    "Desk",
+    "Instrument",
+    "Settings",
+    "__version__",
+    "attach",
+    "day",
+    "feature",
+    "holdings",
+    "options",
+    "review",
+    "sql",
+]
 
 
 def __getattr__(name):
@@ -34,10 +48,17 @@ def __getattr__(name):
     import importlib
 
     home = importlib.import_module(_HOME[name])
-    value = home if _HOME[name].endswith("." + name) else getattr(home, name)
+    value = getattr(home, name, home) if _HOME[name].endswith("." + name) else getattr(home, name)
     globals()[name] = value
     return value
 
 
 def __dir__():
     return sorted(__all__)
+
+
+def load_ipython_extension(ipython):
+    """`%load_ext mia_kernel`: register `%mia` and `%%mia`."""
+    import importlib
+
+    importlib.import_module("mia_kernel.desk.magics").register(ipython)

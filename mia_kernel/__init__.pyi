@@ -6,6 +6,8 @@ from mia_kernel.desk import attach as attach
 from mia_kernel.desk import day as day
 from mia_kernel.desk import options as options
 from mia_kernel.desk import review as review
+from mia_kernel.desk.holdings import holdings as holdings
+from mia_kernel.desk.holdings import sql as sql
 from mia_kernel.features.spec import feature as feature
 from mia_kernel.settings import Settings as Settings
 

@@ -12,6 +12,8 @@ from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
 from widgets.footprint import footprint
+from widgets.heat import heat
+from widgets.holdings import calendar_map, gap_timeline, repair_ladder, side_agreement
 from widgets.live import (
     Console,
     LiveAccount,
@@ -46,14 +48,19 @@ __all__ = [
     "PriceView",
     "View",
     "battle",
+    "calendar_map",
     "control",
     "es_nq",
     "footprint",
     "frame_stamp",
+    "gap_timeline",
+    "heat",
     "history",
     "large_orders",
     "microstructure",
     "profile",
+    "repair_ladder",
+    "side_agreement",
     "spread",
     "style",
     "timeframes",

@@ -30,6 +30,7 @@ from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError, SettingsError
 from mia_kernel.core.events import BAR, PRIMARY, SECOND, TRADE, Recording, SourceInfo
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.desk.heat import BookHeat, book_heat
 from mia_kernel.desk.laws import LawBook
 from mia_kernel.desk.moment import Moment
 from mia_kernel.features.spec import registry
@@ -109,6 +110,12 @@ class Day:
             arguments["confluence.weights"] = weights if isinstance(weights, str) else dict(weights)
         settings = load(self.settings.profile, arguments=arguments).settings if arguments else self.settings
         return Run(self, settings, start=start, end=end, changed=arguments)
+
+    def book_heat(self, when: str | int | None = None, *, minutes: float = 30.0) -> BookHeat:
+        """Return what rested in the book over the `minutes` before `when` (ISO time or ns UTC; default the end)."""
+        events = self.recording.events
+        end = instant(when) if when is not None else int(events["ts_event"].max())
+        return book_heat(events, end - int(minutes * 60e9), end)
 
     def laws(self, *names: str) -> pd.DataFrame:
         """Hold components to the laws on this day: one row per law, `broken` with the first instant that breaks it.

@@ -1,0 +1,76 @@
+# pyright: basic, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
+"""What a notebook sees of the catalog: planted defects come out as told, SQL and the magic answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import mia_kernel as mia
+import widgets
+from mia_kernel.core.errors import InputError
+from mia_kernel.desk import magics
+from mia_kernel.desk.holdings import Holdings
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def owned() -> Holdings:
+    return mia.holdings("synthetic:3")
+
+
+def test_planted_defects_are_found(owned: Holdings) -> None:
+    assert owned.synthetic
+    assert {result.status for result in owned.imported} == {"stored"}
+    repairs = owned.repairs.set_index("finding")["rows"]
+    assert min(repairs["duplicates"], repairs["side_mismatch"], repairs["off_grid"]) > 5
+    sides = owned.sides.set_index("series")
+    assert sides["aggressor"].filter(like="NQ").tolist() == ["untrusted"]
+    assert sides["agreement"].filter(like="scid").min() > 0.99
+    assert owned.gaps("ES")["seconds"].max() > 25 * 60
+
+
+def test_the_calendar_names_sessions_and_refuses_what_is_not_there(owned: Holdings) -> None:
+    calendar = owned.calendar("ES")
+    assert calendar["due"].all()
+    assert calendar["score"].notna().all()
+    with pytest.raises(InputError):
+        owned.calendar("MES")
+
+
+def test_the_views_are_drawn_and_stamped(owned: Holdings) -> None:
+    drawn = (
+        widgets.calendar_map(owned.calendar("ES"), stamp="SYNTHETIC"),
+        widgets.gap_timeline(owned.gaps("ES"), stamp="SYNTHETIC"),
+        widgets.gap_timeline(owned.gaps("VIX"), stamp="SYNTHETIC"),
+        widgets.side_agreement(owned.sides, stamp="SYNTHETIC"),
+        widgets.repair_ladder(owned.repairs, stamp="SYNTHETIC"),
+    )
+    assert all(any(a.name == "stamp" for a in figure.layout.annotations) for figure in drawn)
+
+
+def test_the_book_over_time(owned: Holdings) -> None:
+    heat = mia.day("synthetic:3").book_heat(minutes=10)
+    assert heat.size.shape == (len(heat.price), len(heat.time))
+    best = heat.size[[round(float(b - heat.price[0]) * 4) for b in heat.bid], range(len(heat.time))]
+    assert (best > 0).all()
+    figure = widgets.heat(
+        heat.time, heat.price, heat.size, heat.bid, heat.ask, heat.trades, stamp="SYNTHETIC"
+    )
+    assert figure.data[0].type == "heatmap"
+
+
+def test_sql_and_the_magic(owned: Holdings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = owned.catalog.store.root.parents[1]
+    monkeypatch.setenv("MIA_HOME", str(home))
+    query = "SELECT count(*) AS n FROM trades WHERE symbol = 'ES'"
+    told = mia.sql(query, home=home)["n"][0]
+    assert told == owned.rows("ES")["trades"]
+    assert magics.mia("sql", query)["n"][0] == told
+    assert magics.mia(f"sql {query}")["n"][0] == told
+    with pytest.raises(InputError, match="no such word"):
+        magics.mia("sell everything")
+    with pytest.raises(InputError, match="no query"):
+        magics.mia("sql", " ")
