@@ -218,10 +218,12 @@ class Run:
 
         Objects later than the last row are handed over at once: nothing that comes after them came before.
         """
-        self._objects += objects
+        if objects:
+            self._objects = sorted([*self._objects, *objects], key=lambda event: (event.ts_recv, event.seq))
         self.seen += len(rows)
         self._walk(rows, 0, len(rows))
-        while objects and self._objects:
+        last = max((event.ts_recv for event in objects), default=-1)
+        while self._objects and self._objects[0].ts_recv <= last:
             self._hand_over(self._objects.pop(0))
 
     def _walk(self, events: EventArray, at: int, stop: int) -> None:

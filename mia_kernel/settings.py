@@ -20,6 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
+from mia_kernel.adapters.ibkr_params import IbkrParams
 from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.confluence.score import ConfluenceParams
 from mia_kernel.core.errors import SettingsError
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     )
     home: Path = Field(default=PROJECT, description="folder of data, journal, keys and reports (path)")
     secrets: Secrets = Secrets()
+    ibkr: IbkrParams = IbkrParams()
 
     @field_validator("home")
     @classmethod
@@ -109,7 +111,7 @@ class Settings(BaseSettings):
         return self.home / "reports"
 
 
-OF_THE_MACHINE = frozenset({"profile", "home", "secrets"})
+OF_THE_MACHINE = frozenset({"profile", "home", "secrets", "ibkr"})
 
 
 @dataclass(frozen=True, slots=True)

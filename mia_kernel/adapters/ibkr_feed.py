@@ -87,11 +87,13 @@ class IbkrFeed:
     inbox : Inbox
         With the session's clock as its stamp.
     params : IbkrParams
-    contract : Contract
-        The ES contract of the session.
+    contract : Contract, optional
+        The ES contract of the session; default the calendar's front when the first connection stands.
     """
 
-    def __init__(self, session: IbkrSession, inbox: Inbox, params: IbkrParams, contract: Contract) -> None:
+    def __init__(
+        self, session: IbkrSession, inbox: Inbox, params: IbkrParams, contract: Contract | None = None
+    ) -> None:
         self.session = session
         self.inbox = inbox
         self.params = params
@@ -128,9 +130,10 @@ class IbkrFeed:
         self._lines.clear()
         self._contracts.clear()
         self._forget_book()
+        day = trading_day_of(session.clock.now_ns())
+        self.contract = self.contract or calendar_front("ES", day)
         wanted = {PRIMARY: future("ES", self.contract.code)}
         if self.params.second:
-            day = trading_day_of(session.clock.now_ns())
             wanted[SECOND] = future("NQ", calendar_front("NQ", day).code)
         if self.params.vix:
             wanted[VIX] = contract_of("IND", symbol="VIX", exchange="CBOE", currency="USD")

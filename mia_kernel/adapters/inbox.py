@@ -70,6 +70,11 @@ class Inbox:
         self._room = threading.Condition(self._lock)
 
     @property
+    def stamps(self) -> bool:
+        """Whether arrival time and number are given here."""
+        return self._stamp is not None
+
+    @property
     def waiting(self) -> int:
         """Rows that wait now."""
         return self._rows
@@ -107,7 +112,10 @@ class Inbox:
         with self._lock:
             if self._stamp is not None:
                 self._clock = max(self._stamp(), self._clock + 1)
-                event = replace(event, ts_recv=self._clock, seq=self._seq)
+                stamps = {"ts_recv": self._clock, "seq": self._seq}
+                if event.ts_event == 0:
+                    stamps["ts_event"] = self._clock
+                event = replace(event, **stamps)
                 self._seq += 1
             self._items.append((time.monotonic(), event))
             self._ready.notify()

@@ -19,7 +19,7 @@ from mia_kernel.adapters.recorder import ABOUT, CLOSING, EVENTS, OBJECTS, VERSIO
 from mia_kernel.adapters.store import MANIFESTS, Store, outside
 from mia_kernel.adapters.tail import decode, read_tail
 from mia_kernel.core.errors import CorruptError, InputError
-from mia_kernel.core.events import CALENDAR_DTYPE, Recording, SourceInfo, empty
+from mia_kernel.core.events import CALENDAR_DTYPE, Recording, SourceInfo, empty, merge_objects
 
 SESSIONS = "sessions"
 
@@ -116,7 +116,7 @@ def read_session(folder: Path) -> Recording:
     return Recording(
         events=events,
         source=_replayed(about),
-        objects=tuple(objects),
+        objects=merge_objects([objects]),
         others=about.others,
         calendar=calendar,
         declared=None if about.declared is None else frozenset(about.declared),

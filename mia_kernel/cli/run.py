@@ -5,22 +5,24 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import math
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mia_kernel.adapters.recorded import closing_of, session_folders
 from mia_kernel.adapters.sources import open_recording
+from mia_kernel.cli.live import Wanted, check, supervise
 from mia_kernel.cli.output import json_option, stop
 from mia_kernel.cli.replay import compile_once, effective, show, source_options
 from mia_kernel.cli.report import daily_page
+from mia_kernel.cli.stopping import stopping
 from mia_kernel.cli.terminal import TerminalView
 from mia_kernel.core.errors import InputError
-from mia_kernel.live.loop import Loop
 from mia_kernel.live.parity import Parity
+from mia_kernel.live.publish import Publisher
 from mia_kernel.live.session import Session, abandon, dry_run
+from mia_kernel.settings import Settings
 
 LIVE_IS_PAPER = """\
 ==============================================================================
@@ -40,6 +42,7 @@ LIVE_IS_PAPER = """\
 )
 @click.option("--speed", default="1", show_default=True, metavar="N|max", help="event seconds per second")
 @click.option("--headless", is_flag=True, help="no terminal view")
+@click.option("--resume", is_flag=True, help="paper: continue the session that was cut off")
 @source_options
 @json_option
 def run(
@@ -47,6 +50,7 @@ def run(
     source: str,
     speed: str,
     headless: bool,
+    resume: bool,
     extra: tuple[str, ...],
     symbol: str | None,
     tz: str | None,
@@ -60,9 +64,11 @@ def run(
 
     Ends with the source or on Ctrl-C. Summary and decision digest are those of `mia replay`.
     """
-    refuse_brokers(mode)
     pace = speed_of(speed)
     settings = effective(profile, weights, assignments)
+    if mode != "dry-run":
+        with_broker(Wanted(mode, source, profile, weights, assignments), settings, resume, headless)
+        return
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
     path = journal or settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +76,8 @@ def run(
     quiet = headless or json_path == "-"
     with contextlib.nullcontext() if quiet else TerminalView() as view:
         session = dry_run(settings, recording, path, uri=source, speed=pace, watcher=view)
-        with stopping(session.loop):
+        publisher = Publisher(settings.home, session.loop, mode=mode, run_id=session.folder.name)
+        with stopping(session.loop), publisher:
             taken_to_its_end(session)
     figures = dict(session.run.close())
     answer = session.close()
@@ -87,6 +94,29 @@ def run(
         stop(1)
 
 
+def with_broker(wanted: Wanted, settings: Settings, resume: bool, headless: bool) -> None:
+    """Say loudly that --live is paper, then supervise guardian, engine and desk server."""
+    if wanted.mode == "live":
+        click.echo(LIVE_IS_PAPER, err=True)
+    check(wanted, settings)
+    compile_once(settings)
+    supervise(wanted, settings, resume=cut_off(settings) if resume else None, headless=headless)
+
+
+def cut_off(settings: Settings) -> str:
+    """Return the newest session that was cut off.
+
+    Raises
+    ------
+    InputError
+        If every session has ended.
+    """
+    open_ = [folder for folder in session_folders(settings.data_folder) if closing_of(folder) is None]
+    if not open_:
+        raise InputError("no session was cut off", field="--resume", way_out="start without --resume")
+    return open_[-1].name
+
+
 def taken_to_its_end(session: Session) -> None:
     """Drive a session; where that fails leave journal and record as they were written."""
     try:
@@ -94,24 +124,6 @@ def taken_to_its_end(session: Session) -> None:
     except BaseException:
         abandon(session)
         raise
-
-
-@contextlib.contextmanager
-def stopping(loop: Loop) -> Iterator[None]:
-    """End the loop cleanly on Ctrl-C or a polite kill; a second Ctrl-C does not wait."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, _: object) -> None:
-        loop.stop(signal.Signals(number).name)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def parity_json(answer: Parity) -> dict[str, Any]:
@@ -123,20 +135,6 @@ def parity_json(answer: Parity) -> dict[str, Any]:
         "first_difference": answer.first_difference,
         "replay_digest": answer.replay_digest,
     }
-
-
-def refuse_brokers(mode: str) -> None:
-    """Say loudly that --live is paper; refuse what needs a broker, which this version does not have."""
-    if mode == "live":
-        click.echo(LIVE_IS_PAPER, err=True)
-    if mode != "dry-run":
-        raise InputError(
-            "this version has no broker connection, nothing was started",
-            field="mode",
-            value=mode,
-            rule="paper and live need a source ibkr: or gateway:, which come later",
-            way_out="--dry-run trades in simulation on any source",
-        )
 
 
 def speed_of(text: str) -> float:

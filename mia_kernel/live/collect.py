@@ -42,6 +42,8 @@ class EachDigest(DecisionDigest):
 class Collector:
     """Feed the recorder from a run.
 
+    `KINDS` are the tables whose rows a resumed session has to count.
+
     Parameters
     ----------
     run : Run
@@ -50,6 +52,8 @@ class Collector:
     status : callable, optional
         What loop and feed say about themselves, once a second, for the `session` table.
     """
+
+    KINDS = ("standard", "bars", "microstructure", "post_trade")
 
     def __init__(
         self, run: Run, recorder: SessionRecorder, status: Callable[[], Mapping[str, float]] | None = None
@@ -74,6 +78,14 @@ class Collector:
         views = [event for event in objects if isinstance(event, OptionView)]
         if views:
             self.recorder.add_table("options", _option_columns(views))
+
+    def continue_after(self, sealed: Mapping[str, Sequence[Any]]) -> None:
+        """Leave out what the sealed tables of a resumed session hold already (rows by table)."""
+        self._decisions = len(sealed["standard"])
+        self._bars = len(sealed["bars"])
+        del self._measured[: len(sealed["microstructure"])]
+        self._reports = sum(what == "report" for what in sealed["post_trade"])
+        self._trips = len(sealed["post_trade"]) - self._reports
 
     def sent(self, commands: Sequence[Command]) -> None:
         """Put the record on the disk before commands leave: a restart must decide them again, not anew."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mia_kernel.adapters.inbox import Batch, Inbox
+from mia_kernel.core.events import StateChange
 from mia_kernel.live.collect import Collector
 from mia_kernel.runtime import SLICE, Run
 
@@ -76,11 +77,33 @@ class Loop:
         self.latency = Latency()
         self.stopped_by: str | None = None
         self.longest_step_s = 0.0
+        self.rows_seen: Callable[[Any], None] | None = None  # looks at consumed rows, changes nothing
+        self._changes: list[tuple[str, str]] = []
+        self._last_recv = -1
 
     def stop(self, reason: str) -> None:
         """Ask the loop to end after the slice in hand; safe from a signal handler or another thread."""
         if self.stopped_by is None:
             self.stopped_by = reason
+
+    def change_state(self, state: str, reason: str) -> None:
+        """Let a trading state of the guardian or a person enter as an event, recorded like every other.
+
+        A live inbox stamps it on arrival; over a recording it comes with the first row of a later instant, so
+        that a replay meets it at the same place.
+        """
+        if self.inbox.stamps:
+            self.inbox.put_object(StateChange(0, 0, 0, state, reason))
+        else:
+            self._changes.append((state, reason))
+
+    def _due_changes(self, rows: Any) -> tuple[StateChange, ...]:
+        later = int(np.searchsorted(rows["ts_recv"], self._last_recv, side="right"))
+        if later == len(rows):
+            return ()
+        row, changes, self._changes = rows[later], self._changes, []
+        at = (int(row["ts_event"]), int(row["ts_recv"]), int(row["seq"]))
+        return tuple(StateChange(*at, state, reason) for state, reason in changes)
 
     def turn(self) -> None:
         """Take events until the source ends or somebody asks to stop.
@@ -96,7 +119,7 @@ class Loop:
                 batch = self.inbox.take(self._until_due())
                 if batch is not None:
                     self._consume(batch)
-                self._look()
+                self.look()
                 if batch is not None and batch.last:
                     break
             self.run.finish()
@@ -113,16 +136,22 @@ class Loop:
             return
         for at in range(0, len(batch.rows), SLICE):
             self._step(batch.rows[at : at + SLICE], (), batch.arrived)
-            self._look()
+            self.look()
             if self.stopped_by is not None:
                 return
 
     def _step(self, rows: Any, objects: tuple[Any, ...], arrived: float) -> None:
+        if self._changes and len(rows):
+            objects = (*objects, *self._due_changes(rows))
+        if len(rows):
+            self._last_recv = int(rows["ts_recv"][-1])
         if self.collector is not None:
             self.collector.before(rows, objects)
         began, decided = time.monotonic(), len(self.run.table)
         self.run.take(rows, objects)
         ended = time.monotonic()
+        if self.rows_seen is not None:
+            self.rows_seen(rows)
         self.longest_step_s = max(self.longest_step_s, ended - began)
         if len(self.run.table) > decided:
             self.latency.add(ended - arrived)
@@ -136,7 +165,8 @@ class Loop:
         due = min((timer.due for timer in self.timers), default=float("inf"))
         return min(max(due - time.monotonic(), 0.0), IDLE_S)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Do what is due."""
         now = time.monotonic()
         for timer in self.timers:
             if now >= timer.due:

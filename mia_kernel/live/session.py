@@ -20,7 +20,7 @@ from mia_kernel.live.collect import Collector
 from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.parity import Parity, parity
 from mia_kernel.runtime import Run, Watcher
-from mia_kernel.settings import Settings, settings_id
+from mia_kernel.settings import OF_THE_MACHINE, Settings, settings_id
 
 WATCH_S = 0.05
 
@@ -44,7 +44,7 @@ def about_of(
         declared=None if recording.declared is None else tuple(sorted(recording.declared)),
         calendar=None if calendar is None else tuple((int(r["ts"]), int(r["impact"])) for r in calendar),
         settings_id=settings_id(settings),
-        settings=settings.model_dump(mode="json", exclude={"secrets", "home", "profile"}),
+        settings=settings.model_dump(mode="json", exclude=set(OF_THE_MACHINE)),
         code_version=code_version(),
         started_at=dt.datetime.now(dt.UTC).isoformat(timespec="microseconds"),
         notes=tuple(notes),

@@ -1,0 +1,232 @@
+"""A session with a broker: market data on its own session, orders through the guardian, all of it recorded.
+
+How it moves: connect, fix the clock, declare what the session carries, greet the guardian and take its limits;
+then the same loop as everywhere. A killed engine is resumed from its record: the rows and events it had taken
+are decided again, which gives the same state to the last bit, what the venue said meanwhile is asked of the
+guardian, and nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mia_kernel.adapters.guardian_link import GuardianLink
+from mia_kernel.adapters.ibkr_feed import IbkrFeed
+from mia_kernel.adapters.ibkr_head import head_of
+from mia_kernel.adapters.ibkr_params import address_of, permit
+from mia_kernel.adapters.ibkr_session import IbkrSession
+from mia_kernel.adapters.inbox import Inbox
+from mia_kernel.adapters.limits_file import parse
+from mia_kernel.adapters.machine import code_version
+from mia_kernel.adapters.messages import Limits
+from mia_kernel.adapters.recorded import SESSIONS, about_session, read_session, read_table
+from mia_kernel.adapters.recorder import SessionRecorder
+from mia_kernel.core.errors import InputError, OutsideError
+from mia_kernel.core.events import Recording, empty
+from mia_kernel.execution.silent import SilentVenue
+from mia_kernel.live.collect import Collector
+from mia_kernel.live.follow import TURN_S, Follow, last_heard, never_arrived, numbered
+from mia_kernel.live.loop import Loop, Timer
+from mia_kernel.live.parity import Parity, parity
+from mia_kernel.live.relink import Relink
+from mia_kernel.live.session import about_of, status_of
+from mia_kernel.runtime import Run, warm_up
+from mia_kernel.settings import Settings, settings_id
+
+READY_S = 30.0
+QUIET_LOOK_S = 0.1
+NOTHING_HEARD = -1
+
+
+@dataclass
+class BrokerSession:
+    """One session, ready to turn. `close` seals the record and returns how its replay compares."""
+
+    settings: Settings
+    run: Run
+    loop: Loop
+    collector: Collector
+    feed: IbkrFeed
+    link: Relink
+    folder: Path
+    resumed_rows: int
+
+    def go(self) -> None:
+        """Turn until somebody asks to stop, the market closes for good or the session fails."""
+        self.loop.turn()
+
+    def close(self) -> Parity:
+        """End feed, link and record; replay it."""
+        self.feed.session.close()
+        self.link.close()
+        closing = {"decisions": len(self.run.table), "stopped_by": self.loop.stopped_by}
+        self.collector.close(closing | {"digest": self.run.digest.hexdigest()})
+        answer, again = parity(self.settings, self.folder, self.collector.digest)
+        self.run.recording = again.recording
+        return answer
+
+    def abandon(self) -> None:
+        """Leave everything as it is after a failure: the record can be resumed."""
+        self.feed.session.close()
+        with suppress(OutsideError):
+            self.link.close()
+        self.collector.recorder.abandon()
+        if self.run.journal is not None:
+            self.run.journal.abandon()
+
+
+def open_broker_session(
+    settings: Settings, uri: str, mode: str, journal: Path, *, session_id: str, resume: bool = False
+) -> BrokerSession:
+    """Return a connected session.
+
+    Parameters
+    ----------
+    uri : str
+        `gateway:HOST:PORT` or `ibkr:[HOST:PORT]`.
+    mode : str
+        paper or production, as the guardian runs.
+    journal : Path
+    session_id : str
+        Name of the session's folder; with `resume` that of the one to continue.
+
+    Raises
+    ------
+    InputError
+        If the address is none, the port is one for real money, or the guardian refuses this engine.
+    OutsideError
+        If gateway or guardian cannot be reached in time.
+    """
+    address = address_of(uri, settings.ibkr)
+    permit(address, settings.profile, settings.ibkr.accounts)
+    folder = settings.data_folder / SESSIONS / session_id
+    first = settings.ibkr.data_client_id
+    session = IbkrSession(address, range(first, max(first - settings.ibkr.spare_ids - 1, 0), -1))
+    inbox = Inbox(stamp=session.clock.now_ns)
+    feed = IbkrFeed(session, inbox, settings.ibkr)
+    session.add(_Ends(inbox, session))
+    session.start()
+    try:
+        warm_up(settings)  # while the session connects: nothing may compile between two beats
+        session.wait_ready(READY_S)
+        past = read_session(folder) if resume else None
+        link, limits = greet(settings, mode, session_id, past)
+        return _furnish(settings, uri, mode, journal, session_id, feed, inbox, past, link, limits)
+    except BaseException:
+        session.close()
+        raise
+
+
+def greet(
+    settings: Settings, mode: str, session_id: str, past: Recording | None
+) -> tuple[GuardianLink, Limits]:
+    """Greet the guardian; a resumed engine asks for what was told after the last report of its record."""
+    link = GuardianLink(
+        settings.home, build=code_version(), settings_id=settings_id(settings), mode=mode, run_id=session_id
+    )
+    heard = None if past is None else last_heard(past.objects)
+    limits = link.greet(heard if heard is not None or past is None else NOTHING_HEARD)
+    refuse_strangers(limits, fresh=past is None)
+    return link, limits
+
+
+def _furnish(
+    settings: Settings,
+    uri: str,
+    mode: str,
+    journal: Path,
+    session_id: str,
+    feed: IbkrFeed,
+    inbox: Inbox,
+    past: Recording | None,
+    link: GuardianLink,
+    limits: Limits,
+) -> BrokerSession:
+    session, folder = feed.session, settings.data_folder / SESSIONS / session_id
+    settings = under_limits(settings, limits)
+    if past is not None and about_session(folder).settings_id != settings_id(settings):
+        raise InputError("the session was begun with other settings", path=str(folder), field="settings_id",
+                         way_out="start a new session")  # fmt: skip
+    assert feed.contract is not None
+    head = head_of(session, settings.ibkr, feed.contract) if past is None else replaced_head(past)
+    run = Run(settings, head, journal, venue=SilentVenue(), durable=True)
+    about = about_of(session_id, mode, uri, settings, head) if past is None else about_session(folder)
+    collector = Collector(run, SessionRecorder(folder, about))
+    loop = Loop(run, inbox, collector)
+    collector.status = lambda: status_of(loop) | feed_status(feed)
+    relink = Relink(settings.home, link, session_id)
+    follow = Follow(relink, inbox, session.clock.now_ns, collector.sent)
+    if past is not None:
+        take_up(run, past, inbox, collector, folder)
+        oms = run.engine.rooms.oms
+        mine = {view.bracket_id for view in oms.open_brackets()}
+        for report in (*never_arrived(oms, limits.brackets), *map(numbered, link.reports())):
+            if report.bracket_id in mine:  # what closed before the crash is in the record already
+                inbox.put_object(report)
+    run.venue = SilentVenue(follow.send)
+    loop.timers += [Timer(TURN_S, follow.turn), Timer(QUIET_LOOK_S, feed.tick)]
+    return BrokerSession(
+        settings, run, loop, collector, feed, relink, folder, 0 if past is None else len(past)
+    )
+
+
+def refuse_strangers(limits: Limits, *, fresh: bool) -> None:
+    """Refuse to begin anew beside brackets of an earlier run: a fresh engine knows nothing of them."""
+    if fresh and limits.brackets:
+        raise InputError("brackets of an earlier session are open at the guardian", field="brackets",
+                         value=", ".join(limits.brackets), rule="a fresh session begins flat",
+                         way_out="`mia run --resume`, or `mia halt` makes the account flat")  # fmt: skip
+
+
+def under_limits(settings: Settings, limits: Limits) -> Settings:
+    """Return the settings with the guardian's limits in the place of our own: the two cannot differ."""
+    if not limits.toml:
+        return settings
+    law = parse(limits.toml).law
+    return settings.model_copy(update={"risk": law.limits, "costs": law.costs})
+
+
+def replaced_head(past: Recording) -> Recording:
+    """Return the head of a recorded session without its rows."""
+    return Recording(empty(0), past.source, (), past.others, past.calendar, past.declared)
+
+
+def take_up(run: Run, past: Recording, inbox: Inbox, collector: Collector, folder: Path) -> None:
+    """Decide a recorded session again and let new rows follow it; nothing is sent."""
+    run.take(past.events, past.objects)
+    collector.continue_after({kind: table_rows(folder, kind) for kind in collector.KINDS})
+    if len(past.events):
+        last = max(int(past.events["ts_recv"][-1]), *(event.ts_recv for event in past.objects), 0)
+        seqs = (event.seq for event in past.objects)
+        inbox.resume_at(last, max(int(past.events["seq"][-1]), *seqs, 0))
+
+
+def table_rows(folder: Path, kind: str) -> Any:
+    """Return the sealed rows of a table by what they are; empty for none."""
+    table = read_table(folder, kind)
+    return [] if table is None else table.column("what" if kind == "post_trade" else 0).to_pylist()
+
+
+def feed_status(feed: IbkrFeed) -> dict[str, float]:
+    """Return what the feed has counted, for the `session` table."""
+    counts = {name: float(value) for name, value in vars(feed.counts).items()}
+    return counts | {
+        "connected": float(feed.session.connected),
+        "reconnects": float(feed.session.reconnects),
+        "clock_skew_s": feed.session.skew_s,
+    }
+
+
+class _Ends:
+    """Ends the inbox when the session's thread failed: the loop must not wait for it."""
+
+    def __init__(self, inbox: Inbox, session: IbkrSession) -> None:
+        self._inbox, self._session = inbox, session
+
+    def on_down(self, reason: str) -> None:
+        """Pass a failure of our own on; a lost link is not one."""
+        if self._session.failure is not None:
+            self._inbox.end(self._session.failure)
