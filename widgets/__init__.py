@@ -8,6 +8,7 @@ from widgets.base import View, frame_stamp
 from widgets.battle import battle
 from widgets.confluence import history, waterfall, zone_map
 from widgets.control import control
+from widgets.controls import choose
 from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
@@ -49,6 +50,7 @@ __all__ = [
     "View",
     "battle",
     "calendar_map",
+    "choose",
     "control",
     "es_nq",
     "footprint",

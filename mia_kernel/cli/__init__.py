@@ -16,6 +16,8 @@ from mia_kernel.core.errors import MiaError
 # name -> module, function in it, one line for `mia --help`
 COMMANDS = {
     "run": ("mia_kernel.cli.run", "run", "the trading loop: synthetic market by default, simulated fills"),
+    "lab": ("mia_kernel.cli.lab", "lab", "JupyterLab on the live desk, with a dry-run loop behind it"),
+    "monitor": ("mia_kernel.cli.lab", "monitor", "the monitor page alone: frames, commands, figures"),
     "replay": (
         "mia_kernel.cli.replay",
         "replay",

@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mia_kernel import frames
 from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
@@ -27,9 +28,10 @@ from mia_kernel.analytics.control import SEED, SETS, Control, random_control
 from mia_kernel.analytics.distribution import distributions
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.core.errors import CorruptError, InputError, OutsideError, SettingsError
+from mia_kernel.core.errors import CorruptError, InputError, SettingsError
 from mia_kernel.core.events import BAR, PRIMARY, SECOND, TRADE, Recording, SourceInfo
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.desk.attached import Desk
 from mia_kernel.desk.heat import BookHeat, book_heat
 from mia_kernel.desk.laws import LawBook
 from mia_kernel.desk.moment import Moment
@@ -214,6 +216,12 @@ class Run:
             out[name] = np.where(at < 0, np.nan, rows["px"][at] * TICK_POINTS)
         return pd.DataFrame(out, index=self.decisions.index)
 
+    def frame(self) -> dict[str, Any]:
+        """Return the frame of the end of the run, as the live views take it."""
+        memory = frames.Memory(self._pass)
+        memory.take(self.recording.events)
+        return frames.build(self._pass, memory, live=False)
+
     def performance(self) -> dict[str, Any]:
         """Return the figures of the run, every one with its n and interval where it has one."""
         return self.summary["performance"]
@@ -359,19 +367,12 @@ def _index(ts: Any) -> pd.DatetimeIndex:
     )
 
 
-class Desk:
-    """A running loop, seen from a notebook."""
+def attach(home: str | Path | None = None) -> Desk:
+    """Attach to the loop that runs in MIA_HOME; it may start later, and a restarted kernel attaches again.
 
-
-def attach() -> NoReturn:
-    """Attach to a running loop.
-
-    Raises
-    ------
-    OutsideError
-        Always in this version: the loop does not serve frames to notebooks yet. Replay works in-process.
+    Parameters
+    ----------
+    home : str or Path, optional
+        Default: that of the settings.
     """
-    raise OutsideError(
-        "no running loop can be attached in this version; the terminal view of `mia run --dry-run` shows it live, "
-        "and mia.day(SOURCE).replay() runs the same engine here"
-    )
+    return Desk(Path(home) if home is not None else load().settings.home)

@@ -4,6 +4,8 @@
     %%mia sql
     SELECT day, count(*) AS bars FROM bars GROUP BY day ORDER BY day
 
+    %mia status          the guardian's word; also arm, confirm, disarm, halt, why, why_not
+
 A word gets the rest of its line and the cell's text (None for a line magic) and answers what the cell shows.
 """
 
@@ -14,6 +16,7 @@ from typing import Any
 
 from mia_kernel.core.errors import InputError
 from mia_kernel.desk.holdings import sql
+from mia_kernel.desk.words import Words
 
 Command = Callable[[str, str | None], Any]
 
@@ -25,7 +28,14 @@ def _sql(rest: str, cell: str | None) -> Any:
     return sql(query)
 
 
-COMMANDS: dict[str, Command] = {"sql": _sql}
+_words = Words()
+
+
+def _of_the_loop(word: str) -> Command:
+    return lambda rest, cell: _words.say(f"{word} {rest}")
+
+
+COMMANDS: dict[str, Command] = {"sql": _sql, **{word: _of_the_loop(word) for word in _words.rows}}
 """Word behind `%mia` to what it does."""
 
 

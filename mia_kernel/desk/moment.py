@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
+from mia_kernel import frames
 from mia_kernel.analytics.explain import RunFacts, waterfall, why, why_not
 from mia_kernel.confluence.zones import levels_of, zones
 from mia_kernel.core.decisions import OK, STATUS_NAMES, Decision
@@ -41,6 +43,12 @@ class Moment:
         """The last decision taken at or before the instant."""
         assert self._pass.last is not None
         return self._pass.last
+
+    def frame(self) -> dict[str, Any]:
+        """Return the frame of this instant, as the live views take it."""
+        memory = frames.Memory(self._pass)
+        memory.take(self._pass.recording.events, 0, self._pass.seen)
+        return frames.build(self._pass, memory, live=False)
 
     @property
     def book(self) -> pd.DataFrame:
