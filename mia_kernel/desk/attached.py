@@ -65,15 +65,23 @@ class Desk:
         return said is not None and said.alive
 
     def __repr__(self) -> str:
+        """Say how things stand; a loop that is still warming up or just ended is a sentence, not an error."""
         if not self.running:
             return self._way_out()
-        state = "no guardian runs: the state is UNKNOWN"
-        if self.guarded:
-            said = self.status()
-            armed = "ARMED" if said["armed"] else "DISARMED"
-            state = f"{armed}, {said['trading_state'].upper()}: {said['last_reason']}"
+        try:
+            return f"{self._on()}; {self._standing()}"
+        except OutsideError as error:
+            return str(error)
+
+    def _on(self) -> str:
         frame = self.frame()
-        return f"{frame['mode']} on {frame['source_name']}; {state}"
+        return f"{frame['mode']} on {frame['source_name']}"
+
+    def _standing(self) -> str:
+        if not self.guarded:
+            return "no guardian runs: the state is UNKNOWN"
+        said = self.status()
+        return f"{'ARMED' if said['armed'] else 'DISARMED'}, {said['trading_state'].upper()}: {said['last_reason']}"
 
     # -- frames ------------------------------------------------------------------------------------
 

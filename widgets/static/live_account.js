@@ -1,5 +1,5 @@
 // Account: position, where its protection rests, open orders, the day's result, limits used, closed positions.
-import { clockOf, fixed, hosted, make, put, rows, signed, words } from "./panel.js";
+import { clockOf, fixed, hosted, isSimulated, make, put, rows, signed, words } from "./panel.js";
 
 const UNITS = { usd: "USD", contracts: "ct", count: "", percent: "%", ticks: "ticks", minutes: "min", ms: "ms", ratio: "", flag: "" };
 const USED = new Set(["daily_loss", "hard_daily_loss", "weekly_loss", "drawdown", "open_risk", "max_position",
@@ -38,7 +38,7 @@ export function create(el) {
       put(top.querySelector(".day"), `day ${signed(money.day_net_usd)} USD`);
       top.querySelector(".day").title = "realised and open since the trading day began, net of fees";
       put(top.querySelector(".open"), position ? `open ${signed(money.open_gross_usd)} USD` : "");
-      const safe = said ? said.protective_stop : null;
+      const safe = !said || isSimulated(said) ? null : said.protective_stop;
       put(top.querySelector(".protection"), safe === null ? "" : `stop: ${safe}`, safe === "resting at venue" || safe === "not needed" ? "fine" : "alarm");
       drawOrders(orders.tBodies[0], frame.orders);
       drawLimits(limits, frame.limits.filter((l) => USED.has(l.code)));

@@ -12,6 +12,9 @@ export const clockOf = (ns) => (ns ? timeSeconds(ns / 1e6) : DASH);
 export const STAMPS = { synthetic: "SYNTHETIC", replay: "REPLAY", imported: "REPLAY" };
 export const stampOf = (frame) => (frame ? frame.stamp || STAMPS[frame.source_tag] || "" : "");
 
+// In a dry-run the fills are the engine's own: the guardian has no venue to ask, so the frame is the source.
+export const isSimulated = (guard) => Boolean(guard && guard.mode === "dry-run");
+
 export function make(tag, className, text) {
   const node = document.createElement(tag);
   if (className) node.className = className;

@@ -1,6 +1,5 @@
 // The strip: what can be trusted, whether entries are allowed, position, result, health; read from two metres.
-import { STALE_MS } from "./link.js";
-import { clockOf, fixed, make, put, signed, stampOf, words } from "./panel.js";
+import { clockOf, fixed, isSimulated, make, put, signed, stampOf } from "./panel.js";
 
 const CELLS = ["mode", "armed", "price", "position", "pnl"];
 const LIGHTS = ["feed", "guardian", "data", "stop", "ml"];
@@ -89,11 +88,12 @@ function showMarket(cell, frame, state) {
 }
 
 function showMoney(cell, guard, frame) {
-  const position = guard ? guard.position : null;
+  const own = isSimulated(guard) && frame && frame.money;
+  const position = guard ? guard.position ?? (own ? own.position : null) : null;
   put(cell.position, !guard || position === null ? "POSITION —" : position === 0 ? "FLAT" : `${position > 0 ? "LONG" : "SHORT"} ${Math.abs(position)}`,
     position > 0 ? "buy" : position < 0 ? "sell" : "flat");
-  cell.position.title = guard ? "ES contracts, as the guardian has it from the venue" : "unknown while the guardian does not answer";
-  const day = guard ? guard.day_net_usd : null;
+  cell.position.title = own ? "contracts, simulated in the engine" : guard ? "ES contracts, as the guardian has it from the venue" : "unknown while the guardian does not answer";
+  const day = guard ? guard.day_net_usd ?? (own ? own.day_net_usd : null) : null;
   put(cell.pnl, day === null ? "— USD" : `${signed(day)} USD`);
   cell.pnl.title = "result of the day, realised and open, net of fees";
 }
@@ -111,7 +111,10 @@ function showHealth(lamp, guard, frame, state, link) {
   lamp("data", quality === null || quality === undefined ? "off" : quality >= 0.9 ? "fine" : quality >= 0.7 ? "caution" : "alarm", `data ${fixed(quality)}`,
     "trust in the feed over the last minute, 0 to 1");
   const safe = guard ? guard.protective_stop : null;
-  lamp("stop", safe === "resting at venue" || safe === "not needed" ? "fine" : safe === "held by broker" ? "caution" : "alarm",
+  if (isSimulated(guard) && safe === "unknown") {
+    const open = frame && frame.money && frame.money.position !== 0;
+    lamp("stop", "off", open ? "stop simulated" : "stop not needed", guard.protective_stop_note);
+  } else lamp("stop", safe === "resting at venue" || safe === "not needed" ? "fine" : safe === "held by broker" ? "caution" : "alarm",
     safe === null ? "stop unknown" : safe === "not needed" ? "stop not needed" : `stop ${safe}`, (guard && guard.protective_stop_note) || "where the protective stop rests");
   const ml = frame && frame.ml;
   lamp("ml", ml && ml.probability !== null && ml.probability !== undefined ? "fine" : "off",
@@ -119,5 +122,3 @@ function showHealth(lamp, guard, frame, state, link) {
   const parity = frame && frame.health ? frame.health.parity : null;
   if (parity) lamp("data", "fine", `data ${fixed(quality)} · parity ${parity}`, "the last session replayed to the same digest");
 }
-
-export { STALE_MS };
