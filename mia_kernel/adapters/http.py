@@ -42,7 +42,6 @@ from mia_kernel.adapters.messages import (
     Drill,
     Halt,
     Message,
-    Refused,
     Resume,
 )
 from mia_kernel.core.errors import InputError, MiaError, OutsideError
@@ -170,8 +169,8 @@ class DeskServer:
             return JSONResponse({"kind": "error", "text": str(error)}, 400)
         except (OutsideError, MiaError) as error:
             return JSONResponse({"kind": "unknown", "text": str(error)}, 502)
-        code = 409 if isinstance(answer, Refused) else 200
-        return JSONResponse({"kind": type(answer).__name__, **msgspec.to_builtins(answer)}, code)
+        # A refusal is an answer too: a browser would log any other status as a failure of the page.
+        return JSONResponse({"kind": type(answer).__name__, **msgspec.to_builtins(answer)})
 
 
 async def _until_gone(page: WebSocket) -> None:

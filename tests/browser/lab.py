@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +77,13 @@ class Lab:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Lab]:
-    """Serve copies of the project's notebooks from `folder` on a free port."""
+def running(
+    folder: Path, *, arguments: Sequence[str] = (), more: Mapping[str, str] | None = None
+) -> Iterator[Lab]:
+    """Serve copies of the project's notebooks from `folder` on a free port.
+
+    `arguments` go to JupyterLab, `more` into its environment.
+    """
     work = folder / "work"
     shutil.copytree(ROOT / "notebooks", work, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     settings = folder / "settings"
@@ -90,6 +95,7 @@ def running(folder: Path) -> Iterator[Lab]:
     port = _free_port()
     environment = {
         **os.environ,
+        **(more or {}),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
@@ -102,6 +108,7 @@ def running(folder: Path) -> Iterator[Lab]:
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", "--ServerApp.ip=127.0.0.1"),
         *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
         f"--ServerApp.root_dir={work}",
+        *arguments,
     ]
     with (folder / "lab.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=work)

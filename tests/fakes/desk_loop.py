@@ -101,9 +101,10 @@ def main() -> int:
     parser.add_argument("--from", dest="start", type=float, default=0.6, help="share run at full speed first")
     parser.add_argument("--speed", type=float, default=20.0)
     parser.add_argument("--journal", type=Path)
-    parser.add_argument("--mode", default="dry-run")
+    parser.add_argument("--tz")
+    parser.add_argument("--mode", default="paper")
     given = parser.parse_args()
-    recording = open_recording(given.source, home=given.home)
+    recording = open_recording(given.source, tz=given.tz, home=given.home)
     run = Run(load().settings, recording, given.journal)
     memory = frames.Memory(run)
     first = round(len(recording.events) * given.start)
@@ -115,29 +116,47 @@ def main() -> int:
         announce(given.home, "engine", {"frames": server.ports["frames"]}, "test")
         print("ready", flush=True)
         try:
-            _serve(server, run, memory, guarding, first, given.speed)
+            screen = Screen(server, run, memory, guarding)
+            screen.play(first, given.speed)
+            run.finish()
+            run.close()
+            print("ended", flush=True)
+            while True:  # the last frame stays until the test ends this process
+                screen.turn()
+                time.sleep(0.02)
         finally:
             withdraw(given.home, "guardian")
             withdraw(given.home, "engine")
     return 0
 
 
-def _serve(
-    server: Server, run: Run, memory: frames.Memory, guarding: Guarding, first: int, speed: float
-) -> None:
-    events, seq, due = run.recording.events, 0, 0.0
-    for start, stop in paced(np.asarray(events["ts_recv"]), first, speed, sleep=lambda _: time.sleep(0.02)):
-        run.feed(start, stop)
-        memory.take(events, start, stop)
-        for name, peer, request, message in server.poll(0.0):
-            server.say(name, peer, request, guarding.answer(message))
-        if time.monotonic() >= due:
-            due = max(due + FRAME_S, time.monotonic() - FRAME_S)
-            seq += 1
-            frame = frames.build(
-                run, memory, seq=seq, mode=guarding.mode, extra={"sent_ms": time.time() * 1e3}
-            )
-            server.publish(frames.encode(frame))
+class Screen:
+    """Plays a recording to whoever looks."""
+
+    def __init__(self, server: Server, run: Run, memory: frames.Memory, guarding: Guarding) -> None:
+        self.server, self.run, self.memory, self.guarding = server, run, memory, guarding
+        self.seq, self.due = 0, 0.0
+
+    def play(self, first: int, speed: float) -> None:
+        """Take the rows as they become due."""
+        events = self.run.recording.events
+        arrivals = np.asarray(events["ts_recv"])
+        for start, stop in paced(arrivals, first, speed, sleep=lambda _: time.sleep(0.02)):
+            self.run.feed(start, stop)
+            self.memory.take(events, start, stop)
+            self.turn()
+
+    def turn(self) -> None:
+        """Answer who asks, and publish when a frame is due."""
+        for name, peer, request, message in self.server.poll(0.0):
+            self.server.say(name, peer, request, self.guarding.answer(message))
+        if time.monotonic() < self.due:
+            return
+        self.due = max(self.due + FRAME_S, time.monotonic() - FRAME_S)
+        self.seq += 1
+        extra = {"sent_ms": time.time() * 1e3}
+        frame = frames.build(self.run, self.memory, seq=self.seq, mode=self.guarding.mode, extra=extra)
+        self.server.publish(frames.encode(frame))
 
 
 if __name__ == "__main__":
