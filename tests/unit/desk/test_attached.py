@@ -11,7 +11,7 @@ import mia_kernel as mia
 from mia_kernel import frames
 from mia_kernel.adapters.bus import Server, announce, load_keys
 from mia_kernel.core.errors import InputError, OutsideError
-from mia_kernel.desk.magics import Words
+from mia_kernel.desk.words import Words
 from mia_kernel.runtime import Run
 from mia_kernel.settings import load
 from tests.property.strategies import small_market
