@@ -13,6 +13,15 @@ from widgets.day import DayView
 from widgets.delta import DeltaView
 from widgets.equity import EquityView
 from widgets.footprint import footprint
+from widgets.gamma import (
+    gamma_by_expiry,
+    gamma_by_strike,
+    gamma_on_price,
+    gamma_profile,
+    level_evolution,
+    zero_dte_field,
+)
+from widgets.gamma_tables import alternatives_table, defect_table, level_table, unusual_table
 from widgets.heat import heat
 from widgets.holdings import calendar_map, gap_timeline, repair_ladder, side_agreement
 from widgets.live import (
@@ -31,6 +40,7 @@ from widgets.panels import es_nq, large_orders, microstructure, timeframes
 from widgets.price import PriceView
 from widgets.profile import profile
 from widgets.spread import spread
+from widgets.surface import term_and_skew, volatility_surface
 
 __all__ = [
     "Console",
@@ -48,24 +58,36 @@ __all__ = [
     "LiveSignals",
     "PriceView",
     "View",
+    "alternatives_table",
     "battle",
     "calendar_map",
     "choose",
     "control",
+    "defect_table",
     "es_nq",
     "footprint",
     "frame_stamp",
+    "gamma_by_expiry",
+    "gamma_by_strike",
+    "gamma_on_price",
+    "gamma_profile",
     "gap_timeline",
     "heat",
     "history",
     "large_orders",
+    "level_evolution",
+    "level_table",
     "microstructure",
     "profile",
     "repair_ladder",
     "side_agreement",
     "spread",
     "style",
+    "term_and_skew",
     "timeframes",
+    "unusual_table",
+    "volatility_surface",
     "waterfall",
+    "zero_dte_field",
     "zone_map",
 ]
