@@ -270,24 +270,34 @@ def level_evolution(history: Any, *, around: float = 0.08, stamp: str | None = N
             row=1,
             col=1,
         )
-    figure.add_trace(
-        go.Bar(
-            x=labels,
-            y=history["gross_gex"] / BILLION,
-            name="gross (bn)",
-            marker={"color": theme.NEUTRAL},
-            showlegend=False,
-        ),
-        row=2,
-        col=1,
+    monthly = np.array([_next_monthly(row) for row in history.itertuples()]) / BILLION
+    parts = (
+        ("next AM monthly", monthly, VIOLET),
+        ("other expiries", history["gross_gex"] / BILLION - monthly, theme.NEUTRAL),
     )
+    for name, values, colour in parts:
+        figure.add_trace(
+            go.Bar(x=labels, y=values, name="gross: " + name, marker={"color": colour, "opacity": 0.7}),
+            row=2,
+            col=1,
+        )
     figure.update_layout(
-        theme.layout(560, annotations=theme.stamp(stamp)),
+        theme.layout(
+            600, annotations=theme.stamp(stamp), barmode="stack", margin={"l": 8, "r": 84, "t": 70, "b": 8}
+        ),
         title=title("Net exposure by strike through time; gross below (bn USD per 1 %)"),
     )
     figure.update_xaxes(theme.axis(showgrid=False, tickangle=-45, type="category"))
     figure.update_yaxes(theme.axis(tickformat=",.0f"))
     return figure
+
+
+def _next_monthly(row: Any) -> float:
+    """Gross exposure of the nearest AM expiry of a snapshot; 0 where it lists none."""
+    held = [
+        (day, gross) for day, am, gross in zip(row.expiry, row.am, row.gross_by_expiry, strict=True) if am
+    ]
+    return float(min(held)[1]) if held else 0.0
 
 
 def zero_dte_field(field: Any, levels: Any, *, stamp: str | None = None) -> go.Figure:

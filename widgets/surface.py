@@ -52,7 +52,7 @@ def volatility_surface(levels: Any, *, around: float = 0.12, stamp: str | None =
             col=2,
         )
     figure.update_layout(
-        theme.layout(440, annotations=theme.stamp(stamp)),
+        theme.layout(460, annotations=theme.stamp(stamp), margin={"l": 8, "r": 30, "t": 76, "b": 8}),
         title=title("Implied volatility by strike (% from forward) and expiry; smiles at the right"),
     )
     figure.update_layout(legend={"x": 0.62, "y": 1.0, "xanchor": "left"})

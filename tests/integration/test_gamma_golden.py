@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from mia_kernel.adapters.chains import read_chain
+from mia_kernel.adapters.occ import read_open_interest
+from mia_kernel.core.errors import DataError, FormatError
 from mia_kernel.gamma.summary import GammaLevels, levels_of
 from tests.shared_data import SHARED, needs_shared_data, shared_file
 
@@ -168,3 +170,52 @@ def test_zero_dte_gamma_uses_the_clock_to_the_close() -> None:
     closed = levels_of(found.chain, at=minute_left + 60_000_000_000)
     assert closed.buckets["zero_dte"].gross == 0.0
     assert closed.buckets["zero_dte"].zero_gamma_reason == "no open interest in this part of the book"
+
+
+def test_the_expiry_of_2023_05_19_is_seen_to_roll_off() -> None:
+    before, after = (
+        levels("spx_20230506_2040ET_weekend.csv"),
+        levels("spx_20230520_1133ET_weekend_postopex.csv"),
+    )
+    held = {(row["expiry"], row["settlement"]): row["gross_gex"] for row in before.expiries}
+    assert held[20230519, "AM"] + held[20230519, "PM"] > 0.1 * before.gross
+    # The file of the morning after still lists both settlements, with open interest; they are settled, not live.
+    assert not [row for row in after.expiries if row["expiry"] == 20230519]
+    settled = after.chain.legs[after.chain.legs["expiry"] == 20230519]
+    assert len(settled) == after.chain.defects.expired_legs == 1352
+    assert after.chain.defects.expired_oi == settled["oi"].sum() > 1_000_000
+
+
+def test_a_partial_chain_and_a_stale_spot_are_told() -> None:
+    path = shared_file("spx_chains/spx_quotedata_20241111_nearmoney_es_locale.csv")
+    found = levels_of(read_chain(path))
+    told = found.to_dict()
+    assert told["partial"]
+    assert told["spot_in_file"] == pytest.approx(5995.54)
+    assert told["spot"] == pytest.approx(6024.0, abs=0.5)
+    assert any("away from what its quotes imply" in cause for cause in told["confidence"]["causes"])
+    assert told["confidence"]["score"] < 0.5
+
+
+def test_every_spelling_of_the_date_line_is_read() -> None:
+    stamps = {
+        "spx_quotedata_20220109_janexp_padded.csv": "2022-01-09T08:11:00+00:00",
+        "spx_quotedata_20230609_2218_nearmoney.csv": "2023-06-10T02:18:00+00:00",
+        "spx_quotedata_20231209_decexp_ru_locale.csv": "2023-12-09T18:49:00+00:00",
+        "spx_quotedata_20241111_nearmoney_es_locale.csv": "2024-11-11T13:02:00+00:00",
+        "cboe_delayed_quotes_RUT_20230921.json": "2023-09-21T03:17:42+00:00",
+    }
+    for name, stamp in stamps.items():
+        assert levels_of(read_chain(shared_file(f"spx_chains/{name}"))).to_dict()["chain_as_of"] == stamp
+
+
+def test_half_pulled_open_interest_is_not_compared() -> None:
+    found = read_open_interest(shared_file("options/occ_oi_SPX_20260810_20260818.json").read_bytes(), "occ")
+    assert found.days[-2:] == (20260817, 20260818)
+    assert found.complete == (False,) * 5 + (True, True)
+    assert found.total()[[4, 5]] == pytest.approx([13.3e6, 24.5e6], rel=0.01)
+    with pytest.raises(DataError, match="incomplete"):
+        found.change(20260814, 20260817)
+    assert found.change(20260817, 20260818).shape == (len(found.strike), 2)
+    with pytest.raises(FormatError, match="open interest by date alone"):
+        read_chain(shared_file("options/occ_oi_SPX_20260810_20260818.json"))
