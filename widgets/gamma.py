@@ -228,13 +228,7 @@ def level_evolution(history: Any, *, around: float = 0.08, stamp: str | None = N
         Rows of `mia.options.history(...)`, by time.
     """
     labels = [str(at)[:16].replace("T", " ") for at in new_york(history["as_of"].to_numpy())]
-    middle = float(history["spot"].median())
-    strikes = np.arange(round(middle * (1 - around) / 25) * 25, middle * (1 + around), 25.0)
-    heat = np.zeros((len(strikes), len(history)))
-    for column, row in enumerate(history.itertuples()):
-        at = np.round((np.asarray(row.strike) - strikes[0]) / 25).astype(int)
-        inside = (at >= 0) & (at < len(strikes))
-        np.add.at(heat[:, column], at[inside], np.asarray(row.net_by_strike)[inside] / BILLION)
+    strikes, heat = _heat(history, around)
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.8, 0.2], vertical_spacing=0.04)
     top = float(np.quantile(np.abs(heat), 0.97)) or 1.0
     figure.add_trace(
@@ -290,6 +284,18 @@ def level_evolution(history: Any, *, around: float = 0.08, stamp: str | None = N
     figure.update_xaxes(theme.axis(showgrid=False, tickangle=-45, type="category"))
     figure.update_yaxes(theme.axis(tickformat=",.0f"))
     return figure
+
+
+def _heat(history: Any, around: float) -> tuple[Any, Any]:
+    """Net exposure in bn by 25-point strike (rows) and snapshot (columns), within a share of the median spot."""
+    middle = float(history["spot"].median())
+    strikes = np.arange(round(middle * (1 - around) / 25) * 25, middle * (1 + around), 25.0)
+    heat = np.zeros((len(strikes), len(history)))
+    for column, row in enumerate(history.itertuples()):
+        at = np.round((np.asarray(row.strike) - strikes[0]) / 25).astype(int)
+        inside = (at >= 0) & (at < len(strikes))
+        np.add.at(heat[:, column], at[inside], np.asarray(row.net_by_strike)[inside] / BILLION)
+    return strikes, heat
 
 
 def _next_monthly(row: Any) -> float:
