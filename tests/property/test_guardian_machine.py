@@ -19,9 +19,32 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mia_kernel.adapters.messages import Acknowledge, Arm, Challenge, Confirm, Disarm, Halt, Refused, Resume
-from mia_kernel.core.orders import CancelEntry, ClosePosition, ReplaceStop
+from mia_kernel.adapters.messages import (
+    Acknowledge,
+    Arm,
+    Challenge,
+    Confirm,
+    Disarm,
+    Halt,
+    Message,
+    Refused,
+    Report,
+    Resume,
+    report_of,
+)
+from mia_kernel.core.orders import (
+    CancelEntry,
+    ClosePosition,
+    Command,
+    OrderReport,
+    OrderStatus,
+    PlaceBracket,
+    ReplaceStop,
+    Role,
+)
 from mia_kernel.core.venue import WireType
+from mia_kernel.execution.oms import Oms
+from mia_kernel.execution.params import ExecutionParams
 from tests.fakes.guarded import Guarded, bracket
 from tests.fakes.processes import GENEROUS
 from tests.fakes.venue import Venue
@@ -30,6 +53,14 @@ pytestmark = [pytest.mark.unit, pytest.mark.safety]
 
 MEMORY = Path("/dev/shm")
 SIDES = st.sampled_from((1, -1))
+
+
+def refused_report(command: PlaceBracket, answer: Refused) -> OrderReport:
+    e = command.entry
+    return OrderReport(
+        e.ts_event, e.ts_event, 0, e.order_id, e.bracket_id, Role.ENTRY, e.symbol, e.side, OrderStatus.REJECTED,
+        e.qty, 0, reason=answer.code,
+    )  # fmt: skip
 
 
 class Machine(RuleBasedStateMachine):
@@ -43,12 +74,34 @@ class Machine(RuleBasedStateMachine):
         self.mid = 18_000
         self.random = random.Random(seed)
         self.bare = 0.0
+        self.oms, self.seen = Oms(ExecutionParams()), 0
         self.d.arm()
 
     def _go(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.05)):
             self.d.step(0.05)
             self._watch_protection(0.05)
+        said, self.d.pushed[:] = list(self.d.pushed), []
+        self._hear(said)
+
+    def _hear(self, messages: list[Message]) -> None:
+        """Let the engine's own order book take every report once, as the link hands them over."""
+        for message in messages:
+            if isinstance(message, Report):
+                report = report_of(message.payload)
+                if report.seq > self.seen:
+                    self.seen = report.seq
+                    self.oms.apply(report)
+
+    def _greet(self) -> None:
+        self._hear(list(self.d.hello(seen=self.seen)))
+
+    def _wish(self, command: Command) -> Message:
+        self.oms.accept(command)
+        answer = self.d.submit(command)
+        if isinstance(answer, Refused) and isinstance(command, PlaceBracket):
+            self.oms.apply(refused_report(command, answer))
+        return answer
 
     def _watch_protection(self, passed: float) -> None:
         """Σ stops ≥ what is held, but for a second; only where we can be heard."""
@@ -80,12 +133,12 @@ class Machine(RuleBasedStateMachine):
         before = len(self.d.venue.refs_seen)
         self.d.socket.deaf = fault == "deaf"
         self.d.socket.mute = fault == "mute"
-        answer = self.d.submit(command)
+        answer = self._wish(command)
         if isinstance(answer, Refused):
             assert len(self.d.venue.refs_seen) == before, "a refused bracket left"
         if fault == "kill":
             self.d.restart()
-            self.d.hello(seen=0)
+            self._greet()
         elif fault == "cut":
             self.link(0.5, False)
         self._go(0.1)
@@ -103,7 +156,8 @@ class Machine(RuleBasedStateMachine):
             "close": ClosePosition(ts, name, "test"),
             "trail": ReplaceStop(ts, name, b.stop_ticks + b.side, "test"),
         }[what]
-        self.d.submit(command)
+        if any(view.bracket_id == name for view in self.oms.open_brackets()):
+            self._wish(command)
         self._go(0.05)
 
     # -- the market and the venue ----------------------------------------------------------------
@@ -176,12 +230,12 @@ class Machine(RuleBasedStateMachine):
     def restart(self) -> None:
         self.d.restart()
         self._go(0.2)
-        self.d.hello(seen=0)
+        self._greet()
 
     @rule()
     def arm(self) -> None:
         self.d.ask(Acknowledge(0))
-        self.d.hello()
+        self._greet()
         answer = self.d.ask(Arm("ARM PAPER", self.d.g.account))
         if isinstance(answer, Challenge):
             self.d.ask(Confirm(answer.code))
@@ -226,6 +280,8 @@ class Machine(RuleBasedStateMachine):
             d.agrees()
             assert not any(d.venue.positions.values())
             assert d.venue.working() == []
+            self._greet()
+            assert self.oms.open_brackets() == ()
         finally:
             d.g.book.close()
             shutil.rmtree(self.folder, ignore_errors=True)
