@@ -16,10 +16,12 @@ _HOME = {
     "Desk": "mia_kernel.desk",
     "attach": "mia_kernel.desk",
     "day": "mia_kernel.desk",
+    "post_mortem": "mia_kernel.desk",
     "review": "mia_kernel.desk",
     "holdings": "mia_kernel.desk.holdings",
     "sql": "mia_kernel.desk.holdings",
     "options": "mia_kernel.desk.options",
+    "week": "mia_kernel.desk",
     "feature": "mia_kernel.features.spec",
     "Settings": "mia_kernel.settings",
     "Instrument": "mia_kernel.core.instrument",
@@ -37,8 +39,10 @@ __all__ = [
     "feature",
     "holdings",
     "options",
+    "post_mortem",
     "review",
     "sql",
+    "week",
 ]
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
 from mia_kernel.adapters.window import instant, with_window
+from mia_kernel.analytics.lookback import look_back
 from mia_kernel.analytics.summary import summary
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.confluence.score import Scorer
@@ -81,7 +82,7 @@ def given_of(recording: Recording) -> Given:
     if declared is not None:
         second, vix, options = ("second" in declared, "vix" in declared, "options" in declared)
     else:
-        instruments = np.unique(recording.events["instrument"])
+        instruments = np.flatnonzero(np.bincount(recording.events["instrument"], minlength=SECOND + 1))
         second, vix = SECOND in instruments, VIX in instruments
         options = any(isinstance(event, OptionView) for event in recording.objects)
     return Given(
@@ -356,6 +357,7 @@ class Run:
         if self.journal is not None:
             if self.bars:
                 self.journal.append_bars(np.array(self.bars))
+            self.journal.append_records(look_back(self).records())
             self.journal.close(figures)
         return figures
 
@@ -377,8 +379,7 @@ class Run:
     def _measured_rows(self) -> EventArray:
         """Return the rows taken so far without the warm-up in front of them."""
         rows = self.recording.events[: self.seen]
-        warm = int(np.count_nonzero(rows["flags"] & WARM_UP))
-        return rows[warm:]
+        return rows[int(np.count_nonzero(rows["flags"] & WARM_UP)) :]
 
 
 def warm_up(settings: Settings) -> None:

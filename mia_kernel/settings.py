@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 
 from mia_kernel.adapters.ibkr_params import IbkrParams
 from mia_kernel.adapters.quality import QualityParams
+from mia_kernel.analytics.alerts import AlertParams
 from mia_kernel.confluence.score import ConfluenceParams
 from mia_kernel.core.errors import SettingsError
 from mia_kernel.engine import EngineParams
@@ -70,8 +71,10 @@ class Settings(BaseSettings):
         default=DEFAULT_PROFILE, description="which differences from the defaults apply (name)"
     )
     home: Path = Field(default=PROJECT, description="folder of data, journal, keys and reports (path)")
+    lang: Literal["en", "fr"] = Field(default="en", description="language of reports and messages (name)")
     secrets: Secrets = Secrets()
     ibkr: IbkrParams = IbkrParams()
+    alerts: AlertParams = AlertParams()
 
     @field_validator("home")
     @classmethod
@@ -106,12 +109,17 @@ class Settings(BaseSettings):
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
     @property
+    def trials_file(self) -> Path:
+        """Return the log of every trial: what-ifs, models, searches."""
+        return self.home / "data" / "trials.sqlite"
+
+    @property
     def reports_folder(self) -> Path:
         """Return where generated pages go."""
         return self.home / "reports"
 
 
-OF_THE_MACHINE = frozenset({"profile", "home", "secrets", "ibkr"})
+OF_THE_MACHINE = frozenset({"profile", "home", "lang", "alerts", "secrets", "ibkr"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,33 @@ def load(
     except ValidationError as error:
         raise _explained(error, origins, path) from None
     return Loaded(settings, origins)
+
+
+def changed(settings: Settings, arguments: Mapping[str, Any]) -> Settings:
+    """Return settings with some values replaced; everything else stays, whatever it came from.
+
+    Parameters
+    ----------
+    settings : Settings
+    arguments : mapping
+        Dotted path to value, as for `load`; a mapping of weights replaces the weights as a whole.
+
+    Raises
+    ------
+    SettingsError
+        An unknown key or a value outside its rule.
+    """
+    merged = settings.model_dump()
+    for dotted, value in arguments.items():
+        *tables, last = dotted.split(".")
+        table = merged
+        for name in tables:
+            table = table.setdefault(name, {})
+        table[last] = _from_text(value)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise _explained(error, dict.fromkeys(arguments, "argument"), PROFILE_FOLDER) from None
 
 
 def read_profile(path: Path) -> dict[str, Any]:

@@ -35,14 +35,17 @@ from widgets.live import (
     LivePrice,
     LiveSignals,
 )
-from widgets.page import Html, style
+from widgets.page import Card, Html, style
 from widgets.panels import es_nq, large_orders, microstructure, timeframes
 from widgets.price import PriceView
 from widgets.profile import profile
 from widgets.spread import spread
 from widgets.surface import term_and_skew, volatility_surface
+from widgets.trade import trade
+from widgets.week import week
 
 __all__ = [
+    "Card",
     "Console",
     "DayView",
     "DeltaView",
@@ -85,9 +88,11 @@ __all__ = [
     "style",
     "term_and_skew",
     "timeframes",
+    "trade",
     "unusual_table",
     "volatility_surface",
     "waterfall",
+    "week",
     "zero_dte_field",
     "zone_map",
 ]

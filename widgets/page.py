@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from widgets import theme
 
@@ -32,6 +34,22 @@ class Html:
 
     def __repr__(self) -> str:
         return f"Html({len(self.text)} characters)"
+
+
+class Card:
+    """Hand a few facts of a page to whoever made it run: the archive's index, a message. Nothing is shown.
+
+    Parameters
+    ----------
+    facts : mapping
+        Plain values.
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self.facts = dict(facts)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"application/x-mia-card+json": self.facts, "text/plain": ""}
 
 
 def style() -> Html:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -159,6 +159,11 @@ class JournalWriter:
         """Chain any other fact (a data verdict, an operator command) as JSON under a kind of its own."""
         self._record(kind, ts_event, payload)
         self._group()
+
+    def append_records(self, rows: Iterable[tuple[str, int, Any]]) -> None:
+        """Chain several such facts: kind, event time, payload each."""
+        for kind, ts_event, payload in rows:
+            self.append_record(kind, ts_event, payload)
 
     def commit(self) -> None:
         """Make everything so far readable by others; in a live journal also durable."""

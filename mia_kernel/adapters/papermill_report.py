@@ -9,12 +9,13 @@ everything that was made before it, and the caller gets an error with its exit c
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ TIMEOUT_S = 900
 _REMOTE = re.compile(r"<script[^>]*\ssrc=[\"']?https?:[^>]*>\s*</script>")
 """plotly asks a server for MathJax with every figure; the page has no formulas and must not ask anybody."""
 
+_FIGURE_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+"""plotly names every figure anew each time; the same journal must give the same page."""
+
+CARD = "application/x-mia-card+json"
+"""What a notebook hands over beside its page: a few facts for the index and for messages."""
+
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -46,6 +53,7 @@ class Page:
     html: Path
     notebook: Path
     pdf: Path | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_report(
@@ -56,6 +64,7 @@ def run_report(
     title: str = "MIA report",
     notebooks: Path = NOTEBOOKS,
     pdf: bool = False,
+    language: str = "en",
 ) -> Page:
     """Run `notebooks/<name>.ipynb` and write `out` (an .html path).
 
@@ -69,6 +78,8 @@ def run_report(
         Plain values for the cell tagged `parameters`.
     pdf : bool
         Also print the page through a Chromium of this machine.
+    language : str
+        What the page says it is written in.
 
     Raises
     ------
@@ -99,15 +110,36 @@ def run_report(
         raise OutsideError(f"{name}: the notebook's kernel ended: {error}; way out: run it again") from error
     except OSError as error:
         raise OutsideError(f"{out}: {error.strerror or error}; way out: make room or choose --out") from error
-    _write(out, page(nbformat.read(record, 4), title=title, failure=failure))
+    executed = nbformat.read(record, 4)
+    card = card_of(executed)
+    _write(out, renumbered(page(executed, title=title, failure=failure, language=language)))
+    if card:
+        _write(out.with_suffix(".json"), json.dumps(card, ensure_ascii=False, sort_keys=True, indent=1))
     if failure is not None:
         raise ReportFailed(
             f"{name}: cell {failure.exec_count} failed: {failure.ename}: {failure.evalue}; see {out}"
         )
-    return Page(out, record, print_pdf(out) if pdf else None)
+    return Page(out, record, print_pdf(out) if pdf else None, card)
 
 
-def page(notebook: Any, *, title: str, failure: PapermillExecutionError | None = None) -> str:
+def card_of(notebook: Any) -> dict[str, Any]:
+    """Return the card that an executed notebook handed over, empty where it has none."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if CARD in output.get("data", {}):
+                return dict(output["data"][CARD])
+    return {}
+
+
+def renumbered(text: str) -> str:
+    """Return a page whose generated figure names are counted instead: the same journal, the same bytes."""
+    names: dict[str, str] = {}
+    return _FIGURE_ID.sub(lambda found: names.setdefault(found[0], f"figure-{len(names) + 1}"), text)
+
+
+def page(
+    notebook: Any, *, title: str, failure: PapermillExecutionError | None = None, language: str = "en"
+) -> str:
     """Return the outputs of an executed notebook as one page without code."""
     body = "\n".join(f'<div class="output">{part}</div>' for part in _outputs(notebook))
     failed = ""
@@ -119,7 +151,7 @@ def page(notebook: Any, *, title: str, failure: PapermillExecutionError | None =
         )
     return (
         "<!DOCTYPE html>\n"
-        '<html lang="en"><head><meta charset="utf-8">'
+        f'<html lang="{html.escape(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{page_style()}</style></head>"
         f'<body class="mia-page">{failed}{body}<script>{page_script()}</script></body></html>\n'

@@ -122,3 +122,15 @@ def interval_by_day(
     low = known[int(tail * (len(known) - 1))]
     high = known[math.ceil((1 - tail) * (len(known) - 1))]
     return float(low), float(high)
+
+
+def mean_interval(
+    values: NDArray[np.float64], *, draws: int = DRAWS // 10, seed: int = SEED
+) -> tuple[float, float] | None:
+    """Return the 95 % percentile interval of a mean by plain resampling, None under MIN_DAYS values."""
+    if len(values) < MIN_DAYS:
+        return None
+    rng = np.random.default_rng(seed)
+    means = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(draws)])
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)

@@ -61,12 +61,12 @@ def path_of(events: EventArray, costs: CostParams) -> NDArray[Any]:
     path["close"] = rows["px"]
     for name, at in (("open", BAR_OPEN), ("high", BAR_HIGH), ("low", BAR_LOW)):
         path[name] = np.where(bars, rows["b"][:, at], rows["px"])
-    _mark_sessions(path, costs)
+    mark_sessions(path, costs)
     return path
 
 
-def _mark_sessions(path: NDArray[Any], costs: CostParams) -> None:
-    """Write slippage by the hour and mark the last row of each session."""
+def mark_sessions(path: NDArray[Any], costs: CostParams) -> None:
+    """Write slippage by the hour into a path, and mark the last row of each session."""
     at = 0
     while at < len(path):
         row = session_row(trading_day_of(int(path["ts"][at])))

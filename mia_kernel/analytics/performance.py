@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.analytics.bootstrap import SEED, interval_by_day, wilson
+from mia_kernel.analytics.bootstrap import SEED, interval_by_day, mean_interval, wilson
 from mia_kernel.analytics.equity import Curve, marked_equity, tick_cents
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import next_trading_day, trading_days_of
@@ -103,7 +103,7 @@ def performance(
         "max_drawdown_percent_ci": _pair(
             interval_by_day(table, lambda t: _drawdown_percent(t, capital_cents), seed=seed)
         ),
-        "expectancy_r_ci": _pair(_mean_interval(in_r)),
+        "expectancy_r_ci": _pair(mean_interval(in_r)),
         "payoff_ratio": _payoff(net),
         "expectancy_usd": int(net.sum()) / n / 100 if n else None,
         "gross_usd": sum(t.gross_cents for t in trips) / 100,
@@ -257,15 +257,6 @@ def _drawdown_percent(table: FloatArray, capital_cents: int) -> FloatArray:
     peak = before.copy()
     peak[:, 1:] = np.maximum(before[:, 1:], highs[:, :-1])
     return ((peak - (starts + table[:, :, _LOW])) / peak).max(axis=1) * 100
-
-
-def _mean_interval(values: FloatArray, draws: int = 10_000) -> tuple[float, float] | None:
-    if len(values) < 10:
-        return None
-    rng = np.random.default_rng(SEED)
-    means = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(draws // 10)])
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def _payoff(net: NDArray[np.int64]) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ import numpy as np
 
 from mia_kernel.analytics import explain
 from mia_kernel.analytics.html import Cell, esc, number, section, table, text, unfold
+from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.performance import MIN_GROUP_TRIPS, by_group
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.analytics.words import FEEDS
@@ -20,17 +21,67 @@ from mia_kernel.core.orders import RoundTrip
 
 NEW_YORK = ZoneInfo("America/New_York")
 MAX_REFUSED_SIGNALS = 40
+MAX_TRADES = 200
 SIDES = {1: "long", -1: "short"}
 
 
-def trades(trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunFacts) -> str:
-    """Return the trades, each unfolding to why it was entered, then the refused signals."""
-    parts = [_trips(trips, columns, run)] if trips else ["<p class='mia-note'>No round trip was closed.</p>"]
+def trades(
+    trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunFacts, lessons: Sequence[Lesson] = ()
+) -> str:
+    """Return the trades, each unfolding to its post-mortem, then the refused signals.
+
+    Of more than MAX_TRADES the best and the worst are shown; the journal holds them all.
+    """
+    parts = ["<p class='mia-note'>No round trip was closed.</p>"]
+    if trips:
+        parts = [_trips(_telling(trips), columns, run, {row.bracket_id: row for row in lessons})]
+        if len(trips) > MAX_TRADES:
+            note = f"{MAX_TRADES} of {len(trips):,}: the best and the worst half of them; all are in the journal."
+            parts.append(f"<p class='mia-note'>{note}</p>")
     refused = _refused(columns, run)
     return "".join(parts) + refused
 
 
-def _trips(trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunFacts) -> str:
+def _telling(trips: Sequence[RoundTrip]) -> Sequence[RoundTrip]:
+    """Return the trades worth a row: all, or the worst and the best of very many, in order of time."""
+    if len(trips) <= MAX_TRADES:
+        return trips
+    ranked = sorted(trips, key=lambda trip: trip.net_cents)
+    half = MAX_TRADES // 2
+    return sorted([*ranked[:half], *ranked[-half:]], key=lambda trip: trip.exit_ts)
+
+
+def post_mortem(lesson: Lesson) -> str:
+    """Return what a lesson says of its trade as lines of text; unknown is an em dash."""
+    timing = lesson.entry_timing or "—"
+    first = "never" if lesson.time_to_profit_min is None else f"after {lesson.time_to_profit_min:.1f} min"
+    regime = " · ".join(
+        (
+            f"volatility {lesson.volatility_regime or '—'}",
+            f"market {(lesson.market_regime or '—').replace('_', ' ')}",
+        )
+    )
+    lines = [
+        f"{lesson.direction} {lesson.size} {lesson.symbol}, {lesson.duration_min:.1f} min, {regime}",
+        f"planned reward to risk {_plain(lesson.risk_reward_ratio)}, result {_plain(lesson.result_r, '+.2f')} R, "
+        f"MAE {_plain(lesson.mae_r)} R, MFE {_plain(lesson.mfe_r)} R, profit of 0.2 R {first}, entry {timing}",
+        f"slippage {_plain(lesson.slippage_ticks)} ticks, order to fill {_plain(lesson.execution_delay_ms, ',.0f')} ms",
+        *(f"worked: {text}" for text in lesson.what_worked),
+        *(f"failed: {text}" for text in lesson.what_failed),
+        *(f"note: {text}" for text in lesson.risk_management_notes),
+    ]
+    if lesson.improvement_suggestion:
+        lines.append(f"next: {lesson.improvement_suggestion}")
+    return "\n".join(lines)
+
+
+def _plain(value: float | None, form: str = ".2f") -> str:
+    return "—" if value is None else format(value, form).replace("-", "−")
+
+
+def _trips(
+    trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunFacts, lessons: Mapping[str, Lesson]
+) -> str:
     by_bracket = {command.bracket_id: d for _, d in columns.signals for command in d.intents}
     rows: list[list[Cell]] = []
     for trip in trips:
@@ -38,6 +89,8 @@ def _trips(trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunF
         in_r = trip.net_cents / trip.risk_cents if trip.risk_cents > 0 else None
         decision = by_bracket.get(trip.bracket_id)
         reason = explain.why(decision, run) if decision else "the decision is not in this record"
+        if trip.bracket_id in lessons:
+            reason = f"{post_mortem(lessons[trip.bracket_id])}\n\n{reason}"
         side = SIDES[trip.side]
         rows.append(
             [

@@ -42,6 +42,7 @@ class DecisionTable:
         self.gate_codes = tuple(gate_codes)
         self.gate_levels = np.array(gate_levels, np.int8)
         self.signals: list[tuple[int, Decision]] = []
+        self.with_intents: list[Decision] = []
         self.denied = 0
         self._n = 0
         features, gates = len(names), len(gate_codes)
@@ -96,6 +97,8 @@ class DecisionTable:
             self.signals.append((at, decision))
             if decision.verdict is None or not decision.verdict.allowed:
                 self.denied += 1
+        if decision.intents:
+            self.with_intents.append(decision)
         self._n += 1
 
     def _grow(self) -> None:

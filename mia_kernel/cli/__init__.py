@@ -27,11 +27,25 @@ COMMANDS = {
     "data": ("mia_kernel.cli.data", "data", "what the catalog holds: ls, health, show, backup, export"),
     "options": ("mia_kernel.cli.options", "options", "option chains: gamma levels, surface, ratios"),
     "journal": ("mia_kernel.cli.journal", "journal", "verify, tail or export a journal"),
-    "report": ("mia_kernel.cli.report", "report", "one self-contained page of a day"),
+    "report": (
+        "mia_kernel.cli.report",
+        "report",
+        "self-contained pages: a day, a week, a trade; their index",
+    ),
     "gateway": (
         "mia_kernel.cli.gateway",
         "gateway",
         "a simulated IB Gateway on loopback; ctl makes it misbehave",
+    ),
+    "schedule": (
+        "mia_kernel.cli.schedule",
+        "schedule",
+        "the pages at their times, each once; made up for after downtime",
+    ),
+    "alerts": (
+        "mia_kernel.cli.alerts",
+        "alerts",
+        "watch, list and acknowledge what needs attention; test channels",
     ),
     "config": ("mia_kernel.cli.config", "config", "effective settings with origin and unit; check; diff"),
     "doctor": ("mia_kernel.cli.doctor", "doctor", "health of environment, data, disk, clock, with remedies"),

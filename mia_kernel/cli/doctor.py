@@ -16,6 +16,7 @@ from mia_kernel.adapters import journal_reader, machine
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.analytics import health
 from mia_kernel.analytics.health import Finding
+from mia_kernel.cli.doctor_services import services
 from mia_kernel.cli.output import json_option, print_table, stop, write_json
 from mia_kernel.core.calendar_table import FIRST_DAY, LAST_DAY
 from mia_kernel.core.contract import calendar_front, forced_roll_day
@@ -30,7 +31,7 @@ NEWEST_JOURNALS = 3
 @click.command()
 @json_option
 def doctor(json_path: str | None) -> None:
-    """Health of environment, data, disk and clock: green, amber or red, with a remedy each.
+    """Health of environment, data, disk, clock and running parts: green, amber or red, with a remedy each.
 
     Exit code 1 where anything is red.
     """
@@ -61,7 +62,7 @@ def examine() -> list[Finding]:
     except MiaError as error:
         return [*findings, health.settings(str(error), "")]
     findings.append(health.settings(None, settings_id(loaded.settings)))
-    return findings + [probe(loaded) for probe in PROBES]
+    return [*findings, *(probe(loaded) for probe in PROBES), *services(loaded.settings)]
 
 
 def _home(loaded: Loaded) -> Finding:

@@ -15,7 +15,7 @@ from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.output import json_option, pairs, print_table, write_json
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.kernel import is_cold
-from mia_kernel.settings import PROFILES, Settings, load
+from mia_kernel.settings import OF_THE_MACHINE, PROFILES, Settings, load
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,8 +73,31 @@ def replay(
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
     compile_once(settings)
     run = runtime.Run(settings, runtime.with_window(recording, instant(start), instant(end)), journal)
+    note_asked(run, source, extra, symbol=symbol, tz=tz, start=start, end=end)
     run.drive()
     show(run.close(), json_path)
+
+
+def note_asked(
+    run: runtime.Run, source: str, extra: tuple[str, ...], *, symbol: str | None, tz: str | None,
+    start: str | None = None, end: str | None = None,
+) -> None:  # fmt: skip
+    """Write into the run's journal how its source was opened, so that a page can replay it as proof."""
+    if run.journal is None:
+        return
+    settings = run.settings.model_dump(mode="json", exclude=set(OF_THE_MACHINE))
+    asked = {
+        "source": _lasting(source),
+        "extra": [_lasting(uri) for uri in extra],
+        "symbol": symbol,
+        "tz": tz,
+    }
+    run.journal.append_record("asked", 0, asked | {"start": start, "end": end, "settings": settings})
+
+
+def _lasting(uri: str) -> str:
+    """Return a path that means the same in another folder; a URI as it is."""
+    return str(Path(uri).resolve()) if Path(uri).exists() else uri
 
 
 def instant(text: str | None) -> int | None:

@@ -10,6 +10,7 @@ a kernel that restarts.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,29 +22,30 @@ import numpy as np
 import pandas as pd
 
 from mia_kernel import frames
-from mia_kernel.adapters.journal_reader import JournalReader
-from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
+from mia_kernel.adapters.speech import speech
 from mia_kernel.analytics.control import SEED, SETS, Control, random_control
 from mia_kernel.analytics.distribution import distributions
+from mia_kernel.analytics.lookback import look_back
+from mia_kernel.analytics.lookback_record import LookBack
 from mia_kernel.analytics.report import DayReport, Material, day_report
-from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.core.errors import CorruptError, InputError, SettingsError
+from mia_kernel.core.errors import SettingsError
 from mia_kernel.core.events import BAR, PRIMARY, SECOND, TRADE, Recording, SourceInfo
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.core.orders import RoundTrip
 from mia_kernel.desk.attached import Desk
 from mia_kernel.desk.heat import BookHeat, book_heat
 from mia_kernel.desk.laws import LawBook
 from mia_kernel.desk.moment import Moment
+from mia_kernel.desk.rerun import Rerun
+from mia_kernel.desk.review import post_mortem, review, week
+from mia_kernel.desk.timeline import Timeline
 from mia_kernel.features.spec import registry
 from mia_kernel.measures.shelf import MEASURES, Reading, Shelf
 from mia_kernel.measures.shelf import NAMES as MEASURE_NAMES
 from mia_kernel.runtime import Run as Pass
 from mia_kernel.runtime import instant, with_window
-from mia_kernel.settings import Settings, load
-
-SAME_TRIP = ["symbol", "side", "qty", "entry_ts", "entry", "exit_ts", "exit"]
-"""Round trips that agree in these are the same trade."""
+from mia_kernel.settings import Settings, changed, load
 
 
 def day(
@@ -110,7 +112,7 @@ class Day:
         arguments = dict(params or {})
         if weights is not None:
             arguments["confluence.weights"] = weights if isinstance(weights, str) else dict(weights)
-        settings = load(self.settings.profile, arguments=arguments).settings if arguments else self.settings
+        settings = changed(self.settings, arguments) if arguments else self.settings
         return Run(self, settings, start=start, end=end, changed=arguments)
 
     def book_heat(self, when: str | int | None = None, *, minutes: float = 30.0) -> BookHeat:
@@ -149,7 +151,8 @@ class Run:
         self.day = of
         self.settings = settings
         self.recording = with_window(of.recording, start, end)
-        self._start, self._end, self._changed, self._trials = start, end, dict(changed), 0
+        self.window = (start, end)
+        self.changed = dict(changed)
         self._pass = Pass(settings, self.recording)
         self._pass.drive()
 
@@ -162,6 +165,11 @@ class Run:
     def source(self) -> SourceInfo:
         """Where the rows come from, with its tag."""
         return self.recording.source
+
+    @property
+    def trips(self) -> Sequence[RoundTrip]:
+        """The closed positions themselves, money in exact cents; `round_trips` is their table."""
+        return self._pass.round_trips
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -230,7 +238,29 @@ class Run:
         """Return the content of the daily page: verdict, tables, and the frame that the views draw."""
         done = self._pass
         bars = np.array(done.bars) if done.bars else None
-        return day_report(Material(done.header(), done.table, done.round_trips, self.summary, bars))
+        return day_report(
+            Material(done.header(), done.table, done.round_trips, self.summary, bars, look=self.look_back),
+            speech(self.settings.lang),
+        )
+
+    def write(self, path: str | Path | None = None) -> Path:
+        """Replay once more into a journal and return where it lies.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Default: a temporary folder of its own, so that a sample does not become the home's newest journal.
+        """
+        target = Path(path) if path else Path(tempfile.mkdtemp(prefix="mia-")) / f"{self.digest[:16]}.sqlite"
+        again = Pass(self.settings, self.recording, target)
+        again.drive()
+        again.close()
+        return target
+
+    @cached_property
+    def look_back(self) -> LookBack:
+        """What the rows tell afterwards: ghosts of refused signals, fills taken apart, a lesson per trade."""
+        return look_back(self._pass)
 
     def distributions(self) -> pd.DataFrame:
         """Return how each component was spread over the run's decisions, one row each; is its sign a side?"""
@@ -251,114 +281,44 @@ class Run:
     def at(self, when: str | datetime | int) -> Moment:
         """Return the exact state after every row stamped at or before `when`.
 
-        The day is replayed up to that instant: the same code, the same bytes.
+        The first look keeps checkpoints along the day; every look restores the last one before its instant and
+        feeds the rows between: the same code, the same bytes.
 
         Raises
         ------
         InputError
             If `when` has no time zone or lies before the first decision.
         """
-        ts = instant(when)
-        events = self.recording.events
-        stop = int(np.searchsorted(np.maximum.accumulate(events["ts_event"]), ts, side="right"))
-        again = Pass(self.settings, self.recording)
-        again.feed(0, stop)
-        again.settle(ts)
-        if again.last is None:
-            first = self.decisions.index[0] if len(self.decisions) else "none"
-            raise InputError(
-                "no decision was taken yet at that instant",
-                field="when",
-                value=str(when),
-                way_out=f"first: {first}",
-            )
-        return Moment(ts, again)
+        return self._timeline.at(instant(when))
 
     def rerun(
-        self, *, weights: str | Mapping[str, float] | None = None, params: Mapping[str, Any] | None = None
+        self,
+        *,
+        weights: str | Mapping[str, float] | None = None,
+        limits: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
     ) -> Rerun:
-        """Replay the same rows with other weights or parameters: a what-if, and every what-if is a trial.
+        """Replay the same rows with other weights, limits or parameters: a what-if, and every what-if is a trial.
 
         What is not named stays as it is in this run, its window included.
+
+        Parameters
+        ----------
+        weights : str or mapping, optional
+            As for `Day.replay`.
+        limits : mapping, optional
+            Settings of the risk room without its name, for example ``{"daily_loss_usd": 300}``.
+        params : mapping, optional
+            Dotted setting to value.
         """
-        self._trials += 1
-        changed = {**self._changed, **(params or {})}
-        other = self.day.replay(weights=weights, params=changed, start=self._start, end=self._end)
-        return Rerun(self, other, trial=self._trials)
+        of_risk = {f"risk.{name}": value for name, value in (limits or {}).items()}
+        changed = {**self.changed, **of_risk, **(params or {})}
+        start, end = self.window
+        return Rerun(self, self.day.replay(weights=weights, params=changed, start=start, end=end))
 
-
-class Rerun:
-    """A what-if beside the run it was asked of; what it has beyond that is what a `Run` has.
-
-    `trial` is its number among the what-ifs of that run: the more were tried, the less the best one proves.
-    """
-
-    def __init__(self, base: Run, run: Run, *, trial: int) -> None:
-        self.base = base
-        self.run = run
-        self.trial = trial
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.run, name)
-
-    @property
-    def appeared(self) -> pd.DataFrame:
-        """Round trips that the base run did not make."""
-        return _missing_from(self.base.round_trips, self.run.round_trips)
-
-    @property
-    def disappeared(self) -> pd.DataFrame:
-        """Round trips of the base run that are no longer made."""
-        return _missing_from(self.run.round_trips, self.base.round_trips)
-
-    @property
-    def difference_usd(self) -> float:
-        """Net result of the what-if less that of the base run."""
-        return float(self.run.performance()["net_usd"] - self.base.performance()["net_usd"])
-
-
-def _missing_from(known: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame:
-    if not len(known) or not len(trips):
-        return trips
-    seen = pd.MultiIndex.from_frame(known.loc[:, SAME_TRIP])
-    return trips.loc[~pd.MultiIndex.from_frame(trips.loc[:, SAME_TRIP]).isin(seen)]
-
-
-def review(journal: str | Path = "", *, settings: Settings | None = None) -> DayReport:
-    """Read a journal and return the content of its daily page.
-
-    Parameters
-    ----------
-    journal : str or Path, optional
-        Default: the newest in MIA_HOME.
-
-    Raises
-    ------
-    InputError
-        If there is no journal.
-    CorruptError
-        If a record of it does not match its hash: nothing is reported from a damaged journal.
-    """
-    settings = settings or load().settings
-    found = [Path(journal)] if journal else settings.journals()
-    if not found:
-        raise InputError(
-            "no journal there", path=str(settings.journal_folder), way_out="make one with `mia replay`"
-        )
-    with JournalReader(found[0]) as reader:
-        checked = verify_journal(found[0])
-        if not checked.ok:
-            raise CorruptError(
-                f"{found[0]}: row {checked.first_bad}: {checked.reason}; way out: restore a backup"
-            )
-        header = reader.header
-        table = DecisionTable(reader.names, reader.gate_codes, header["gate_levels"])
-        for decision in reader.decisions():
-            table.append(decision)
-        trailer = reader.trailer or {}
-        return day_report(
-            Material(header, table, reader.round_trips(), trailer, reader.bars(), checked.head.hash)
-        )
+    @cached_property
+    def _timeline(self) -> Timeline:
+        return Timeline(self.settings, self.recording, self._pass.table.column("ts_event"))
 
 
 def _index(ts: Any) -> pd.DatetimeIndex:
@@ -376,3 +336,6 @@ def attach(home: str | Path | None = None) -> Desk:
         Default: that of the settings.
     """
     return Desk(Path(home) if home is not None else load().settings.home)
+
+
+__all__ = ["Day", "Desk", "Moment", "Rerun", "Run", "attach", "day", "post_mortem", "review", "week"]

@@ -1,0 +1,173 @@
+"""Judge the running parts: guardian, engine, desk, alerts, schedule, logs, trials, this machine's load.
+
+Part of the judgments of `health`: readings come in, a `Finding` with a remedy goes out. A part that is not running is
+green where nothing asks for it, amber where something waits for it, red where it must be there and is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mia_kernel.analytics.health import Finding
+
+HEARTBEAT_AMBER_S, HEARTBEAT_RED_S = 2.0, 5.0
+DRILL_AMBER_DAYS = 7
+MEMORY_AMBER_SHARE, MEMORY_RED_SHARE = 0.10, 0.04
+LOAD_AMBER = 1.5
+STATE_OLD_S = 30.0
+
+
+def guardian(status: Mapping[str, Any] | None, announced: bool, why: str) -> list[Finding]:
+    """Judge the guardian: `status` is its own answer, None where it gave none; `why` what the asking said."""
+    if status is None and not announced:
+        return [Finding("guardian", "green", "not running; nothing can be sent without it", "")]
+    if status is None:
+        remedy = "restart it (`mia run` starts one); until it answers nothing can be sent"
+        return [Finding("guardian", "red", f"announced and gives no answer: {why}", remedy)]
+    found = [_state(status), _venue(status), _stop(status), _drill(status)]
+    age = status.get("engine_heartbeat_age_s")
+    if age is not None:
+        level = "red" if age > HEARTBEAT_RED_S else "amber" if age > HEARTBEAT_AMBER_S else "green"
+        remedy = "" if level == "green" else "look at the engine's log; the guardian disarms by itself"
+        found.append(Finding("engine heartbeat", level, f"{age:.1f} s ago", remedy))
+    return found
+
+
+def _state(status: Mapping[str, Any]) -> Finding:
+    text = f"{status['mode']}, {'armed' if status['armed'] else 'disarmed'}, {status['trading_state']}"
+    if status["trading_state"] == "halted":
+        return Finding(
+            "guardian",
+            "red",
+            f"{text}: {status['last_reason']}",
+            "`mia resume --reason TEXT` after its cause is gone",
+        )
+    return Finding("guardian", "green", text)
+
+
+def _venue(status: Mapping[str, Any]) -> Finding:
+    if not status["connected"]:
+        return Finding(
+            "venue",
+            "amber",
+            f"{status['venue'] or 'none'}: not connected",
+            "start the gateway, then wait for it",
+        )
+    if not status["reconciled"]:
+        return Finding(
+            "venue", "amber", "connected, not yet reconciled", "no entry until it is; see `mia status`"
+        )
+    return Finding("venue", "green", f"{status['venue']}: connected, reconciled")
+
+
+def _stop(status: Mapping[str, Any]) -> Finding:
+    stop = str(status["protective_stop"])
+    if status.get("position") and stop in ("absent", "unknown"):
+        return Finding("protective stop", "red", stop, "`mia halt` flattens; look at the venue")
+    return Finding("protective stop", "green", stop)
+
+
+def _drill(status: Mapping[str, Any]) -> Finding:
+    at = status.get("drill_ts")
+    remedy = "`mia drill` in paper rehearses the kill switch"
+    if at is None:
+        return Finding("fire drill", "amber", "never", remedy)
+    days = (int(status["ts"]) - int(at)) / 86_400e9
+    level = "amber" if days > DRILL_AMBER_DAYS else "green"
+    return Finding("fire drill", level, f"{days:.1f} days ago", remedy if level == "amber" else "")
+
+
+def engine(announced: bool, alive: bool, frame_age_s: float | None) -> Finding:
+    """Judge the engine: whether it is announced, its process exists and its frames come."""
+    if not announced:
+        return Finding("engine", "green", "not running")
+    if not alive:
+        return Finding(
+            "engine", "red", "announced, and its process is gone", "start it again (`mia run`); it resumes"
+        )
+    if frame_age_s is None:
+        return Finding("engine", "amber", "running, no frame within a second", "see its log in MIA_HOME/logs")
+    return Finding("engine", "green", f"running, frame {frame_age_s:.1f} s old")
+
+
+def watch(
+    state_age_s: float | None, waiting: Sequence[str], failing: Sequence[str], *, needed: bool
+) -> Finding:
+    """Judge the alert watch: alive, nothing waiting to be seen, channels delivering; `needed` while an engine runs."""
+    running = state_age_s is not None and state_age_s < STATE_OLD_S
+    if not running:
+        if needed:
+            return Finding("alerts", "amber", "no watch runs beside the engine", "`mia alerts watch`")
+        return Finding("alerts", "green", "no watch runs; nothing to watch")
+    if waiting:
+        return Finding(
+            "alerts", "red", "waiting to be seen: " + ", ".join(waiting[:3]), "`mia alerts ack KEY`"
+        )
+    if failing:
+        return Finding(
+            "alerts",
+            "amber",
+            "channel fails: " + ", ".join(failing[:3]),
+            "`mia alerts test`, then correct its address",
+        )
+    return Finding("alerts", "green", "watched, nothing waits")
+
+
+def discord(configured: bool) -> Finding:
+    """Tell whether a Discord webhook is set; without one the other channels stay."""
+    if configured:
+        return Finding("discord", "green", "a webhook is set")
+    return Finding("discord", "green", "no webhook: alerts go to file and terminal")
+
+
+def schedule(last: Sequence[tuple[str, str, str]]) -> Finding:
+    """Judge the schedule by what it did last: (job and day, state, note)."""
+    if not last:
+        return Finding("schedule", "amber", "never ran", "`mia schedule`, or cron with `mia schedule --once`")
+    failed = [f"{what}: {note}" for what, state, note in last if state == "failed"]
+    if failed:
+        return Finding("schedule", "red", failed[0], "correct it; it is tried again up to three times")
+    return Finding("schedule", "green", f"last {last[0][0]}: {last[0][1]}")
+
+
+def trials(rows: int | None, problem: str) -> Finding:
+    """Judge the trial log: (rows verified, None where it is damaged)."""
+    if rows is None:
+        return Finding(
+            "trials", "red", problem, "keep the file as evidence and restore a backup: verdicts need it"
+        )
+    return Finding("trials", "green", f"{rows} trials, chain verified")
+
+
+def logs(age_s: float | None, problem: str | None) -> Finding:
+    """Judge the logs: whether the folder can be written, and how old the newest line is."""
+    if problem is not None:
+        return Finding("logs", "red", problem, "give permission on MIA_HOME/logs")
+    text = (
+        "none yet"
+        if age_s is None
+        else f"newest line {age_s / 3600:.1f} h ago"
+        if age_s > 3600
+        else f"newest line {age_s:.0f} s ago"
+    )
+    return Finding("logs", "green", text)
+
+
+def memory(free_share: float, free_bytes: int) -> Finding:
+    """Judge the memory that is left."""
+    text = f"{free_bytes / 1e9:.1f} GB free ({free_share:.0%})"
+    level = (
+        "red" if free_share < MEMORY_RED_SHARE else "amber" if free_share < MEMORY_AMBER_SHARE else "green"
+    )
+    return Finding("memory", level, text, "" if level == "green" else "close what is not needed")
+
+
+def cpu(load_per_core: float | None) -> Finding:
+    """Judge the load of the last minute per core; a busy machine decides late."""
+    if load_per_core is None:
+        return Finding("cpu", "amber", "its load cannot be told here", "look at the system's own monitor")
+    text = f"{load_per_core:.2f} per core over a minute"
+    if load_per_core > LOAD_AMBER:
+        return Finding("cpu", "amber", text, "end what else runs; decisions may come late")
+    return Finding("cpu", "green", text)

@@ -1,0 +1,206 @@
+"""The pieces of a page that look back: what gates saved and cost, fills taken apart, the mentor, conduct, integrity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mia_kernel.analytics.adherence import Rule
+from mia_kernel.analytics.advice import Advice
+from mia_kernel.analytics.autopsy import Fill, by_role
+from mia_kernel.analytics.effectiveness import LIST_FROM, Group, all_groups
+from mia_kernel.analytics.ghosts import Account, Ghost, ledger
+from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
+from mia_kernel.analytics.lessons import Lesson
+from mia_kernel.analytics.mentor_words import GROUPED_BY, RULES, Say, capital, mark, plain
+from mia_kernel.analytics.performance import MIN_GROUP_TRIPS
+
+NOTHING_REFUSED = mark("No signal was refused, so no gate saved or cost anything.")
+CHECKS = (mark("journal"), mark("decisions"), mark("replay"), mark("broker statement"))
+VERDICTS = (mark("proven"), mark("differs"), mark("not checked"))
+"""What is verified on a page, and how it may end."""
+
+
+def saved(ghosts: Sequence[Ghost], basis: str, say: Say = plain) -> str:
+    """Return what each gate saved and cost, with its interval; "too few" in grey.
+
+    Parameters
+    ----------
+    ghosts : sequence of Ghost
+    basis : str
+        What they were followed on, in words.
+    """
+    if not ghosts:
+        return f"<p class='mia-note'>{esc(say(NOTHING_REFUSED))}</p>"
+    accounts = ledger(ghosts)
+    rows = [_account(account) for account in accounts]
+    faint = [i for i, account in enumerate(accounts) if account.too_few]
+    heads = (
+        "gate", "refused", "alone", "followed", "winners", "saved USD", "cost USD", "balance USD",
+        "mean per signal USD", "95 % interval", "says",
+    )  # fmt: skip
+    note = say(
+        "Each refused signal was followed to its own stop, target or the session's end, one ES contract, costs on "
+        "({basis}). A signal refused by several gates stands with each; the last row counts it once. "
+        "These are ghosts: none of this was traded."
+    ).format(basis=basis)
+    return table(heads, rows, numeric=range(1, 10), faint=faint) + f"<p class='mia-note'>{esc(note)}</p>"
+
+
+def _account(account: Account) -> list[Cell]:
+    return [
+        text(account.gate.replace("_", " ")),
+        number(account.n, ",.0f"),
+        number(account.alone, ",.0f"),
+        number(account.followed, ",.0f"),
+        number(account.winners, ",.0f"),
+        number(account.saved_usd),
+        number(account.cost_usd),
+        number(account.balance_usd, signed=True),
+        number(account.mean_usd, signed=True),
+        _interval(account.interval_usd, ",.0f"),
+        text(account.said, "faint" if account.too_few else ""),
+    ]
+
+
+def _interval(found: tuple[float, float] | None, form: str) -> Cell:
+    if found is None:
+        return Cell("—", "num faint")
+    low, high = (format(x, "+" + form).replace("-", "−") for x in found)
+    return Cell(f"{low} to {high}", "num")
+
+
+def fills(found: Sequence[Fill], say: Say = plain) -> str:
+    """Return fills by role: delay, slippage in its parts, the move afterwards, the cost model beside it."""
+    if not found:
+        sentence = say("No fill was taken apart: nothing was filled, or its run kept no market rows.")
+        return f"<p class='mia-note'>{esc(sentence)}</p>"
+    rows = [
+        [
+            text(role.role),
+            number(role.n, ",.0f"),
+            number(role.delay_ms, ",.0f"),
+            number(role.slippage_ticks, ".2f"),
+            _interval(role.slippage_interval, ".2f"),
+            number(role.delay_ticks, ".2f"),
+            number(role.spread_ticks, ".2f"),
+            number(role.impact_ticks, ".2f"),
+            *(number(value, ".2f") for value in role.adverse_ticks),
+            number(role.modelled_ticks, ".2f"),
+            number(role.excess_ticks, ".2f"),
+            number(role.fee_difference_cents / 100, ".2f"),
+        ]
+        for role in by_role(found)
+    ]
+    heads = (
+        "fill", "n", "order to fill ms", "slippage", "95 % interval", "delay", "half spread", "impact", "after 1 s",
+        "10 s", "60 s", "model", "over model", "fees over model USD",
+    )  # fmt: skip
+    note = say(
+        "Ticks, positive is worse for us. Slippage is against the mid at the decision; delay is what the mid moved "
+        "before the fill, impact the rest. A dash: the source does not carry it."
+    )
+    return table(heads, rows, numeric=range(1, 14)) + f"<p class='mia-note'>{esc(note)}</p>"
+
+
+def conduct(rules: Sequence[Rule], say: Say = plain) -> str:
+    """Return each rule, kept or broken, with the round trips that broke it."""
+    pairs = []
+    for rule in rules:
+        if not rule.asked:
+            continue
+        word = (
+            say("kept")
+            if rule.kept
+            else say("broken by {trips}").format(trips=", ".join(map(str, rule.broken_by[:12])))
+        )
+        kind = "" if rule.kept else " class='alarm'"
+        pairs.append((capital(say(RULES[rule.code])), f"<span{kind}>{esc(word)}</span>"))
+    return facts(pairs) if pairs else ""
+
+
+def mentor(advices: Sequence[Advice], gone: Sequence[str], say: Say = plain, most: int = 3) -> str:
+    """Return the mentor's sentences, the most important first, each with the evidence it stands on."""
+    shown = list(advices[:most])
+    parts = [_advice(advice, say) for advice in shown]
+    if gone:
+        words = say("No longer supported by the data: {proposals}.").format(proposals=", ".join(gone))
+        parts.append(f"<p class='mia-note'>{esc(words)}</p>")
+    more = len(advices) - len(shown)
+    if more > 0:
+        rest = "".join(_advice(advice, say) for advice in advices[most:])
+        parts.append(f"<details><summary>{more} more</summary>{rest}</details>")
+    return "".join(parts)
+
+
+def _advice(advice: Advice, say: Say) -> str:
+    e = advice.evidence
+    interval = "" if e.interval is None else f", 95 % interval {e.interval[0]:+.2f} to {e.interval[1]:+.2f}"
+    trades = ", ".join(e.trade_ids[:6]) + (
+        f" and {len(e.trade_ids) - 6} more" if len(e.trade_ids) > 6 else ""
+    )
+    evidence = f"{e.statistic} {e.value:,.2f}, n = {e.n}{interval}" + (f"; trades {trades}" if trades else "")
+    kind = " class='alarm'" if advice.level == "critical" else ""
+    return (
+        f"<div class='mia-advice'><p><b{kind}>{esc(advice.title)}.</b> {esc(advice.message)}</p>"
+        f"<p class='mia-note'>{esc(say('Evidence'))}: {esc(evidence)}</p></div>"
+    )
+
+
+def effectiveness(lessons: Sequence[Lesson], say: Say = plain) -> str:
+    """Return what worked by pattern, phase, hour and regime over a window of lessons, with n and interval."""
+    if not lessons:
+        return f"<p class='mia-note'>{esc(say('Nothing to compare: no round trip was closed.'))}</p>"
+    parts = []
+    for by, rows in all_groups(lessons).items():
+        listed = [group for group in rows if group.n >= LIST_FROM or len(lessons) < MIN_GROUP_TRIPS]
+        rest = sum(group.n for group in rows) - sum(group.n for group in listed)
+        if not listed:
+            continue
+        parts.append(_groups(by, listed, rest, say))
+    note = say("Under {n} trades a group proves nothing and is grey; R is the risk planned at entry.").format(
+        n=MIN_GROUP_TRIPS
+    )
+    return f"<div class='mia-columns'>{''.join(parts)}</div><p class='mia-note'>{esc(note)}</p>"
+
+
+def _groups(by: str, listed: Sequence[Group], rest: int, say: Say) -> str:
+    rows = [
+        [
+            text(group.name.replace("_", " ")),
+            number(group.n, ",.0f"),
+            number(group.win_rate * 100, ".0f", unit="%"),
+            Cell(
+                "—"
+                if group.win_rate_interval is None
+                else "–".join(f"{x:.0%}" for x in group.win_rate_interval),
+                "num",
+            ),
+            number(group.expectancy_r, ".2f", signed=True),
+            _interval(group.expectancy_interval, ".2f"),
+            number(group.median_mae_r, ".2f"),
+            number(group.net_usd, ",.0f", signed=True),
+            text(say("too few") if group.too_few else "", "faint"),
+        ]
+        for group in listed
+    ]
+    heads = (say(GROUPED_BY[by]), "n", "win", "95 %", "R", "95 %", "MAE R", "net USD", "")
+    more = f"<p class='mia-note'>{rest} trades in groups under {LIST_FROM}.</p>" if rest else ""
+    return (
+        table(heads, rows, numeric=range(1, 8), faint=[i for i, g in enumerate(listed) if g.too_few]) + more
+    )
+
+
+def integrity(found: Mapping[str, Any], say: Say = plain) -> str:
+    """Return what was verified: the journal's chain, its decisions' digest, the replay, a broker's statement.
+
+    Parameters
+    ----------
+    found : mapping
+        Name of a check to (verdict, sentence); verdicts are `proven`, `differs`, `not checked`.
+    """
+    pairs = []
+    for name, (verdict, sentence) in found.items():
+        kind = {"differs": "alarm", "not checked": "faint"}.get(verdict, "")
+        pairs.append((say(name), f"<span class='{kind}'>{esc(say(verdict))}</span>: {esc(sentence)}"))
+    return facts(pairs)

@@ -1,0 +1,92 @@
+"""What a page is made of: a run's header, decisions, trades and what was found looking back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from mia_kernel.analytics.lessons import Lesson
+from mia_kernel.analytics.lookback_record import LookBack
+from mia_kernel.analytics.table import DecisionTable
+from mia_kernel.core.orders import RoundTrip
+from mia_kernel.core.session import trading_days_of
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a page is made of.
+
+    Parameters
+    ----------
+    header : mapping
+        Of the run (names, weights, gates, source, fingerprints).
+    table : DecisionTable
+    trips : sequence of RoundTrip
+    trailer : mapping
+        Summary that closed the run; empty where it did not close by itself.
+    bars : structured array or None
+    chain : str or None
+        Head of the journal's hash chain, None for a run in memory.
+    look : LookBack or None
+        Ghosts, fills and lessons; None where nothing can be known of them.
+    window : sequence of Lesson
+        Trades of the days before and of this one, made by the same method; empty: this run's own.
+    earlier : sequence of str
+        Keys of proposals that an earlier page made.
+    checks : mapping
+        What was verified: name to (verdict, sentence).
+    """
+
+    header: Mapping[str, Any]
+    table: DecisionTable
+    trips: Sequence[RoundTrip]
+    trailer: Mapping[str, Any]
+    bars: Any = None
+    chain: str | None = None
+    look: LookBack | None = None
+    window: Sequence[Lesson] = ()
+    earlier: Sequence[str] = ()
+    checks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """The source as the header describes it; an older header holds only its name."""
+        source = self.header["source"]
+        if isinstance(source, Mapping):
+            return source
+        return {"name": source, "tag": self.header.get("source_tag", "replay")}
+
+    @property
+    def capital_cents(self) -> int:
+        """Starting capital of the run."""
+        return round(float(self.header["equity_usd"]) * 100)
+
+
+def short_name(name: str) -> str:
+    """Return the last part of a path, or a URI as it is: where a file lay on some machine is nobody's news."""
+    return name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def days_in_words(table: DecisionTable) -> str:
+    """Return the trading day of a run, or its first and last."""
+    ts = table.column("ts_event")
+    if len(ts) == 0:
+        return "no decision"
+    first, last = (_day_words(int(d)) for d in trading_days_of(ts[[0, -1]]))
+    return first if first == last else f"{first} to {last}"
+
+
+def _day_words(day: int) -> str:
+    when = datetime(day // 10000, day // 100 % 100, day % 100, tzinfo=UTC)
+    return f"{when:%A} {when.day} {when:%B %Y}"
+
+
+def clock(ns: int) -> str:
+    """Return a time as New York wall time with its offset."""
+    when = datetime.fromtimestamp(ns // 1_000_000_000, UTC).astimezone(NEW_YORK)
+    return f"{when:%Y-%m-%d %H:%M:%S %Z}"

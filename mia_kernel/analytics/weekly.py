@@ -1,0 +1,225 @@
+"""The page of a week, or of any few days: result day by day, conduct, what the gates did, what the trades suggest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mia_kernel.analytics import mentor
+from mia_kernel.analytics import report_look as look
+from mia_kernel.analytics.adherence import rules
+from mia_kernel.analytics.advice import Advice, Day
+from mia_kernel.analytics.effectiveness import expired, proposals
+from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
+from mia_kernel.analytics.mentor_words import Say, mark, plain
+from mia_kernel.analytics.performance import performance, targets
+from mia_kernel.analytics.report_material import Material, days_in_words, short_name
+from mia_kernel.core.orders import RoundTrip
+from mia_kernel.core.session import trading_days_of
+from mia_kernel.core.session_table import date_of
+
+TITLES = {
+    "days": mark("Day by day"),
+    "saved": mark("What the gates saved and cost"),
+    "fills": mark("Fills, taken apart"),
+    "groups": mark("What worked"),
+    "mentor": mark("The mentor"),
+    "conduct": mark("Rules"),
+    "integrity": mark("Integrity"),
+}
+
+
+@dataclass(frozen=True)
+class WeekReport:
+    """The pieces of the page, each ready to be shown; `frame` is for the picture of the days."""
+
+    title: str
+    source_tag: str
+    figures: Mapping[str, Any]
+    frame: Mapping[str, Any]
+    verdict: str
+    days: str
+    saved: str
+    fills: str
+    groups: str
+    mentor: str
+    conduct: str
+    integrity: str
+    advices: Sequence[Advice] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+
+def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
+    """Build the page of several journals, in order of time; a trade found in two of them counts once."""
+    trips = _once([trip for part in parts for trip in part.trips])
+    ghosts = [ghost for part in parts if part.look is not None for ghost in part.look.ghosts]
+    fills = [fill for part in parts if part.look is not None for fill in part.look.fills]
+    days = sorted({int(day) for part in parts for day in _days(part)})
+    figures = performance(trips, capital_cents=parts[0].capital_cents, days=days)
+    kept = [rule for part in parts for rule in rules(part.trips, part.table)]
+    ends = [int(part.table.column("ts_event")[-1]) for part in parts if len(part.table)]
+    window = max((part.window for part in parts), key=len)
+    lessons = [row for part in parts if part.look is not None for row in part.look.lessons]
+    day = Day(max(ends, default=0), figures, lessons, kept, window or lessons, parts[-1].earlier)
+    advices = mentor.advise(day, say)
+    gone = expired(day.earlier, proposals(day.window, day.end_ts))
+    title = days_in_words(parts[-1].table)
+    if len(days) > 1:
+        title = f"{_day(days[0])} to {_day(days[-1])} {days[-1] // 10_000}"
+    return WeekReport(
+        title=title,
+        source_tag=str(parts[-1].source["tag"]),
+        figures=figures,
+        frame=_frame(trips, days, str(parts[-1].source["tag"])),
+        verdict=_verdict(parts, figures, title, len(days)),
+        days=_table(trips, days, parts),
+        saved=look.saved(ghosts, "as each day's page says", say),
+        fills=look.fills(fills, say),
+        groups=look.effectiveness(day.window, say),
+        mentor=look.mentor(advices, gone, say, most=6),
+        conduct=look.conduct(kept, say),
+        integrity=_integrity(parts),
+        advices=advices,
+        titles={name: say(words) for name, words in TITLES.items()},
+        card={
+            "title": title,
+            "tag": parts[-1].source["tag"],
+            "end_ts": day.end_ts,
+            **{
+                key: figures[key]
+                for key in ("n", "wins", "losses", "scratches", "net_usd", "expectancy_r", "costs_usd")
+            },
+            "max_drawdown_usd": figures["max_drawdown_usd"],
+            "mood": mentor.mood(day),
+            "rules_broken": sorted({rule.code for rule in kept if not rule.kept}),
+            "sentences": [advice.message for advice in advices[:3]],
+        },
+    )
+
+
+def _day(day: int) -> str:
+    when = date_of(day)
+    return f"{when.day} {when:%B}"
+
+
+def _once(trips: Sequence[RoundTrip]) -> list[RoundTrip]:
+    found = {(t.symbol, t.side, t.entry_ts, t.exit_ts): t for t in trips}
+    return sorted(found.values(), key=lambda trip: trip.exit_ts)
+
+
+def _days(part: Material) -> Sequence[int]:
+    ts = part.table.column("ts_event")
+    return np.unique(trading_days_of(ts)).tolist() if len(ts) else []
+
+
+def _by_day(trips: Sequence[RoundTrip], days: Sequence[int]) -> dict[int, list[RoundTrip]]:
+    found: dict[int, list[RoundTrip]] = {day: [] for day in days}
+    if trips:
+        for trip, day in zip(trips, trading_days_of(np.array([t.exit_ts for t in trips])), strict=True):
+            found.setdefault(int(day), []).append(trip)
+    return found
+
+
+def _frame(trips: Sequence[RoundTrip], days: Sequence[int], tag: str) -> dict[str, Any]:
+    by_day = _by_day(trips, days)
+    net = [sum(trip.net_cents for trip in by_day[day]) / 100 for day in by_day]
+    return {
+        "source_tag": tag,
+        "days": {
+            "label": [f"{date_of(day):%a} {_day(day)}" for day in by_day],
+            "net_usd": np.array(net),
+            "cumulative_usd": np.cumsum(net),
+            "trades": np.array([len(by_day[day]) for day in by_day]),
+        },
+        "trades": {"net_usd": np.array([trip.net_cents / 100 for trip in trips])},
+    }
+
+
+def _verdict(parts: Sequence[Material], figures: Mapping[str, Any], title: str, days: int) -> str:
+    tag, name = str(parts[-1].source["tag"]), esc(short_name(str(parts[-1].source["name"])))
+    kind = "SYNTHETIC market: nothing on this page is a result" if tag == "synthetic" else f"{tag} data"
+    result = number(figures["net_usd"], unit="USD", signed=True)
+    head = (
+        f"<p class='mia-result'><span class='{result.kind}'>{result.text}</span> net of costs</p>"
+        if figures["n"]
+        else "<p class='mia-result'>No trade</p>"
+    )
+    said = targets(figures)
+    rows = [
+        ("days", f"{days}"),
+        ("journals", f"{len(parts)}, every chain verified"),
+        ("trades", f"{figures['n']}"),
+    ]
+    if figures["n"]:
+        low, high = figures["win_rate_ci"]
+        interval = figures["expectancy_r_ci"]
+        around = (
+            f" (95 % interval {interval[0]:+.2f} to {interval[1]:+.2f})"
+            if interval
+            else " (too few for an interval)"
+        )
+        rows += [
+            ("win rate", f"{figures['win_rate']:.0%} (95 % interval {low:.0%} to {high:.0%})"),
+            ("expectancy", f"{_signed(figures['expectancy_r'])} R{around}"),
+            ("profit factor", esc(figures["profit_factor_text"])),
+            ("largest fall", f"{figures['max_drawdown_usd']:,.2f} USD between closed trades"),
+            ("costs", f"{figures['costs_usd']:,.2f} USD"),
+        ]
+    note = " · ".join(f"{key.replace('_', ' ')}: {value}" for key, value in said.items())
+    return (
+        f"<section class='mia mia-verdict'><p class='mia-source'>{esc(kind)} · {name}</p><h1>{esc(title)}</h1>{head}"
+        f"{facts(rows)}<p class='mia-note'>Targets (under 300 trades nothing is shown): {esc(note)}</p></section>"
+    )
+
+
+def _signed(value: float | None) -> str:
+    return "—" if value is None else f"{value:+.2f}"
+
+
+def _table(trips: Sequence[RoundTrip], days: Sequence[int], parts: Sequence[Material]) -> str:
+    refused: dict[int, int] = {}
+    for part in parts:
+        for ghost in part.look.ghosts if part.look is not None else ():
+            day = int(trading_days_of(np.array([ghost.ts_event]))[0])
+            refused[day] = refused.get(day, 0) + 1
+    rows: list[list[Cell]] = []
+    total = 0
+    for day, members in _by_day(trips, days).items():
+        net = sum(trip.net_cents for trip in members)
+        total += net
+        in_r = [trip.net_cents / trip.risk_cents for trip in members if trip.risk_cents > 0]
+        rows.append(
+            [
+                text(f"{date_of(day):%A} {_day(day)}"),
+                number(len(members), ",.0f"),
+                number(sum(trip.net_cents > 0 for trip in members), ",.0f"),
+                number(refused.get(day, 0), ",.0f"),
+                number(sum(in_r) if in_r else None, ".2f", signed=True),
+                number(sum(trip.fees_cents for trip in members) / 100),
+                number(net / 100, signed=True) if members else Cell("—", "num faint"),
+                number(total / 100, signed=True),
+            ]
+        )
+    heads = ("day", "trades", "winners", "refused signals", "R", "costs USD", "net USD", "running USD")
+    return table(
+        heads, rows, numeric=range(1, 8), faint=[i for i, row in enumerate(rows) if row[1].text == "0"]
+    )
+
+
+def _integrity(parts: Sequence[Material]) -> str:
+    rows = [
+        [
+            text(days_in_words(part.table)),
+            text(f"{(part.chain or '')[:16]}"),
+            *(
+                text(part.checks.get(name, ("not checked", ""))[0])
+                for name in ("journal", "decisions", "replay")
+            ),
+        ]
+        for part in parts
+    ]
+    return table(("day", "journal head", "journal", "decisions", "replay"), rows)

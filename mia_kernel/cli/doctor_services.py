@@ -1,0 +1,108 @@
+"""Probe the running parts for `mia doctor`: guardian, engine, alerts, schedule, logs, trials, this machine's load."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import psutil
+
+from mia_kernel.adapters import bus, logs, machine
+from mia_kernel.adapters.messages import GuardianStatus, Status
+from mia_kernel.adapters.timetable import Timetable
+from mia_kernel.adapters.trials import TrialLog
+from mia_kernel.analytics import health_services as judge
+from mia_kernel.analytics.health import Finding
+from mia_kernel.core.errors import MiaError, OutsideError
+from mia_kernel.core.session_table import date_of
+from mia_kernel.settings import Settings
+
+ASK_S = 1.0
+
+
+def services(settings: Settings) -> list[Finding]:
+    """Return what is found of every running part; nothing here waits longer than a few seconds."""
+    engine, running = _engine(settings)
+    return [
+        *_guardian(settings),
+        engine,
+        _watch(settings, needed=running),
+        judge.discord(settings.secrets.discord_webhook is not None),
+        _schedule(settings),
+        _trials(settings),
+        _logs(settings),
+        *_load(),
+    ]
+
+
+def _guardian(settings: Settings) -> list[Finding]:
+    announced = bus.find(settings.home, bus.GUARDIAN) is not None
+    status: Mapping[str, Any] | None = None
+    why = ""
+    if announced:
+        try:
+            with bus.guardian(settings.home) as client:
+                answer = client.ask(Status(), ASK_S)
+            if isinstance(answer, GuardianStatus):
+                status = msgspec.structs.asdict(answer)
+        except OutsideError as error:
+            why = str(error)
+    return judge.guardian(status, announced, why)
+
+
+def _engine(settings: Settings) -> tuple[Finding, bool]:
+    said = bus.find(settings.home, bus.ENGINE)
+    if said is None or not said.alive or "frames" not in said.ports:
+        return judge.engine(said is not None, said is not None and said.alive, None), False
+    viewer = bus.Viewer(bus.load_keys(settings.home), said.ports["frames"])
+    try:
+        began = time.monotonic()
+        seen = viewer.frame(ASK_S)
+        return judge.engine(True, True, None if seen is None else time.monotonic() - began), True
+    finally:
+        viewer.close()
+
+
+def _watch(settings: Settings, *, needed: bool) -> Finding:
+    path = settings.home / "run" / "alerts.json"
+    try:
+        state = json.loads(path.read_text("utf-8"))
+        age = time.time() - int(state["ts"]) / 1e9
+        waiting = [str(alert["title"]) for alert in state["alerts"] if alert["waits"]]
+        failing = [
+            str(channel["name"]) for channel in state["channels"] if channel["failed"] or channel["lost"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return judge.watch(None, (), (), needed=needed)
+    return judge.watch(age, waiting, failing, needed=needed)
+
+
+def _schedule(settings: Settings) -> Finding:
+    try:
+        rows = Timetable(settings.data_folder / "schedule.sqlite").rows(6)
+    except MiaError as error:
+        return judge.schedule([("schedule", "failed", str(error))])
+    return judge.schedule([(f"{row.job} of {date_of(row.day)}", row.state, row.note) for row in rows])
+
+
+def _trials(settings: Settings) -> Finding:
+    try:
+        return judge.trials(TrialLog(settings.trials_file).verify()[0], "")
+    except MiaError as error:
+        return judge.trials(None, str(error))
+
+
+def _logs(settings: Settings) -> Finding:
+    folder = settings.home / "logs"
+    return judge.logs(logs.newest(settings.home), machine.write_problem(folder) if folder.is_dir() else None)
+
+
+def _load() -> list[Finding]:
+    memory = psutil.virtual_memory()
+    cores = os.cpu_count() or 1
+    load = os.getloadavg()[0] / cores if hasattr(os, "getloadavg") else None
+    return [judge.memory(memory.available / memory.total, memory.available), judge.cpu(load)]

@@ -1,0 +1,326 @@
+"""Read a journal and make the content of its page: verified first, looked back on, held against the days before.
+
+How it moves: the chain is verified before a row is believed; the stored decisions must give the digest that closed
+the run; where the source can be opened again, the day is replayed and must decide the same. Then the trades of the
+same method in the days before come from the other journals of the home, and the last page's proposals are held
+against them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mia_kernel.adapters.flex import compare_statement
+from mia_kernel.adapters.journal_reader import JournalReader
+from mia_kernel.adapters.journal_reader import verify as verify_journal
+from mia_kernel.adapters.sources import open_recording
+from mia_kernel.adapters.speech import speech
+from mia_kernel.analytics.effectiveness import DAY_NS, WINDOWS_DAYS
+from mia_kernel.analytics.lessons import Lesson
+from mia_kernel.analytics.lookback_record import FILLS, GHOSTS, LESSONS, LookBack, stored
+from mia_kernel.analytics.postmortem import TradeReport, trade_report
+from mia_kernel.analytics.report import DayReport, Material, day_report
+from mia_kernel.analytics.table import DecisionTable
+from mia_kernel.analytics.weekly import WeekReport, week_report
+from mia_kernel.core.digest import DecisionDigest
+from mia_kernel.core.errors import CorruptError, InputError, MiaError
+from mia_kernel.core.orders import RoundTrip
+from mia_kernel.core.session import trading_day_of
+from mia_kernel.core.session_table import date_of
+from mia_kernel.runtime import Run as Pass
+from mia_kernel.runtime import with_window
+from mia_kernel.settings import Settings, load, settings_id
+
+PROVE_S = 20.0
+"""A replay that took longer than this is not repeated for a page."""
+
+PROVEN, DIFFERS, NOT_CHECKED = "proven", "differs", "not checked"
+Checks = dict[str, tuple[str, str]]
+
+
+def review(
+    journal: str | Path = "",
+    *,
+    settings: Settings | None = None,
+    statement: str | Path | None = None,
+    prove: bool = True,
+) -> DayReport:
+    """Read a journal and return the content of its page.
+
+    Parameters
+    ----------
+    journal : str or Path, optional
+        Default: the newest in MIA_HOME.
+    settings : Settings, optional
+        Whose home and language count.
+    statement : str or Path, optional
+        A broker's statement (IBKR Flex, XML or CSV) to compare the fills with.
+    prove : bool
+        Replay the source where it can be opened, and compare the decisions.
+
+    Raises
+    ------
+    InputError
+        If there is no journal.
+    CorruptError
+        If a record of it does not match its hash: nothing is reported from a damaged journal.
+    """
+    settings = settings or load().settings
+    found = [Path(journal)] if journal else settings.journals()
+    if not found:
+        raise InputError(
+            "no journal there", path=str(settings.journal_folder), way_out="make one with `mia replay`"
+        )
+    return day_report(
+        material_of(found[0], settings, statement=statement, prove=prove), speech(settings.lang)
+    )
+
+
+def week(
+    end: str | None = None,
+    *,
+    journals: Sequence[str | Path] = (),
+    settings: Settings | None = None,
+    days: int = 7,
+) -> WeekReport:
+    """Return the content of the page of a week: every journal of the home whose run lies in it, or those named.
+
+    Parameters
+    ----------
+    end : str, optional
+        The last trading day (YYYY-MM-DD); default that of the newest journal.
+    journals : sequence of str or Path
+        These instead.
+    settings : Settings, optional
+    days : int
+        Calendar days up to `end`.
+
+    Raises
+    ------
+    InputError
+        If no journal lies in the week.
+    """
+    settings = settings or load().settings
+    chosen = [Path(path) for path in journals] or week_journals(settings, end, days)
+    parts = [material_of(path, settings, prove=False) for path in chosen]
+    if not parts:
+        raise InputError(
+            "no journal in that week", path=str(settings.journal_folder), field="date", value=end
+        )
+    parts.sort(key=_end)
+    return week_report(parts, speech(settings.lang))
+
+
+def week_journals(settings: Settings, end: str | None, days: int) -> list[Path]:
+    """Return the newest journal of each trading day in the week up to `end`, oldest first."""
+    by_day: dict[dt.date, Path] = {}
+    for path in reversed(settings.journals()):
+        try:
+            with JournalReader(path) as reader:
+                trailer = reader.trailer or {}
+        except (InputError, CorruptError):
+            continue
+        if trailer.get("last_event"):
+            last = dt.datetime.fromisoformat(trailer["last_event"])
+            by_day[date_of(trading_day_of(int(last.timestamp()) * 1_000_000_000 - 1))] = path
+    if not by_day:
+        return []
+    until = max(by_day) if end is None else dt.date.fromisoformat(end)
+    return [by_day[day] for day in sorted(by_day) if until - dt.timedelta(days=days) < day <= until]
+
+
+def _end(part: Material) -> int:
+    ts = part.table.column("ts_event")
+    return int(ts[-1]) if len(ts) else 0
+
+
+def post_mortem(
+    journal: str | Path = "", trade: int | str = "worst", *, settings: Settings | None = None
+) -> TradeReport:
+    """Return the content of the page of one trade.
+
+    Parameters
+    ----------
+    journal : str or Path, optional
+        Default: the newest in MIA_HOME.
+    trade : int or str
+        Number of the round trip, `worst` or `best`.
+
+    Raises
+    ------
+    InputError
+        If there is no journal, or no such trade in it.
+    """
+    settings = settings or load().settings
+    path = _journal(journal, settings)
+    material = material_of(path, settings, prove=False)
+    with JournalReader(path) as reader:
+        reports = reader.reports()
+    return trade_report(material, reports, trade, speech(settings.lang))
+
+
+def _journal(journal: str | Path, settings: Settings) -> Path:
+    found = [Path(journal)] if journal else settings.journals()
+    if not found:
+        raise InputError(
+            "no journal there", path=str(settings.journal_folder), way_out="make one with `mia replay`"
+        )
+    return found[0]
+
+
+def material_of(
+    path: Path, settings: Settings, *, statement: str | Path | None = None, prove: bool = True
+) -> Material:
+    """Return what a page of a journal is made of, everything verified that can be."""
+    with JournalReader(path) as reader:
+        checked = verify_journal(path)
+        if not checked.ok:
+            raise CorruptError(
+                f"{path}: row {checked.first_bad}: {checked.reason}; way out: restore a backup"
+            )
+        header, trailer = reader.header, reader.trailer or {}
+        table = DecisionTable(reader.names, reader.gate_codes, header["gate_levels"])
+        digest = DecisionDigest(reader.names, reader.gate_codes)
+        for decision in reader.decisions():
+            table.append(decision)
+            digest.update(decision)
+        trips, bars, reports = reader.round_trips(), reader.bars(), reader.reports()
+        look = _look(reader, table, trips, bars, settings)
+        parity, asked = reader.records("parity"), reader.records("asked")
+    checks: Checks = {
+        "journal": (PROVEN, f"{checked.rows:,} rows verified, head {checked.head.hash[:16]}"),
+        "decisions": _digest_check(digest.hexdigest(), trailer, len(table)),
+        "replay": _parity_check(parity) or _replayed(asked, header, trailer, settings, prove=prove),
+    }
+    if statement is not None:
+        checks["broker statement"] = compare_statement(Path(statement), reports)
+    ts = table.column("ts_event")
+    end = int(ts[-1]) if len(ts) else max((trip.exit_ts for trip in trips), default=0)
+    return Material(
+        header=header,
+        table=table,
+        trips=trips,
+        trailer=trailer,
+        bars=bars,
+        chain=checked.head.hash,
+        look=look,
+        window=window_of(settings, header, end, look.lessons, beside=path),
+        earlier=earlier_proposals(settings, end),
+        checks=checks,
+    )
+
+
+def _look(
+    reader: JournalReader, table: DecisionTable, trips: Sequence[RoundTrip], bars: Any, settings: Settings
+) -> LookBack:
+    kept = stored({kind: reader.records(kind) for kind in (GHOSTS, FILLS, LESSONS)})
+    if kept is not None:
+        return kept
+    from mia_kernel.analytics.lookback import from_bars  # late: it loads the compiler
+
+    return from_bars(bars, table, trips, settings.costs)
+
+
+def _digest_check(found: str, trailer: Mapping[str, Any], n: int) -> tuple[str, str]:
+    closed = trailer.get("digest")
+    if closed is None:
+        return NOT_CHECKED, "the run did not close, so it names no digest"
+    if closed == found:
+        return PROVEN, f"{n:,} of {n:,} stored decisions give the digest that closed the run"
+    return DIFFERS, f"the stored decisions give {found[:16]}, the run closed with {closed[:16]}"
+
+
+def _parity_check(records: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """Return the live session's own proof, None where the journal holds none."""
+    if not records:
+        return None
+    equal, total = int(records[-1]["equal"]), int(records[-1]["total"])
+    return (PROVEN if equal == total else DIFFERS), f"parity {equal:,}/{total:,} with the recorded session"
+
+
+def _replayed(
+    asked: Sequence[Mapping[str, Any]], header: Mapping[str, Any], trailer: Mapping[str, Any], settings: Settings, *,
+    prove: bool,
+) -> tuple[str, str]:  # fmt: skip
+    if not prove:
+        return NOT_CHECKED, "not asked for"
+    if not asked or trailer.get("digest") is None:
+        return NOT_CHECKED, "the journal does not say how its source was opened, or never closed"
+    if float(trailer.get("seconds") or 0.0) > PROVE_S:
+        return NOT_CHECKED, f"its replay took {trailer['seconds']:.0f} s; `mia replay` repeats it"
+    how = asked[-1]
+    own = Settings.model_validate({**how["settings"], "home": settings.home, "profile": settings.profile})
+    if settings_id(own) != header["settings_id"]:
+        return NOT_CHECKED, "this version reads its settings differently"
+    try:
+        recording = open_recording(
+            how["source"], how["extra"], symbol=how["symbol"], tz=how["tz"], home=settings.home
+        )
+    except MiaError as error:
+        return NOT_CHECKED, f"its source cannot be opened here: {str(error)[:120]}"
+    again = Pass(own, with_window(recording, how["start"], how["end"]))
+    again.drive()
+    total = int(trailer.get("decisions", len(again.table)))
+    if again.digest.hexdigest() == trailer["digest"]:
+        return PROVEN, f"parity {total:,}/{total:,}"
+    return DIFFERS, f"the replay decides otherwise ({len(again.table):,} against {total:,} decisions)"
+
+
+def window_of(
+    settings: Settings,
+    header: Mapping[str, Any],
+    end: int,
+    own: Sequence[Lesson],
+    *,
+    beside: Path | None = None,
+) -> list[Lesson]:
+    """Return the lessons of the same method in the 90 days up to `end`, this run's own among them, oldest first.
+
+    The same trade found in two journals (a day replayed twice) counts once.
+    """
+    known = {_trade(row): row for row in own}
+    for path in settings.journals():
+        if beside is not None and path.resolve() == beside.resolve():
+            continue
+        for row in _lessons_in(path, header):
+            if end - WINDOWS_DAYS[-1] * DAY_NS < row.exit_ts <= end:
+                known.setdefault(_trade(row), row)
+    return sorted(known.values(), key=lambda row: row.exit_ts)
+
+
+def _trade(row: Lesson) -> tuple[Any, ...]:
+    return row.symbol, row.direction, row.ts_event, row.exit_ts
+
+
+def _lessons_in(path: Path, header: Mapping[str, Any]) -> Sequence[Lesson]:
+    """Return the lessons of a journal of the same method and kind of source; none where it is another or damaged."""
+    try:
+        with JournalReader(path) as reader:
+            same = reader.header["settings_id"] == header["settings_id"]
+            tag = _tag(reader.header) == _tag(header)
+            kept = stored({LESSONS: reader.records(LESSONS)}) if same and tag else None
+    except (InputError, CorruptError):
+        return ()  # the doctor names it; one bad file must not take a month away
+    return () if kept is None else kept.lessons
+
+
+def _tag(header: Mapping[str, Any]) -> Any:
+    source = header["source"]
+    return source.get("tag") if isinstance(source, Mapping) else header.get("source_tag")
+
+
+def earlier_proposals(settings: Settings, end: int) -> tuple[str, ...]:
+    """Return the keys of what the last page before `end` proposed."""
+    cards: list[tuple[int, Sequence[str]]] = []
+    for path in (settings.reports_folder / "daily").glob("*.json"):
+        try:
+            card = json.loads(path.read_text("utf-8"))
+            cards.append((int(card["end_ts"]), card["proposals"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # not a card of ours
+    before = [card for card in cards if card[0] < end]
+    return tuple(max(before)[1]) if before else ()
