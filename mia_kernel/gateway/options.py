@@ -28,6 +28,8 @@ SYNTHETIC_BASIS = 0.005
 """How far a SYNTHETIC SPX lies below its future, as a share."""
 BID_SIDE, ASK_SIDE, MODEL = 10, 11, 13
 CALL_OI, PUT_OI, CALL_VOLUME, PUT_VOLUME, VOLUME = 27, 28, 29, 30, 8
+MODEL_SIZE = 1
+"""A model quote stands for one contract: chains carry no sizes, and clients drop a price of size 0."""
 _DAY_YEARS = 86_400e9 / NS_PER_YEAR
 _LEAST_HALF_SPREAD = 0.025
 _FLUSH_NS = 1_000_000_000
@@ -227,7 +229,7 @@ class OptionLine:
         old, self._told = self._told, quote
         for kind, price, before in ((1, quote.bid, old and old.bid), (2, quote.ask, old and old.ask)):
             if price != before:
-                self._session.send([1, 6, self._request, kind, price or -1.0, 0, 1])
+                self._session.send([1, 6, self._request, kind, price or -1.0, MODEL_SIZE if price else 0, 1])
         for kind, price in ((BID_SIDE, quote.bid), (ASK_SIDE, quote.ask), (MODEL, quote.model)):
             self._session.send([21, self._request, kind, 1, quote.iv, quote.delta, price, 0, quote.gamma, quote.vega,
                                 quote.theta, quote.spot])  # fmt: skip
