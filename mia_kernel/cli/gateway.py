@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from mia_kernel.settings import load
 
 _DEFAULTS = GatewayParams()
 _ANSWER_S = 10.0
+_VIEW_S = 0.5
 
 
 @click.group(invoke_without_command=True)
@@ -114,13 +116,30 @@ async def _serve(venue: Gateway) -> None:
     assert task is not None
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, task.cancel)
+    view = loop.create_task(_view(control)) if sys.stdout.isatty() else None
     try:
         await venue.run()
     except asyncio.CancelledError:
         click.echo("stopped")
     finally:
+        if view is not None:
+            view.cancel()
         await control.close()
         await venue.close()
+
+
+async def _view(control: Control) -> None:
+    """Keep the state of the gateway on screen, twice a second."""
+    from rich.live import Live  # late: only a terminal needs it
+    from rich.table import Table
+
+    with Live(refresh_per_second=4) as live:
+        while True:
+            table = Table(box=None, show_header=False, pad_edge=False)
+            for name, value in _lines(control.status()):
+                table.add_row(name, value)
+            live.update(table)
+            await asyncio.sleep(_VIEW_S)
 
 
 # -- ctl -------------------------------------------------------------------------------------------

@@ -126,6 +126,22 @@ class Market:
         self.high = high if self.high is None else max(self.high, high)
         self.low = low if self.low is None else min(self.low, low)
 
+    def take_day(self, rows: EventArray) -> None:
+        """Take the prints or bars of the day so far at once."""
+        if len(rows) == 0:
+            return
+        bars = rows["kind"] == ev.BAR
+        opens = np.where(bars, rows["b"][:, ev.BAR_OPEN], rows["px"])
+        self._day(int(opens[0]), int(np.where(bars, rows["b"][:, ev.BAR_HIGH], rows["px"]).max()),
+                  int(np.where(bars, rows["b"][:, ev.BAR_LOW], rows["px"]).min()))  # fmt: skip
+        last = rows[-1]
+        self.last, self.last_size = int(last["px"]), int(last["sz"])
+        self.last_ts, self.last_side = int(last["ts_event"]), int(last["side"])
+        self.volume += int(rows["sz"].sum())
+        self.value += float((rows["px"].astype(np.float64) * rows["sz"]).sum())
+        self.prints += len(rows)
+        self.trade_seq += len(rows)
+
     def new_session(self) -> None:
         """Begin a trading day: the last price becomes the earlier close."""
         self.close = self.last
@@ -202,14 +218,12 @@ class Feed:
                 continue
             own = earlier[earlier["instrument"] == place]
             quotes = np.flatnonzero((own["kind"] == ev.QUOTE) | (own["kind"] == ev.BOOK))
-            before = own[own["ts_event"] < opened]
-            prints = np.flatnonzero((before["kind"] == ev.TRADE) | (before["kind"] == ev.BAR))
-            if len(prints):
-                market.last = int(before["px"][prints[-1]])
+            told = own[(own["kind"] == ev.TRADE) | (own["kind"] == ev.BAR)]
+            before = told[told["ts_event"] < opened]
+            if len(before):
+                market.last = int(before["px"][-1])
                 market.new_session()
-            for at in np.flatnonzero(own["ts_event"] >= opened):
-                if own["kind"][at] in (ev.TRADE, ev.BAR):
-                    self._apply(market, own[int(at)])
+            market.take_day(told[told["ts_event"] >= opened])
             if len(quotes):
                 self._apply(market, own[int(quotes[-1])])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mia_kernel.gateway.fields import by_hand
+from mia_kernel.gateway.market import Bar
 from mia_kernel.gateway.params import GatewayParams
 from tests.fakes.gateway_orders import ASK, BID, Bench, S
 
@@ -276,11 +278,48 @@ def test_a_correction_changes_price_profit_and_the_last_part_of_the_id() -> None
 
 def test_an_order_by_hand_belongs_to_client_zero() -> None:
     bench = Bench()
-    from mia_kernel.gateway.fields import by_hand
-
     placed = bench.venue.place_by_hand(bench.es, by_hand("BUY", 1, None))
     again = bench.venue.place_by_hand(bench.es, by_hand("BUY", 1, 4400.0))
     assert [(o.client_id, o.order_id, o.status()) for o in (placed, again)] == [  # type: ignore[union-attr]
         (0, -1, "Filled"),
         (0, -2, "Submitted"),
     ]
+
+
+def _bars(bench: Bench, *bars: tuple[int, int, int, int]) -> None:
+    """Hand out minutes (open, high, low, close) of a source that has nothing else."""
+    bench.market.bid = bench.market.ask = 0
+    for o, h, low, c in bars:
+        bench.now += 60 * S
+        bar = Bar(o, h, low, c, 100, 60)
+        bench.market.take_bar(bench.now, bar)
+        bench.venue.on_bar(bench.market, bench.now, bar)
+
+
+def test_bars_give_nothing_inside_the_bar_an_order_came_in() -> None:
+    bench = Bench()
+    bench.market.bid = bench.market.ask = 0
+    bench.now += 30 * S  # half way through a minute
+    order = bench.place(1, "BUY", 2, "MKT")
+    assert order is not None
+    bench.now -= 30 * S
+    _bars(bench, (BID, BID + 9, BID - 9, BID))
+    assert order.filled == 0
+    _bars(bench, (BID + 3, BID + 9, BID - 9, BID))
+    assert (order.filled, order.average) == (2, (BID + 3) * 0.25)
+
+
+def test_bars_fill_a_limit_only_when_they_go_through_it_and_a_stop_at_the_worse_price() -> None:
+    bench = Bench()
+    _bars(bench, (BID, BID, BID, BID))
+    limit = bench.place(1, "BUY", 1, limit=BID - 4)
+    stop = bench.place(2, "SELL", 1, "STP", aux=BID - 8)
+    trail = bench.place(3, "SELL", 1, "TRAIL", aux=6)
+    assert limit is not None
+    assert stop is not None
+    assert trail is not None
+    _bars(bench, (BID, BID + 2, BID - 4, BID))
+    assert (limit.filled, stop.filled, trail.stop) == (0, 0, BID - 4)
+    _bars(bench, (BID - 12, BID - 10, BID - 14, BID - 12))
+    assert limit.average == (BID - 12) * 0.25  # the gap opened better than asked
+    assert stop.average == trail.average == (BID - 12) * 0.25  # and worse for the stops
