@@ -30,6 +30,7 @@ from rich.console import Console
 from mia_kernel.adapters.replay import write_recording
 from mia_kernel.adapters.synthetic import heavy_day, synthetic_recording
 from mia_kernel.analytics.explain import RunFacts, why, why_not
+from mia_kernel.cli.option_figures import option_figures
 from mia_kernel.cli.terminal import frame_of, render
 from mia_kernel.confluence.zones import levels_of, zones
 from mia_kernel.core.events import Carries, EventArray, Recording, SourceInfo
@@ -264,12 +265,16 @@ def start_up(bench: Bench) -> Iterator[Figure]:
     )
 
 
+def options(_: Bench) -> Iterator[Figure]:
+    """Yield the times of gamma: a book repriced, its flip, a new spot, a chain to levels."""
+    for name, taken, unit, note in option_figures():
+        yield _latency(name, taken, note, unit)
+
+
 def later(_: Bench) -> Iterator[Figure]:
     """Yield the figures whose part of the workbench is still to come."""
     yield Figure("ml_inference_us", None, "µs", note="comes with the ensemble filter")
     yield Figure("ml_cache_hit_rate", None, "share", note="comes with the ensemble filter")
-    yield Figure("gex_recompute_ms", None, "ms", note="comes with option chains")
-    yield Figure("gex_spot_tick_ms", None, "ms", note="comes with option chains")
 
 
 PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
@@ -281,6 +286,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "measures": measures,
     "on-demand": on_demand,
     "view": view,
+    "options": options,
     "start": start_up,
     "later": later,
 }

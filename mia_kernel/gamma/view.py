@@ -17,14 +17,16 @@ from mia_kernel.core.events import OptionView
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.option_calendar import is_cash_day
 from mia_kernel.core.session import cash_close_minute, date_of, day_number, new_york_ns, trading_day_of
-from mia_kernel.gamma.book import Repricer, price_grid
+from mia_kernel.gamma.book import Book
 from mia_kernel.gamma.exposures import new_york_day
-from mia_kernel.gamma.levels import Strikes, dealer_position, per_strike, pin_risk, walls, zero_gamma
+from mia_kernel.gamma.levels import Strikes, dealer_position, pin_risk, walls
 from mia_kernel.gamma.mapping import Basis, chain_basis
 from mia_kernel.gamma.summary import GammaLevels
+from mia_kernel.gamma.tick import Ticker
 
 _OPEN_MINUTE, _UNTIL_MINUTE = 570, 1020
-_GRID_POINTS = 81
+_MINUTE_NS = 60_000_000_000
+_PIN_REACH_YEARS = 1.1 / 365
 
 
 def valid_until(as_of: int) -> int:
@@ -78,6 +80,7 @@ class ChainInForce:
         self.basis = basis or chain_basis(levels.book, contract)
         self._reference = reference
         self._book = levels.book.where(levels.book.oi > 0)
+        self._made: tuple[int, Ticker, Ticker, Book] | None = None
         self._fixed = self._figures_of_the_chain()
 
     def covers(self, ts: int) -> bool:
@@ -127,19 +130,13 @@ class ChainInForce:
         return figures
 
     def _figures_at(self, ts: int, spot: float, scale: float) -> dict[str, float | None]:
-        book = self._book.at(ts, spot)
-        if len(book.legs) == 0:
-            return {}
-        sign = self.levels.sign
-        exposure = book.exposure()
-        table = per_strike(book, exposure, sign=sign)
+        whole, today, last_day = self._tickers(ts)
+        table = whole.strikes(spot)
         net = walls(table, spot)["net"]
-        today = book.legs["expiry"] == trading_day_of(ts)
-        zero_dte = walls(per_strike(book, exposure, today, sign=sign), spot)["net"]
-        repricer = Repricer(book, sign=sign)
-        spots = price_grid(spot, points=_GRID_POINTS)
-        flip = zero_gamma(repricer, spots, repricer.net_profile(spots), spot)
-        pin = pin_risk(book, exposure)
+        zero_dte = walls(today.strikes(spot), spot)["net"]
+        flip = whole.flip(spot)
+        near = last_day.at(ts, spot)
+        pin = pin_risk(near, near.exposure())
         total, gross = float(table.net.sum()), float(table.gross.sum())
 
         def placed(level: float | None) -> float | None:
@@ -157,6 +154,20 @@ class ChainInForce:
             "put_wall_weight": _weight(table, net.put),
             "total_gamma_exposure_usd": total,
         }
+
+    def _tickers(self, ts: int) -> tuple[Ticker, Ticker, Book]:
+        """Return whole book and what settles on the trading day, at the clock of the whole minute of `ts`.
+
+        Between two minutes only price moves: the same instant gives the same answer, whatever was asked before.
+        The third is what settles within a day, for the pin.
+        """
+        minute = max(ts // _MINUTE_NS * _MINUTE_NS, self.as_of)
+        if self._made is None or self._made[0] != minute:
+            book = self._book.at(minute, self._book.spot)
+            today = book.legs["expiry"] == trading_day_of(ts)
+            made = Ticker(book, self.levels.sign), Ticker(book.where(today), self.levels.sign)
+            self._made = (minute, *made, book.where(book.years < _PIN_REACH_YEARS))
+        return self._made[1:]
 
 
 def _weight(table: Strikes, wall: float | None) -> float | None:
