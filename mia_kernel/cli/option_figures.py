@@ -33,7 +33,7 @@ def option_figures() -> Iterator[Measured]:
         "gex_flip_ms",
         _times(lambda: ticker.flip(book.spot)),
         "ms",
-        "all zero crossings within 20 %, refined to 1e-6",
+        "zero crossings within 12 %, grid of 1 %, refined to 1e-6",
     )
     steps = iter(np.linspace(-0.01, 0.01, 10 * REPEATS))
     tick = _times(lambda: walls(ticker.strikes(book.spot * (1.0 + next(steps))), book.spot))

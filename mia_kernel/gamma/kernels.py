@@ -20,7 +20,6 @@ Float = NDArray[np.float64]
 
 WIDTH = 9.0
 _FEW = 12
-_CHUNK = 512
 
 
 @kernel
@@ -117,25 +116,20 @@ def _exp_neg(y: float) -> float:
 @kernel
 def at_spot(log_spot: float, centre: Float, inverse: Float, weight: Float, out: Float) -> float:
     """Write w·exp(−x²/2) of every leg at one spot into `out` and return their sum."""
-    total = 0.0
-    for start in range(0, len(centre), _CHUNK):
-        stop = min(start + _CHUNK, len(centre))
-        c, r, w, part = centre[start:stop], inverse[start:stop], weight[start:stop], out[start:stop]
-        for i in range(len(part)):
-            x = (log_spot - c[i]) * r[i]
-            part[i] = w[i] * _exp_neg(0.5 * x * x)
-        # Four sums in turn: one alone would wait for each addition. The order is fixed, so are the bits.
-        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
-        whole = len(part) // 4 * 4
-        for i in range(0, whole, 4):
-            s0 += part[i]
-            s1 += part[i + 1]
-            s2 += part[i + 2]
-            s3 += part[i + 3]
-        for i in range(whole, len(part)):
-            s0 += part[i]
-        total += (s0 + s1) + (s2 + s3)
-    return total
+    for i in range(len(out)):
+        x = (log_spot - centre[i]) * inverse[i]
+        out[i] = weight[i] * _exp_neg(0.5 * x * x)
+    # Four sums in turn: one alone would wait for each addition. The order is fixed, so are the bits.
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    whole = len(out) // 4 * 4
+    for i in range(0, whole, 4):
+        s0 += out[i]
+        s1 += out[i + 1]
+        s2 += out[i + 2]
+        s3 += out[i + 3]
+    for i in range(whole, len(out)):
+        s0 += out[i]
+    return (s0 + s1) + (s2 + s3)
 
 
 @kernel

@@ -15,7 +15,8 @@ from mia_kernel.gamma.levels import Strikes, ZeroGamma, zero_gamma
 
 Float = NDArray[np.float64]
 
-GRID_POINTS = 81
+GRID_SPAN, GRID_POINTS = 0.12, 25
+"""Coarse: for every crossing however close to the next one, `levels_of` looks at 401 spots over ±20 %."""
 
 
 class Ticker:
@@ -47,6 +48,7 @@ class Ticker:
         return Strikes(self.strike, sums[:n] * spot, sums[n:] * spot, self._oi[:n], self._oi[n:], self.sign)
 
     def flip(self, spot: float) -> ZeroGamma:
-        """Return the zero crossings around a spot, from a coarse grid refined to 1e-6 points."""
-        spots = price_grid(spot, points=GRID_POINTS)
-        return zero_gamma(self.repricer, spots, self.repricer.net_profile(spots), spot)
+        """Return the zero crossings within 12 % of a spot, from a grid of 1 % steps, refined to 1e-6 points."""
+        spots = price_grid(spot, GRID_SPAN, GRID_POINTS)
+        net = np.array([self.repricer.net(float(at)) for at in spots])
+        return zero_gamma(self.repricer, spots, net, spot)
