@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -35,11 +36,22 @@ END_S = 20.0
 def lab(source: str, speed: str, port: int, no_browser: bool) -> None:
     """Open JupyterLab on the live desk; starts a dry-run loop if none runs, and ends what it started."""
     home = load().settings.home
+    signal.signal(signal.SIGTERM, _end_in_order)
     with dry_run_loop(home, source, speed):
         click.echo(f"loop    log in {home / 'run' / 'loop.log'}", err=True)
         command = jupyter_command(home, port, browser=not no_browser)
-        with contextlib.suppress(KeyboardInterrupt):
-            subprocess.run(command, env={**os.environ, "MIA_HOME": str(home)}, check=False)
+        server = subprocess.Popen(command, env={**os.environ, "MIA_HOME": str(home)})
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            server.wait(END_S)  # JupyterLab got the same Ctrl-C and asks on its own
+        finally:
+            _end(server)
+
+
+def _end_in_order(number: int, frame: object) -> None:
+    """A polite kill ends what was started too: an orphaned loop would go on trading in simulation unseen."""
+    raise SystemExit(128 + number)
 
 
 def jupyter_command(home: Path, port: int, *, browser: bool) -> list[str]:
@@ -101,6 +113,8 @@ def _wait_for(home: Path, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
     process.terminate()
     try:
         process.wait(END_S)

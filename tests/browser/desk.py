@@ -36,12 +36,18 @@ class Loop:
 
 @contextmanager
 def loop(
-    home: Path, source: str, *, start: float = 0.0, speed: float = 1.0, tz: str | None = None
+    home: Path,
+    source: str,
+    *,
+    start: float = 0.0,
+    speed: float = 1.0,
+    tz: str | None = None,
+    mode: str = "paper",
 ) -> Iterator[Loop]:
     """Play a recording: frames on the bus, a guardian that keeps its word."""
     journal = home / "played.sqlite"
     words = ["--home", str(home), "--source", source, "--from", str(start), "--speed", str(speed)]
-    words += ["--journal", str(journal), *(["--tz", tz] if tz else [])]
+    words += ["--journal", str(journal), "--mode", mode, *(["--tz", tz] if tz else [])]
     with _process("tests.fakes.desk_loop", words, home) as process:
         _line(process, "ready")
         yield Loop(home, process, journal)

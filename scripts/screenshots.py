@@ -1,0 +1,80 @@
+"""Take the pictures of the README from the running product: a synthetic day, played; the page, looked at.
+
+    python scripts/screenshots.py [--source URI] [--from SHARE] [--out FOLDER]
+
+Starts a loop and a desk server of its own in a temporary MIA_HOME, opens the page in the Chromium of this machine and
+writes small PNGs into docs/pictures. The market is SYNTHETIC and says so in every picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from mia_kernel.adapters.papermill_report import find_chromium  # noqa: E402
+from tests.browser.desk import loop, page_server, until  # noqa: E402
+
+PICTURES = ROOT / "docs" / "pictures"
+MOST_BYTES = 300_000
+FRAMES = "Number(document.querySelector('.mia-console')?.dataset.frames || 0)"
+SHOTS = (
+    ("console_dark", "dark", (1380, 862), ""),
+    ("console_light", "light", (1380, 862), ""),
+    ("arming", "dark", (1380, 862), "a"),
+    ("monitor_phone", "dark", (390, 844), ""),
+)
+
+
+def main() -> int:
+    """Write every picture; 1 if one is larger than it may be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", default="synthetic:7")
+    parser.add_argument("--from", dest="start", type=float, default=0.79)
+    parser.add_argument("--out", type=Path, default=PICTURES)
+    given = parser.parse_args()
+    given.out.mkdir(exist_ok=True)
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        loop(Path(folder), given.source, start=given.start, speed=4.0, mode="dry-run"),
+        page_server(Path(folder)) as address,
+        sync_playwright() as play,
+    ):
+        browser = play.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"] if root else [])
+        large = [
+            name
+            for name, *how in SHOTS
+            if shoot(browser, address, given.out / f"{name}.png", *how) > MOST_BYTES
+        ]
+        browser.close()
+    for name in large:
+        print(f"{name}.png is larger than {MOST_BYTES} bytes", file=sys.stderr)
+    return 1 if large else 0
+
+
+def shoot(browser: Any, address: str, path: Path, scheme: str, size: tuple[int, int], key: str) -> int:
+    """Take one picture; return its size in bytes."""
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    page.goto(address)
+    until(page, f"{FRAMES} > 12", 60)
+    if key:
+        page.keyboard.press(key)
+        time.sleep(0.3)
+    page.screenshot(path=path)
+    page.close()
+    print(f"{path.name}: {path.stat().st_size} bytes")
+    return path.stat().st_size
+
+
+if __name__ == "__main__":
+    sys.exit(main())
