@@ -20,6 +20,7 @@ from mia_kernel.adapters.ibkr_session import IbkrSession
 from mia_kernel.adapters.ibkr_wire import NS, front, ticks, to_wire
 from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.venue import (
+    CLOCK,
     Cancel,
     Instruction,
     Link,
@@ -230,7 +231,7 @@ class Broker:
     def on_skew(self, seconds: float) -> None:
         """Tell a clock that is off; the guardian judges by how much."""
         if abs(seconds) > 0.25:
-            self._say(Trouble(-2, f"clock off by {seconds:+.2f} s against the gateway"))
+            self._say(Trouble(CLOCK, f"clock off by {seconds:+.2f} s against the gateway", value=seconds))
 
     def _watch(self) -> None:
         if PRIMARY in self._contracts:

@@ -16,6 +16,9 @@ from typing import Protocol
 
 from mia_kernel.core.orders import OrderStatus
 
+CLOCK = -2
+"""Code of a `Trouble` about a clock that is off."""
+
 
 class WireType(StrEnum):
     """How an order meets the book at the venue."""
@@ -135,11 +138,15 @@ class Commission:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A message of the venue with its code; `ref` where it is about one order."""
+    """A message of the venue with its code; `ref` where it is about one order.
+
+    `CLOCK` comes with the seconds our clock is ahead of the venue's as its `value`.
+    """
 
     code: int
     text: str
     ref: str = ""
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.orders import OrderReport, PlaceBracket, TradingState
 from mia_kernel.core.session import trading_day_of
 from mia_kernel.core.venue import (
+    CLOCK,
     Commission,
     Fill,
     Instruction,
@@ -44,6 +45,8 @@ from mia_kernel.state.costs import CostParams
 from mia_kernel.state.ledger import SYMBOLS
 
 INTENTS, REPORTS = 2000, 500
+SKEW_S = 1.0
+"""A clock further off than this disarms."""
 Push = Callable[[Message], None]
 
 
@@ -374,6 +377,11 @@ class Guardian:
         self.disarm(f"link {'restored' if link.up else 'lost'}: {link.reason}", now)
 
     def _trouble(self, trouble: Trouble, now: float) -> None:
+        if trouble.code == CLOCK:
+            self.alert("warning", "clock", trouble.text, now)
+            if trouble.value is None or abs(trouble.value) > SKEW_S:
+                self.disarm(trouble.text, now)
+            return
         about = f" about {trouble.ref}" if trouble.ref else ""
         self.alert("info", "venue", f"{trouble.code}{about}: {trouble.text}", now)
 

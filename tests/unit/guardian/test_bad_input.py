@@ -16,7 +16,7 @@ from mia_kernel.adapters.limits_file import CAPS, parse, read, write_default
 from mia_kernel.adapters.messages import Accepted, Arm, Hello, Refused, Submit
 from mia_kernel.core.errors import CorruptError, InputError, MiaError, OutsideError, SettingsError
 from mia_kernel.core.orders import PlaceBracket
-from mia_kernel.core.venue import Place, WireType
+from mia_kernel.core.venue import CLOCK, Place, Trouble, WireType
 from mia_kernel.guardian.__main__ import make
 from mia_kernel.guardian.book import Book
 from tests.fakes.guarded import ACCOUNT, ASK, BID, BUILD, Guarded, bracket, law_text
@@ -304,6 +304,16 @@ def test_a_jumping_clock_sends_nothing_and_keeps_the_protection(tmp_path: Path, 
     assert len(guarded.venue.received) == before
     assert guarded.venue.stops() == 1
     guarded.agrees()
+
+
+@pytest.mark.parametrize(("seconds", "armed"), [(0.4, True), (-0.4, True), (1.2, False), (-3.0, False)])
+def test_a_clock_that_is_off_alarms_and_then_disarms(tmp_path: Path, seconds: float, armed: bool) -> None:
+    guarded = Guarded(tmp_path / "home")
+    guarded.arm()
+    guarded.venue.events.append(Trouble(CLOCK, f"clock off by {seconds} s", value=seconds))
+    guarded.step()
+    assert guarded.g.armed is armed
+    assert guarded.status().alerts[-1].code == "clock"
 
 
 @settings(max_examples=30)
