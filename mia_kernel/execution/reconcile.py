@@ -14,6 +14,9 @@ from mia_kernel.core.venue import Snapshot, VenueOrder
 from mia_kernel.execution.truth import Closed, Truth
 from mia_kernel.execution.truth_record import OrderRecord, money
 
+CANCEL_NS = 2_000_000_000
+"""Time a cancellation may be under way before an order listed as working disproves it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -57,6 +60,8 @@ def reconcile(truth: Truth, snapshot: Snapshot, *, asked_ts: int, marks: dict[st
     reports: list[OrderReport] = []
     notes: list[str] = []
     closed: list[Closed] = []
+    for order in snapshot.orders:
+        _cancel_lost(truth, order, asked_ts)
     for event in (*snapshot.orders, *sorted(snapshot.fills, key=lambda f: (f.ts_event, f.exec_id))):
         heard = truth.apply(event)
         reports += heard.reports
@@ -72,6 +77,14 @@ def reconcile(truth: Truth, snapshot: Snapshot, *, asked_ts: int, marks: dict[st
         closed += heard.closed
     differences += _positions(truth, snapshot, marks)
     return Reconciled(tuple(differences), tuple(reports), tuple(notes), tuple(closed))
+
+
+def _cancel_lost(truth: Truth, said: VenueOrder, asked_ts: int) -> None:
+    """A cancellation sent well before the question, of an order the venue still has working, was lost."""
+    record = truth.find(said.ref, said.perm_id)
+    working = said.status in (OrderStatus.WORKING, OrderStatus.PARTIALLY_FILLED, OrderStatus.SUBMITTED)
+    if record is not None and working and record.cancel_ts and asked_ts - record.cancel_ts > CANCEL_NS:
+        truth.still_works(said.ref, said.perm_id)
 
 
 def _ended(record: OrderRecord) -> list[Difference]:

@@ -95,9 +95,15 @@ class Truth:
         elif isinstance(instruction, Modify):
             orders[instruction.order.ref].order = instruction.order
         else:
-            record = self._of(instruction.ref, instruction.perm_id)
+            record = self.find(instruction.ref, instruction.perm_id)
             if record is not None and record.live:
-                record.status = OrderStatus.CANCEL_PENDING
+                record.status, record.cancel_ts = OrderStatus.CANCEL_PENDING, ts
+
+    def still_works(self, ref: str, perm_id: int = 0) -> None:
+        """Say that a cancellation has not reached the venue: the order may be cancelled again."""
+        record = self.find(ref, perm_id)
+        if record is not None and record.status is OrderStatus.CANCEL_PENDING:
+            record.status = OrderStatus.PARTIALLY_FILLED if record.filled else OrderStatus.WORKING
 
     def doubt(self, ref: str) -> None:
         """Say that the outcome of a send is unknown."""
@@ -115,12 +121,13 @@ class Truth:
             return self._fill(event)
         return self._commission(event)
 
-    def _of(self, ref: str, perm_id: int) -> OrderRecord | None:
+    def find(self, ref: str, perm_id: int) -> OrderRecord | None:
+        """Return the order of a perm_id, else of a ref; None for one not known here."""
         ref = self._refs.get(perm_id, ref) if perm_id else ref
         return self.state.orders.get(ref)
 
     def _order(self, said: VenueOrder) -> Heard:
-        record, notes = self._of(said.ref, said.perm_id), []
+        record, notes = self.find(said.ref, said.perm_id), []
         if record is None:
             record = self._adopt(said)
             notes = [f"order {name_of(said)} was not placed here: {said.side * said.qty:+d} {said.symbol}"]
@@ -168,7 +175,7 @@ class Truth:
             if old.fill.exec_id >= fill.exec_id or old.fill == fill:
                 return Heard()
             return self._correct(base, old, fill)
-        record = self._of(fill.ref, fill.perm_id)
+        record = self.find(fill.ref, fill.perm_id)
         bracket = self.state.brackets.get(record.bracket_id) if record is not None else None
         counted, notes = fill.qty, []
         if record is None:
@@ -228,7 +235,7 @@ class Truth:
         self._book(old.fill, -1)
         self._book(new, +1)
         bracket = self.state.brackets.get(old.bracket_id)
-        record = self._of(new.ref, new.perm_id)
+        record = self.find(new.ref, new.perm_id)
         if bracket is not None:
             bracket.cash_usd += old.fill.side * old.fill.qty * money(old.fill.symbol, old.fill.price_ticks)
             bracket.cash_usd -= new.side * new.qty * money(new.symbol, new.price_ticks)

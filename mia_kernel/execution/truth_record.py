@@ -30,6 +30,7 @@ class OrderRecord:
     reference_ticks: float | None = None
     final: OrderStatus | None = None  # how it ended, while fills before that end have yet to come
     final_filled: int = 0
+    cancel_ts: int = 0  # when a cancellation was last sent
 
     @property
     def live(self) -> bool:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from mia_kernel.adapters.limits_file import GuardianParams, LimitsFile
 from mia_kernel.adapters.messages import Message, Report, State, report_bytes
 from mia_kernel.core.errors import OutsideError
-from mia_kernel.core.orders import OrderReport, PlaceBracket, TradingState
+from mia_kernel.core.orders import PlaceBracket, TradingState
 from mia_kernel.core.session import trading_day_of
 from mia_kernel.core.venue import (
     CLOCK,
@@ -148,8 +148,7 @@ class Guardian:
             self._tell_state()
             return
         self.hear(self.socket.reports(), now)
-        facts = self.facts()
-        for breach in self.law.look(facts):
+        for breach in self.law.look(self.facts()):
             self.act_on_limit(breach.code, breach.action, breach.message, now)
         self._repair(now)
         self._tell_state()
@@ -220,11 +219,18 @@ class Guardian:
         try:
             self.socket.submit(sent.instructions)
         except OutsideError as error:
-            for ref in (order.ref for i in instructions if isinstance(i, plan.Place) for order in i.orders):
-                self.truth.doubt(ref)
+            self._not_sent(instructions)
             self.last_reason = str(error)
             self.next_query = 0.0
         return True
+
+    def _not_sent(self, instructions: Sequence[Instruction]) -> None:
+        for i in instructions:
+            if isinstance(i, plan.Place):
+                for order in i.orders:
+                    self.truth.doubt(order.ref)
+            elif isinstance(i, plan.Cancel):
+                self.truth.still_works(i.ref, i.perm_id)
 
     def _last_resort(self, sent: Sent, ts: int) -> bool:
         """Where the disk is full, what reduces may still leave: its record goes into room kept for it."""
@@ -392,7 +398,3 @@ class Guardian:
         ts = self.now_ns()
         for bracket in tuple(self.truth.state.brackets.values()):
             self.send(plan.protect(self.truth, bracket, ts), "protect")
-
-    def told_since(self, seq: int) -> list[OrderReport]:
-        """Return the reports after number `seq` that are still kept."""
-        return [r for r in self.kept.reports if r.seq > seq]

@@ -87,7 +87,7 @@ class Intake:
         first = Limits(toml, g.account, g.state.value, open_brackets)
         if hello.reports_seen is None:
             return (first,)
-        return (first, *(Report(report_bytes(r)) for r in g.told_since(hello.reports_seen)))
+        return (first, *(Report(report_bytes(r)) for r in g.kept.reports if r.seq > hello.reports_seen))
 
     def _beat(self, now: float) -> None:
         g = self.g

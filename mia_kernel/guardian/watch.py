@@ -30,6 +30,7 @@ class Watch:
         self._next_keeping = 0.0
         self._next_save = 0.0
         self._repriced = 0
+        self._next_doubt = 0.0
 
     def step(self, now: float) -> None:
         """Check everything once."""
@@ -50,6 +51,8 @@ class Watch:
             self._halted(now)
         if g.reconciled:
             self._overdue(now)
+            if g.state is not TradingState.ACTIVE:  # also entries whose cancellation was lost
+                g.send(plan.cancel_entries(g.truth), "disarmed")
         if now >= g.next_query and g.query_asked is None:
             g.ask_venue(now)
         if now >= self._next_keeping:
@@ -107,6 +110,10 @@ class Watch:
         g, ts = self.g, self.g.now_ns()
         waited = round(g.params.answer_s * 1e9)
         for record in g.truth.live_orders():
+            pending = record.status is OrderStatus.CANCEL_PENDING and ts - record.cancel_ts > waited
+            if pending and g.query_asked is None and now >= self._next_doubt:
+                self._next_doubt = now + g.params.answer_s
+                g.ask_venue(now)
             if record.status is OrderStatus.SUBMITTED and ts - record.sent_ts > waited:
                 g.truth.doubt(record.order.ref)
                 g.alert("warning", "no_answer", f"no answer about {record.order.ref}: asking the venue", now)

@@ -333,6 +333,25 @@ def test_a_send_that_never_arrived_is_resolved_by_asking(guarded: Guarded) -> No
     assert entry[-1].reason == "not at the venue"
 
 
+@pytest.mark.parametrize("how", ["deaf", "cut"])
+def test_a_cancellation_that_was_lost_is_found_and_sent_again(guarded: Guarded, how: str) -> None:
+    guarded.arm()
+    guarded.enter(entry=BID - 9)
+    guarded.run(0.2)
+    if how == "deaf":
+        guarded.socket.deaf = True
+        guarded.ask(Disarm("test"))
+        guarded.run(0.5)
+        guarded.socket.deaf = False
+    else:
+        guarded.socket.cut()
+        guarded.run(0.5)
+        guarded.socket.restore()
+    guarded.run(11.0, 0.05)
+    assert guarded.venue.working() == []
+    guarded.agrees()
+
+
 def test_hand_made_orders_and_fills_are_seen(guarded: Guarded) -> None:
     guarded.arm()
     guarded.venue.by_hand(1, 1, ASK)
