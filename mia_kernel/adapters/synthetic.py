@@ -3,7 +3,8 @@
 How it moves: a seed picks a normal trading day and every random number of it; `synthetic_path` makes the
 value, `synthetic_book` the orders that chase it, `synthetic_others` NQ and VIX. A whole earlier session
 comes first, flagged WARM_UP, so that every measure is warm when the session begins. It exists to run every
-part of the workbench without a vendor's file; it is not fitted, and a result on it says nothing about ES.
+part of the workbench without a vendor's file; its parameters are fitted to real recordings
+(`synthetic_params.fitted`), and still a result on it says nothing about ES.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.adapters.synthetic_book import SIZES, UNIFORMS, fill_book
+from mia_kernel.adapters.synthetic_book import UNIFORMS, fill_book, size_table
 from mia_kernel.adapters.synthetic_others import NS, nq_rows, vix_rows
-from mia_kernel.adapters.synthetic_params import SyntheticParams
+from mia_kernel.adapters.synthetic_params import SyntheticParams, fitted
 from mia_kernel.adapters.synthetic_path import EXPONENTIAL, FloatArray, Path, draw, make_path
 from mia_kernel.core import events as ev
 from mia_kernel.core.contract import calendar_front, may_enter
@@ -102,7 +103,7 @@ def synthetic_recording(
         raise InputError(
             "seed and scale must not be negative, scale not 0", field="seed, scale", value=(seed, scale)
         )
-    settings = params or SyntheticParams()
+    settings = params or fitted()
     earlier, chosen = synthetic_days(seed)
     if day is not None:
         row = _session(day)
@@ -125,7 +126,7 @@ def synthetic_recording(
 
 def heavy_day(seed: int, *, params: SyntheticParams | None = None) -> EventArray:
     """Return a SYNTHETIC session of exactly 1,000,000 five-level book updates and 250,000 trades, for benches."""
-    settings = params or SyntheticParams()
+    settings = params or fitted()
     day = synthetic_days(seed)[1]
     rng = _generator(seed, day)
     es_points, _ = _first_prices(rng, settings)
@@ -187,7 +188,7 @@ def _book(
     uniforms = rng.random((count, UNIFORMS))
     used = fill_book(
         rows, ts, has_trade, second, path.value, path.depth, uniforms,
-        np.array(params.level_contracts), SIZES, EXPONENTIAL, levels, sweeps,
+        np.array(params.level_contracts), size_table(params.size_points), EXPONENTIAL, levels, sweeps,
     )  # fmt: skip
     return rows[:used].copy()
 
@@ -247,7 +248,9 @@ def _session(day: int) -> SessionRow:
 
 
 def _info(seed: int, day: int, scale: float, warm_up: bool) -> SourceInfo:
-    notes = ["SYNTHETIC: plausible, not fitted to any real day; no result on it says anything about a market"]
+    notes = [
+        "SYNTHETIC: fitted in its parameters, real in nothing; no result on it says anything about a market"
+    ]
     if warm_up:
         notes.append("the session before is warm-up: no entries")
     if scale != 1.0:

@@ -5,8 +5,8 @@ best and perhaps sweeps on. Where the book is below the value, buyers are likeli
 offers pulled, so the order flow moves the price and not the other way round. An emptied best level opens
 the spread; somebody improves a side soon after. Nothing can cross: a side improves only inside a spread.
 
-Sizes are heavy-tailed like the prints of a real session (ES, 2019-08-09): half of them 1 or 2 contracts,
-one in a hundred above 60.
+Sizes are those of a real session's prints (`SyntheticParams.size_points`): half of them 1 or 2 contracts, one in a
+hundred above 60.
 """
 
 from __future__ import annotations
@@ -24,27 +24,14 @@ from mia_kernel.core.kernel import kernel
 UNIFORMS = 8
 """Random numbers an event uses."""
 
-_SIZE_POINTS = (
-    (0.0, 1.0),
-    (0.42, 1.0),
-    (0.50, 2.0),
-    (0.75, 5.0),
-    (0.90, 14.0),
-    (0.95, 25.0),
-    (0.99, 63.0),
-    (0.999, 160.0),
-    (0.9998, 500.0),
-    (1.0, 700.0),
-)
 
-
-def _size_table() -> NDArray[np.int64]:
+def size_table(points: tuple[tuple[float, float], ...]) -> NDArray[np.int64]:
+    """Return quantiles of market orders, contracts: logarithms of (share, size) points joined by lines."""
     share = [(i + 0.5) / TABLE for i in range(TABLE)]
-    logs = np.interp(share, [p for p, _ in _SIZE_POINTS], [math.log(size) for _, size in _SIZE_POINTS])
+    logs = np.interp(share, [p for p, _ in points], [math.log(size) for _, size in points])
     return np.array([round(math.exp(value)) for value in logs.tolist()], np.int64)
 
 
-SIZES = _size_table()
 _ORDER_SIZES = EXPONENTIAL
 
 BID, ASK = 0, 1

@@ -1,6 +1,16 @@
-"""Parameters of the SYNTHETIC market. Plausible, not fitted: shapes were read off real sessions by eye."""
+"""Parameters of the SYNTHETIC market: plain defaults, and those that `scripts/fit_synthetic.py` fits to recordings.
+
+`fitted()` is what the generator uses. Each group of the file names its source; what no recording here can tell (how
+many rows a session has, the latency) keeps the default. How far the result is from the real thing stands in
+`docs/synthetic.md` and is drawn in `notebooks/01_data_quality.ipynb`.
+"""
 
 from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 class SyntheticParams(BaseModel):
     """What the generator makes. No value here is tuned to make a strategy win or trade.
 
-    Shapes by time of day come from one real session (ES, CME time and sales of 2019-08-09), depth and spread
-    from one real hour (ESH4, 2023-12-25), rounded: plausible, not fitted.
+    Defaults were read off one real session (ES, CME time and sales of 2019-08-09) and one real hour (ESH4,
+    2023-12-25) by eye; `fitted` replaces what recordings can tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,6 +94,21 @@ class SyntheticParams(BaseModel):
         max_length=10,
         description="usual size resting on each level, best first, contracts",
     )
+    size_points: tuple[tuple[float, float], ...] = Field(
+        default=(
+            (0.0, 1.0),
+            (0.42, 1.0),
+            (0.50, 2.0),
+            (0.75, 5.0),
+            (0.90, 14.0),
+            (0.95, 25.0),
+            (0.99, 63.0),
+            (0.999, 160.0),
+            (0.9998, 500.0),
+            (1.0, 700.0),
+        ),
+        description="contracts of market orders at shares of all of them",
+    )
     volatility_persistence: float = Field(
         default=0.98, ge=0, lt=1, description="AR(1) of log volatility, per minute"
     )
@@ -125,3 +150,22 @@ class SyntheticParams(BaseModel):
     latency_us: float = Field(
         default=900.0, gt=0, description="mean of ts_recv − ts_event beyond 300 microseconds"
     )
+
+
+FITTED_FILE = Path(__file__).with_name("synthetic_fitted.toml")
+_NAMES = {"size_quantiles": "size_points"}
+_TOLD = ("source", "regime_distance")
+
+
+@lru_cache(maxsize=1)
+def fitted() -> SyntheticParams:
+    """Return the parameters fitted to real recordings; what was not fitted keeps its default."""
+    groups: dict[str, Any] = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
+    values = {
+        _NAMES.get(name, name): value
+        for group in groups.values()
+        if isinstance(group, dict)
+        for name, value in group.items()
+        if name not in _TOLD
+    }
+    return SyntheticParams.model_validate(values)

@@ -6,6 +6,7 @@ import hashlib
 import math
 import subprocess
 import sys
+import tomllib
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.synthetic import heavy_day, parse_seed, synthetic_days, synthetic_recording
+from mia_kernel.adapters.synthetic_params import FITTED_FILE, SyntheticParams, fitted
 from mia_kernel.adapters.synthetic_path import EXPONENTIAL, NORMAL
 from mia_kernel.core import events as ev
 from mia_kernel.core.contract import calendar_front, may_enter
@@ -28,7 +30,7 @@ NS = 1_000_000_000
 
 # The first 16 digits of sha256 over all rows; equal on Python 3.11 and 3.12. A change here changes every
 # synthetic golden file: say why in the commit.
-SMALL_DAY_SHA = "2d15f0592b3da425"  # pragma: allowlist secret
+SMALL_DAY_SHA = "e2700125ab5e6767"  # pragma: allowlist secret
 
 
 @lru_cache(maxsize=4)
@@ -37,7 +39,13 @@ def recording(seed: int, scale: float = 1.0, *, warm_up: bool = False) -> Record
 
 
 def day_of(of: Recording) -> SessionRow:
-    return session_row(int(of.source.name[-8:]))
+    return session_of(int(of.source.name[-8:]))
+
+
+def session_of(day: int) -> SessionRow:
+    row = session_row(day)
+    assert row is not None
+    return row
 
 
 def kind(events: EventArray, which: int, instrument: int = ev.PRIMARY) -> EventArray:
@@ -164,9 +172,30 @@ def test_volatility_clusters_and_one_minute_moves_are_plausible() -> None:
     change = np.diff(close)
     assert 2.0 < change[930:1320].std() < 8.0  # ticks; ES 2019-08-09: 5.5
     assert change[:540].std() < change[930:1320].std()
-    large = np.abs(change[930:1320])
-    assert np.corrcoef(large[:-1], large[1:])[0, 1] > 0.05
     assert 30 < close[930:1320].max() - close[930:1320].min() < 400
+
+
+def test_large_minutes_follow_large_minutes() -> None:
+    # One day tells little (its standard error is 0.05), so the mean of six; a walk without memory has 0.
+    found = []
+    for seed in range(1, 7):
+        made = recording(seed, 0.3)
+        book, row = kind(made.events, ev.BOOK), day_of(made)
+        close = minute_closes(book, 0.5 * (book["bid"].astype(float) + book["ask"]), row)
+        large = np.abs(np.diff(close)[930:1320])
+        found.append(np.corrcoef(large[:-1], large[1:])[0, 1])
+    assert np.mean(found) > 0.06
+
+
+def test_fitted_parameters_come_from_the_file_with_their_sources() -> None:
+    told = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
+    assert len(told["fitted_on"]) == 10
+    groups = [group for group in told.values() if isinstance(group, dict)]
+    assert len(groups) == 6
+    assert all(group["source"] for group in groups)
+    assert fitted().nq_correlation == told["pair"]["nq_correlation"]
+    assert fitted().size_points == tuple(map(tuple, told["sizes"]["size_quantiles"]))
+    assert fitted().book_updates == SyntheticParams().book_updates  # nothing here tells it
 
 
 def test_trends_are_no_gift() -> None:
@@ -227,7 +256,7 @@ def test_vix_leans_against_the_market_and_keeps_the_index_hours() -> None:
 def test_warm_up_is_the_whole_session_before() -> None:
     made = recording(1, 0.3, warm_up=True)
     warm = made.events[(made.events["flags"] & ev.WARM_UP) > 0]
-    row = session_row(int(day_of(made)["previous_day"]))
+    row = session_of(int(day_of(made)["previous_day"]))
     assert warm["ts_event"].min() >= row["open_ns"]
     assert warm["ts_event"].max() < row["close_ns"]
     assert len(warm) > 0.4 * len(made.events)
@@ -240,7 +269,7 @@ def test_the_seed_picks_a_normal_day() -> None:
         earlier, day = synthetic_days(seed)
         assert may_enter(calendar_front("ES", day), day)
         for chosen in (earlier, day):
-            row = session_row(chosen)
+            row = session_of(chosen)
             assert row["early_close"] == row["cash_holiday"] == 0
 
 

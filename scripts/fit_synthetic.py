@@ -1,0 +1,325 @@
+#!/usr/bin/env python3
+"""Fit the SYNTHETIC market to real recordings and write the parameters with their source and date.
+
+    python scripts/fit_synthetic.py [FOLDER]      # default ../shared/data
+
+Writes `mia_kernel/adapters/synthetic_fitted.toml`. Every value names the files and the estimator it came from;
+a value whose file is absent is left out, so that the generator keeps its own. Nothing here looks at a strategy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_kernel.adapters.sources import open_source
+from mia_kernel.adapters.stamps import NEW_YORK, to_local
+from mia_kernel.adapters.synthetic_params import SyntheticParams
+from mia_kernel.adapters.synthetic_path import make_path
+from mia_kernel.core import events as ev
+from mia_kernel.core.events import EventArray
+from mia_kernel.core.session import session_row
+
+FloatArray = NDArray[np.float64]
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "mia_kernel" / "adapters" / "synthetic_fitted.toml"
+MINUTE_NS = 60_000_000_000
+DAY_MINUTES = 1440
+KNOTS = (
+    0,
+    30,
+    180,
+    240,
+    420,
+    510,
+    540,
+    780,
+    840,
+    870,
+    928,
+    932,
+    990,
+    1080,
+    1170,
+    1260,
+    1305,
+    1318,
+    1322,
+    1350,
+    1380,
+)
+"""Minutes after 18:00 New York at which the shapes by time of day are told."""
+NEWS = (870, 960, 1200)
+"""08:30, 10:00 and 14:00 New York."""
+EXCITED = 2.2
+"""By what the generator multiplies the deviation in the minute of news, before it adds the jump."""
+YEARS = ("ES_1min_2019.tar.xz", "ES_1min_2021.tar.xz")
+
+
+def minute_of_day(ts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return minutes after 18:00 New York of instants in ns UTC."""
+    return ((to_local(ts, NEW_YORK) // MINUTE_NS) % DAY_MINUTES - 1080) % DAY_MINUTES
+
+
+def window(minute: NDArray[np.int64], knot: int) -> NDArray[np.bool_]:
+    """Return which minutes speak for a knot: fifteen around it, two beside the open and close of the day session."""
+    reach = 2 if knot in (928, 932, 1318, 1322) else 15
+    return np.abs(minute - knot) <= reach
+
+
+def bar_steps(bars: EventArray) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Return one-minute changes in ticks of neighbouring bars, and their minute of the day."""
+    close, ts = bars["px"].astype(np.float64), bars["ts_event"]
+    near = np.diff(ts) == MINUTE_NS
+    return np.diff(close)[near], minute_of_day(ts[1:][near] - 1)
+
+
+def deviation(values: FloatArray) -> float:
+    """Return the standard deviation of a bell with this mean absolute value: steps of whole ticks, few wild ones."""
+    return float(np.abs(values).mean() * np.sqrt(np.pi / 2))
+
+
+def fit_sigma(steps: FloatArray, minute: NDArray[np.int64]) -> list[list[float]]:
+    """Return the standard deviation of one-minute changes, in ticks, at the knots."""
+    return [[knot, round(max(deviation(steps[window(minute, knot)]), 0.3), 2)] for knot in KNOTS]
+
+
+def fit_rate(bars: EventArray) -> list[list[float]]:
+    """Return trades per second at the knots relative to each other (8 at the busiest), from bars that count them."""
+    minute = minute_of_day(bars["ts_event"] - 1)
+    trades = bars["b"][:, ev.BAR_TRADES].astype(np.float64)
+    usual = [float(np.median(trades[window(minute, knot)])) for knot in KNOTS]
+    return [[knot, round(8.0 * value / max(usual), 3)] for knot, value in zip(KNOTS, usual, strict=True)]
+
+
+def fit_clusters(steps: FloatArray, minute: NDArray[np.int64]) -> dict[str, float]:
+    """Return persistence and spread of log volatility, from the autocorrelation of log |change|.
+
+    log|r| = log σ + noise; the noise has no memory, so ρ(k) = A·φ^k with A the share of log σ in the variance.
+    """
+    usual = np.array(
+        [np.abs(steps[minute == m]).mean() if (minute == m).any() else np.nan for m in range(DAY_MINUTES)]
+    )
+    value = np.log((np.abs(steps) + 0.5) / (usual[minute] + 0.5))
+    value -= value.mean()
+    variance = float((value * value).mean())
+
+    def rho(lag: int) -> float:
+        return float((value[lag:] * value[:-lag]).mean()) / variance
+
+    near, far = np.mean([rho(k) for k in range(4, 9)]), np.mean([rho(k) for k in range(55, 66)])
+    keep = float((far / near) ** (1.0 / 54.0))
+    share = float(near / keep**6)
+    return {
+        "volatility_persistence": round(keep, 4),
+        "volatility_spread": round(float(np.sqrt(share * variance)), 3),
+    }
+
+
+def fit_news(steps: FloatArray, minute: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the chance of news at its usual minutes, and the jump: the 95 % quantile of those steps in sigmas.
+
+    News is a first minute of over three times the deviation of the quarter of an hour before; what such a
+    minute is by chance (measured 25 minutes earlier) is taken off.
+    """
+    chances, jumps = [], []
+    for at in NEWS:
+        calm = deviation(steps[(minute >= at - 16) & (minute < at - 1)])
+        first, control = np.abs(steps[minute == at]) / calm, np.abs(steps[minute == at - 25]) / calm
+        chances.append([at, round(float(max((first > 3).mean() - (control > 3).mean(), 0.0)), 3)])
+        jumps += (first[first > 3]).tolist()
+    return {"news_chance": chances, "news_jump": round(float(np.quantile(jumps, 0.95)) / EXCITED, 2)}
+
+
+def regime_moments(days: list[FloatArray]) -> FloatArray:
+    """Return what regimes show in one-minute closes of day sessions: efficiency, variance ratios of 10 and 30 minutes.
+
+    Efficiency is net move over path of half hours; a ratio is the variance of k-minute moves over k times that of
+    one-minute moves: 1 for a walk without memory, more with trends, less with ranges.
+    """
+    ratios, one, ten, thirty = [], [], [], []
+    for path in days:
+        steps = np.diff(path)
+        halves = [steps[k : k + 30] for k in range(0, len(steps) - 29, 30)]
+        ratios += [abs(half.sum()) / max(float(np.abs(half).sum()), 1.0) for half in halves]
+        one.append((steps**2).mean())
+        ten.append(((path[10:] - path[:-10]) ** 2).mean() / 10)
+        thirty.append(((path[30:] - path[:-30]) ** 2).mean() / 30)
+    base = float(np.median(one))
+    return np.array(
+        [
+            float(np.mean(ratios)),
+            float(np.median(np.array(ten) / one)),
+            float(np.median(np.array(thirty) / one)),
+            base,
+        ]
+    )
+
+
+def day_sessions(bars: EventArray) -> list[FloatArray]:
+    """Return the closes of each whole day session (390 minutes)."""
+    minute = minute_of_day(bars["ts_event"] - 1)
+    inside = (minute >= 930) & (minute < 1320)
+    close, day = bars["px"][inside].astype(np.float64), bars["ts_event"][inside] // (86_400 * 10**9)
+    edges = np.flatnonzero(np.r_[True, day[1:] != day[:-1], True])
+    days = [close[a:b] for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]
+    return [path for path in days if len(path) >= 385]
+
+
+def fit_regimes(bars: EventArray, values: dict[str, Any]) -> dict[str, float]:
+    """Return the share of ranges and the strength of trends whose generated sessions show the real moments best."""
+    real = regime_moments(day_sessions(bars))[:3]
+    row = session_row(20210602)
+    assert row is not None
+    anchor = int(row["anchor_ns"])
+    seconds = np.arange((int(row["open_ns"]) - anchor) // 10**9, (int(row["close_ns"]) - anchor) // 10**9)
+    best, found = np.inf, (0.4, 0.22)
+    for share in (0.0, 0.2, 0.4, 0.6):
+        for strength in (0.0, 0.08, 0.16, 0.24):
+            params = SyntheticParams(**{**values, "range_share": share, "trend_strength": strength})
+            days = []
+            for seed in range(24):
+                path = make_path(np.random.Generator(np.random.PCG64(seed)), params, seconds, 17_000.0)
+                days.append(path.value[(seconds >= 930 * 60) & (seconds < 1320 * 60)][59::60])
+            distance = float((((regime_moments(days)[:3] - real) / real) ** 2).sum())
+            if distance < best:
+                best, found = distance, (share, strength)
+    return {
+        "range_share": found[0],
+        "trend_strength": found[1],
+        "regime_distance": round(float(np.sqrt(best)), 3),
+    }
+
+
+def fit_levels(books: EventArray) -> list[float]:
+    """Return the time-weighted size of each level, contracts, both sides together."""
+    stay = np.diff(books["ts_event"], append=books["ts_event"][-1]).astype(np.float64)
+    both = (books["b"].astype(np.float64) + books["a"]) / 2
+    return [round(float((both[:, k] * stay).sum() / stay.sum()), 1) for k in range(ev.DEPTH)]
+
+
+def fit_sizes(trades: EventArray) -> list[list[float]]:
+    """Return quantiles of trade sizes, contracts."""
+    shares = (0.0, 0.25, 0.42, 0.5, 0.6, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9998, 1.0)
+    return [[share, max(1.0, round(float(np.quantile(trades["sz"], share)), 1))] for share in shares]
+
+
+def fit_pair(es: EventArray, nq: EventArray) -> dict[str, float]:
+    """Return correlation, beta (percent for percent) and price ratio of common bars."""
+    _, at, other = np.intersect1d(es["ts_event"], nq["ts_event"], return_indices=True)
+    a, b = es["px"][at].astype(np.float64), nq["px"][other].astype(np.float64)
+    near = np.diff(es["ts_event"][at]) == np.median(np.diff(es["ts_event"][at]))
+    x, y = np.diff(np.log(a))[near], np.diff(np.log(b))[near]
+    return {"nq_correlation": round(float(np.corrcoef(x, y)[0, 1]), 3),
+            "nq_beta": round(float((x * y).sum() / (x * x).sum()), 3),
+            "nq_points": round(float(np.median(b / a)), 3)}  # fmt: skip
+
+
+def fit_vix(vix: EventArray, bars: EventArray) -> dict[str, float]:
+    """Return VIX points for one percent of ES over a day (robust: median of the ratio), and where VIX begins."""
+    date = (to_local(bars["ts_event"], NEW_YORK) - 16 * 60 * MINUTE_NS) // (86_400 * 10**9)
+    last = np.flatnonzero(np.r_[date[1:] != date[:-1], True])
+    day = (to_local(bars["ts_event"][last], NEW_YORK) // (86_400 * 10**9)).astype(np.int64)
+    close = dict(zip(day.tolist(), bars["px"][last].tolist(), strict=True))
+    known = [(int(d), int(v)) for d, v in zip((to_local(vix["ts_event"], NEW_YORK) // (86_400 * 10**9)).tolist(),
+             vix["px"].tolist(), strict=True) if d in close]  # fmt: skip
+    es = np.array([close[d] for d, _ in known], np.float64)
+    points = np.array([v for _, v in known], np.float64) / 100
+    move, change = 100 * np.diff(es) / es[:-1], np.diff(points)
+    keep = np.abs(move) > 0.2
+    low, high = np.quantile(points, [0.1, 0.8])
+    return {"vix_slope": round(float((move * change)[keep].sum() / (move * move)[keep].sum()), 3),
+            "vix_start_low": round(float(low), 1), "vix_start_high": round(float(high), 1)}  # fmt: skip
+
+
+def bars_of(path: Path, **asked: Any) -> EventArray:
+    """Return the bar rows of a file."""
+    rows = open_source(path, **asked).events
+    return rows[rows["kind"] == ev.BAR]
+
+
+def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
+    """Return (name, source, fit) of every group of parameters."""
+    minutes = [data / "es_1min_firstrate" / year for year in YEARS]
+
+    def joined() -> EventArray:
+        return np.concatenate([bars_of(path) for path in minutes])
+
+    def by_minutes() -> dict[str, Any]:
+        bars = joined()
+        steps, minute = bar_steps(bars)
+        values = {
+            "sigma_ticks": fit_sigma(steps, minute),
+            **fit_clusters(steps, minute),
+            **fit_news(steps, minute),
+        }
+        return {**values, **fit_regimes(bars, values)}
+
+    def rate() -> dict[str, Any]:
+        return {"rate": fit_rate(bars_of(data / "sierra/ES_1min_bidask_2022-05-01_2022-05-20.txt"))}
+
+    def book() -> dict[str, Any]:
+        rows = open_source(data / "dbn/esh4-glbx-mdp3-20231225.mbo.dbn.zst").events
+        return {"level_contracts": fit_levels(rows[rows["kind"] == ev.BOOK])}
+
+    def sizes() -> dict[str, Any]:
+        path = data / "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip"
+        return {"size_quantiles": fit_sizes(open_source(path).events)}
+
+    def pair() -> dict[str, Any]:
+        folder = data / "es_nq_5min_tradingview"
+        found = [bars_of(folder / f"{name}_5m_20241202_20251205.parquet") for name in ("ES1", "NQ1")]
+        return fit_pair(*found)
+
+    def vix() -> dict[str, Any]:
+        rows = open_source(data / "vix/VIX_daily.csv").events
+        return fit_vix(rows, joined())
+
+    return [
+        ("minutes", "FirstRate 1-min ES 2019 and 2021", by_minutes),
+        ("rate", "Sierra 1-min ES 2022-05-01..20 with number of trades", rate),
+        ("book", "Databento mbo ESH4 2023-12-25, one thin hour", book),
+        ("sizes", "CME time and sales ESU19 2019-08-09", sizes),
+        ("pair", "TradingView 5-min ES and NQ 2024-12..2025-12", pair),
+        ("vix", "CBOE VIX daily beside FirstRate ES 2019 and 2021", vix),
+    ]
+
+
+def toml_value(value: Any) -> str:
+    """Return a number or a list of pairs as TOML."""
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    return repr(value)
+
+
+def main(argv: list[str]) -> int:
+    """Fit every group whose files are there, and write the file."""
+    data = Path(argv[0]) if argv else ROOT.parent / "shared" / "data"
+    lines = ["# Parameters of the SYNTHETIC market, fitted by scripts/fit_synthetic.py. Do not edit: fit again.",
+             f'fitted_on = "{datetime.now(UTC):%Y-%m-%d}"', ""]  # fmt: skip
+    for name, source, fit in sections(data):
+        try:
+            values = fit()
+        except OSError as error:
+            print(f"{name}: left out, {error}", file=sys.stderr)
+            continue
+        lines += [
+            f"[{name}]",
+            f'source = "{source}"',
+            *(f"{key} = {toml_value(v)}" for key, v in values.items()),
+            "",
+        ]
+        print(name, values)
+    OUT.write_text("\n".join(lines), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
