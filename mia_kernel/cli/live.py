@@ -44,6 +44,8 @@ from mia_kernel.settings import Settings, load
 
 LOOK_S, SAY_S = 0.1, 5.0
 OVER_LOOK_S = 1.0
+END_S = 60.0
+"""How long an ending engine may take to seal, replay and copy its session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Wanted:
     profile: str | None
     weights: str | None
     assignments: tuple[str, ...]
+    history: tuple[str, ...] = ()
 
     @property
     def guarded(self) -> str:
@@ -67,8 +70,9 @@ class Wanted:
         argv += ["--session", session_id, *(["--resume"] if resume else [])]
         for name, value in (("--profile", self.profile), ("--weights", self.weights)):
             argv += [name, value] if value else []
-        for assignment in self.assignments:
-            argv += ["--set", assignment]
+        for name, values in (("--set", self.assignments), ("--with", self.history)):
+            for value in values:
+                argv += [name, value]
         return argv
 
 
@@ -103,13 +107,24 @@ def supervise(wanted: Wanted, settings: Settings, *, resume: str | None, headles
             engine.begin()
             watch(asked, [guardian] if mine else [], desk, engine, home, headless=headless)
         finally:
-            engine.child.end()
+            engine.child.end(END_S)
             desk.end(5.0)
             if mine:
                 guardian.end()
     click.echo(
         "stopped: the account keeps what it has, protective stops rest at the venue; `mia status` tells"
     )
+
+
+def page_of(engine: Days, settings: Settings) -> None:
+    """Write the daily page of a session that has ended whole."""
+    if closing_of(settings.data_folder / SESSIONS / engine.session_id) is None:
+        click.echo(f"session {engine.session_id} was cut off; `mia run --resume` continues it")
+        return
+    journal = settings.journals()[0]
+    click.echo(f"journal {journal}")
+    with suppress(InputError):  # a session without a decision has no page
+        click.echo(f"report  {daily_page(journal, settings).html}")
 
 
 class Asked:
@@ -230,6 +245,7 @@ def last_line(log: Path) -> str:
 @click.option("--profile", metavar="P")
 @click.option("--weights", metavar="NAME|FILE")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE")
+@click.option("--with", "history", multiple=True, metavar="URI")
 def command(
     mode: str,
     source: str,
@@ -238,9 +254,10 @@ def command(
     profile: str | None,
     weights: str | None,
     assignments: tuple[str, ...],
+    history: tuple[str, ...],
 ) -> None:
     """Be the engine's process of one session; `mia run` starts it."""
-    wanted = Wanted(mode, source, profile, weights, assignments)
+    wanted = Wanted(mode, source, profile, weights, assignments, history)
     arguments: dict[str, Any] = dict(pairs(assignments))
     if weights is not None:
         arguments["confluence.weights"] = weights
@@ -255,7 +272,13 @@ def engine(wanted: Wanted, settings: Settings, session_id: str, *, resume: bool)
     asked = Asked()
     with stopping(asked):
         session = open_broker_session(
-            settings, wanted.source, wanted.guarded, path, session_id=session_id, resume=resume
+            settings,
+            wanted.source,
+            wanted.guarded,
+            path,
+            session_id=session_id,
+            resume=resume,
+            history=wanted.history,
         )
         publisher = Publisher(settings.home, session.loop, mode=wanted.mode, run_id=session_id, guarded=True)
         with stopping(session.loop), publisher:
@@ -285,8 +308,6 @@ def finish(session: BrokerSession, settings: Settings, journal: Path) -> None:
     click.echo(f"session {session.folder}")
     click.echo(f"journal {journal}")
     click.echo(daily_backup(settings))
-    with suppress(InputError):  # a session without a decision has no page
-        click.echo(f"report  {daily_page(journal, settings).html}")
     if not answer.holds:
         stop(1)
 

@@ -67,7 +67,7 @@ def run(
     pace = speed_of(speed)
     settings = effective(profile, weights, assignments)
     if mode != "dry-run":
-        with_broker(Wanted(mode, source, profile, weights, assignments), settings, resume, headless)
+        with_broker(Wanted(mode, source, profile, weights, assignments, extra), settings, resume, headless)
         return
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
     path = journal or settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"

@@ -8,6 +8,7 @@ guardian, and nothing is sent twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,12 @@ from mia_kernel.core.events import Recording, empty
 from mia_kernel.execution.silent import SilentVenue
 from mia_kernel.live.collect import Collector
 from mia_kernel.live.follow import TURN_S, Follow, last_heard, never_arrived, numbered
+from mia_kernel.live.history import before, stored, warm
 from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.parity import Parity, parity
 from mia_kernel.live.relink import Relink
 from mia_kernel.live.session import about_of, status_of
-from mia_kernel.runtime import Run, warm_up
+from mia_kernel.runtime import SLICE, Run, warm_up
 from mia_kernel.settings import Settings, settings_id
 
 READY_S = 30.0
@@ -79,7 +81,14 @@ class BrokerSession:
 
 
 def open_broker_session(
-    settings: Settings, uri: str, mode: str, journal: Path, *, session_id: str, resume: bool = False
+    settings: Settings,
+    uri: str,
+    mode: str,
+    journal: Path,
+    *,
+    session_id: str,
+    resume: bool = False,
+    history: Sequence[str] = (),
 ) -> BrokerSession:
     """Return a connected session.
 
@@ -92,6 +101,8 @@ def open_broker_session(
     journal : Path
     session_id : str
         Name of the session's folder; with `resume` that of the one to continue.
+    history : sequence of str
+        Sources of the time before, to warm up on; default the newest finished session of this contract.
 
     Raises
     ------
@@ -113,8 +124,16 @@ def open_broker_session(
         warm_up(settings)  # while the session connects: nothing may compile between two beats
         session.wait_ready(READY_S)
         past = read_session(folder) if resume else None
+        kept = None
+        if past is None:
+            assert feed.contract is not None
+            kept = stored(settings.home, settings.data_folder, history, feed.contract.code)
         link, limits = greet(settings, mode, session_id, past)
-        return _furnish(settings, uri, mode, journal, session_id, feed, inbox, past, link, limits)
+        session_ = _furnish(settings, uri, mode, journal, session_id, feed, inbox, past, link, limits)
+        if kept is not None:
+            rows = before(kept, session.clock.now_ns())
+            warm(session_.run, session_.collector, inbox, rows, lambda: session_.link.beat(0))
+        return session_
     except BaseException:
         session.close()
         raise
@@ -160,7 +179,7 @@ def _furnish(
     relink = Relink(settings.home, link, session_id)
     follow = Follow(relink, inbox, session.clock.now_ns, collector.sent)
     if past is not None:
-        take_up(run, past, inbox, collector, folder)
+        take_up(run, past, inbox, collector, folder, lambda: relink.beat(0))
         oms = run.engine.rooms.oms
         mine = {view.bracket_id for view in oms.open_brackets()}
         for report in (*never_arrived(oms, limits.brackets), *map(numbered, link.reports())):
@@ -194,9 +213,18 @@ def replaced_head(past: Recording) -> Recording:
     return Recording(empty(0), past.source, (), past.others, past.calendar, past.declared)
 
 
-def take_up(run: Run, past: Recording, inbox: Inbox, collector: Collector, folder: Path) -> None:
+def take_up(
+    run: Run, past: Recording, inbox: Inbox, collector: Collector, folder: Path, beat: Callable[[], None]
+) -> None:
     """Decide a recorded session again and let new rows follow it; nothing is sent."""
-    run.take(past.events, past.objects)
+    objects = list(past.objects)
+    for at in range(0, len(past.events), SLICE):
+        rows = past.events[at : at + SLICE]
+        due = [event for event in objects if event.ts_recv <= int(rows["ts_recv"][-1])]
+        objects = objects[len(due) :]
+        run.take(rows, due)
+        beat()
+    run.take(past.events[:0], objects)
     collector.continue_after({kind: table_rows(folder, kind) for kind in collector.KINDS})
     if len(past.events):
         last = max(int(past.events["ts_recv"][-1]), *(event.ts_recv for event in past.objects), 0)
