@@ -74,10 +74,7 @@ Watcher = Callable[["Run", int], None]
 
 
 def given_of(recording: Recording) -> Given:
-    """Return what a recording can give: its source, and what lies beside it.
-
-    A live session says it before the first row has come (`Recording.declared`); so does its replay.
-    """
+    """Return what a recording can give; a live session says it before its first row (`declared`)."""
     declared = recording.declared
     if declared is not None:
         second, vix, options = ("second" in declared, "vix" in declared, "options" in declared)
@@ -382,8 +379,8 @@ class Run:
         return rows[int(np.count_nonzero(rows["flags"] & WARM_UP)) :]
 
 
-def warm_up(settings: Settings) -> None:
-    """Compile every kernel on a handful of rows, so that a run is not the one that waits for it.
+def warm_up(settings: Settings) -> Run:
+    """Compile every kernel on a handful of rows; return that run.
 
     Takes about a minute the first time in an environment and nothing afterwards: kernels are cached.
     """
@@ -397,4 +394,6 @@ def warm_up(settings: Settings) -> None:
     source = SourceInfo(
         tag="synthetic", adapter="warm_up", name="SYNTHETIC warm-up", symbol="ES", carries=everything
     )
-    Run(settings, Recording(rows, source)).drive()
+    run = Run(settings, Recording(rows, source))
+    run.drive()
+    return run

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mia_kernel import frames
 from mia_kernel.adapters.guardian_link import GuardianLink
 from mia_kernel.adapters.ibkr_feed import IbkrFeed
 from mia_kernel.adapters.ibkr_head import head_of
@@ -35,6 +36,7 @@ from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.parity import Parity, parity
 from mia_kernel.live.relink import Relink
 from mia_kernel.live.session import about_of, status_of
+from mia_kernel.measures.shelf import Shelf
 from mia_kernel.runtime import SLICE, Run, warm_up
 from mia_kernel.settings import Settings, settings_id
 
@@ -121,7 +123,7 @@ def open_broker_session(
     session.add(_Ends(inbox, session))
     session.start()
     try:
-        warm_up(settings)  # while the session connects: nothing may compile between two beats
+        compile_all(settings)  # while the session connects: nothing may compile between two beats
         session.wait_ready(READY_S)
         past = read_session(folder) if resume else None
         kept = None
@@ -137,6 +139,14 @@ def open_broker_session(
     except BaseException:
         session.close()
         raise
+
+
+def compile_all(settings: Settings) -> None:
+    """Run everything the loop will call once: engine, measures, frames."""
+    run = warm_up(settings)
+    market = run.engine.rooms.market
+    Shelf(run.given).read(market, int(market.array["clock"]["ts"][0]))
+    frames.encode(frames.build(run, frames.Memory(run)))
 
 
 def greet(

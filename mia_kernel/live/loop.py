@@ -76,7 +76,7 @@ class Loop:
         self.timers = list(timers)
         self.latency = Latency()
         self.stopped_by: str | None = None
-        self.longest_step_s = 0.0
+        self.longest_step_s = self.longest_look_s = 0.0
         self.rows_seen: Callable[[Any], None] | None = None  # looks at consumed rows, changes nothing
         self._changes: list[tuple[str, str]] = []
         self._last_recv = -1
@@ -171,4 +171,6 @@ class Loop:
         for timer in self.timers:
             if now >= timer.due:
                 timer.call()
-                timer.due = now + timer.every_s
+                ended = time.monotonic()
+                self.longest_look_s = max(self.longest_look_s, ended - now)
+                timer.due, now = now + timer.every_s, ended

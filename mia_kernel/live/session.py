@@ -88,6 +88,7 @@ def status_of(loop: Loop) -> dict[str, float]:
         "books_replaced": float(loop.inbox.replaced),
         "event_to_decision_p99_s": float("nan") if p99 is None else p99,
         "longest_step_s": loop.longest_step_s,
+        "longest_look_s": loop.longest_look_s,
     }
 
 
