@@ -37,7 +37,6 @@ class SessionEntry:
     bytes: int
     decisions: int | None
     digest: str | None
-    parity: str | None
     folder: str
 
 
@@ -169,7 +168,6 @@ def _entry(folder: Path) -> SessionEntry:
         bytes=sum(segment.bytes for segment in segments),
         decisions=closing.get("decisions"),
         digest=closing.get("digest"),
-        parity=closing.get("parity"),
         folder=str(folder),
     )
 

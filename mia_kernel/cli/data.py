@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mia_kernel.adapters import catalog_query
+from mia_kernel.adapters import catalog_query, recorded
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.importing import ImportResult, import_sources, worst_exit_code
 from mia_kernel.cli.output import json_option, print_table, stop, write_json
@@ -156,13 +156,36 @@ def show(day: str, json_path: str | None) -> None:
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @json_option
 def backup(folder: Path | None, json_path: str | None) -> None:
-    """Copy the catalog to FOLDER and read the copy back against every hash."""
+    """Copy catalog and finished sessions to FOLDER and read the copy back against every hash."""
     settings = load().settings
-    copy = catalog_query.backup(Catalog(settings.data_folder), folder or settings.home / "backup")
+    target, catalog = folder or settings.home / "backup", Catalog(settings.data_folder)
+    kept = recorded.session_folders(settings.data_folder)
+    copy = catalog_query.backup(catalog, target) if catalog.stored() or not kept else None
+    sessions = recorded.backup_sessions(settings.data_folder, target)
     if json_path:
-        write_json(json_path, catalog_query.to_json(copy))
+        answer = {} if copy is None else catalog_query.to_json(copy)
+        write_json(json_path, {**answer, "sessions": catalog_query.to_json(sessions)})
         return
-    click.echo(f"{copy.path}: {copy.files} files, {copy.bytes / 1e6:.1f} MB, verified")
+    if copy is not None:
+        click.echo(f"{copy.path}: {copy.files} files, {copy.bytes / 1e6:.1f} MB, verified")
+    click.echo(f"{sessions.path}: {sessions.sessions} sessions, {sessions.bytes / 1e6:.1f} MB, verified")
+
+
+@data.command()
+@json_option
+def sessions(json_path: str | None) -> None:
+    """List the recorded sessions, oldest first."""
+    found = recorded.list_sessions(load().settings.data_folder)
+    if json_path:
+        write_json(json_path, {"sessions": catalog_query.to_json(found)})
+        return
+    if not found:
+        click.echo("no session was recorded; way out: mia run")
+        return
+    print_table(
+        ("session", "mode", "source", "rows", "MB", "decisions"),
+        [(s.session_id, s.mode, s.source, f"{s.rows:,}", f"{s.bytes / 1e6:.1f}", s.decisions) for s in found],
+    )
 
 
 @data.command()

@@ -30,7 +30,7 @@ from mia_kernel.core.orders import OrderReport
 
 pytestmark = [pytest.mark.integration, pytest.mark.safety, pytest.mark.long]
 
-ACCOUNT, SPEED = "DU0000176", 8.0
+ACCOUNT, SPEED = "DU0000176", 6.0
 START = "2025-03-14T13:40:00+00:00"
 LOOSE = """
 [limits.gates]
@@ -156,7 +156,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_brackets_trade_while_link_gateway_and_engine_break(world: World) -> None:
-    recording = synthetic_recording(3, scale=0.3)
+    recording = synthetic_recording(3, scale=0.15)
     day = world.home / "day.parquet"
     write_recording(day, recording)
     text = limits_file.default_text(ACCOUNT, dt.datetime.now(dt.UTC).date())
