@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mia_kernel.adapters.cboe_csv import Asked, is_quote_table, read_quote_table
 from mia_kernel.adapters.cboe_json import is_delayed_quotes, read_delayed_quotes
+from mia_kernel.adapters.lean_chain import read_lean_chain
 from mia_kernel.adapters.occ import is_open_interest
 from mia_kernel.adapters.stamps import iso_instant
 from mia_kernel.adapters.wrappers import Member, members, read_bytes
@@ -18,7 +19,7 @@ from mia_kernel.core.errors import FormatError, InputError
 from mia_kernel.gamma.chain import Chain
 
 _HEAD = 1 << 14
-_READABLE = "Cboe quote table (CSV), Cboe delayed quotes (JSON)"
+_READABLE = "Cboe quote table (CSV), Cboe delayed quotes (JSON), a folder of Lean option minutes"
 
 
 def read_chain(path: str | Path, asked: Asked | None = None) -> Chain:
@@ -27,7 +28,7 @@ def read_chain(path: str | Path, asked: Asked | None = None) -> Chain:
     Parameters
     ----------
     path : str or Path
-        The file, plain or inside gz, zip, zst, xz.
+        The file, plain or inside gz, zip, zst, xz; or a folder with the archives of a Lean day.
     asked : Asked, optional
         Instant and spot where the file does not say them.
 
@@ -39,8 +40,10 @@ def read_chain(path: str | Path, asked: Asked | None = None) -> Chain:
         If time or spot is unknown, or there is no contract.
     """
     path = Path(path)
-    data = read_bytes(path)
     asked = asked or Asked()
+    if path.is_dir():
+        return read_lean_chain(path, asked.at)
+    data = read_bytes(path)
     found = list(members(path, data))
     if not found:
         raise FormatError("the archive is empty", path=str(path), rule="one chain inside")

@@ -7,9 +7,12 @@ from pathlib import Path
 import click
 
 from mia_kernel.adapters.cboe_csv import Asked
+from mia_kernel.adapters.chain_download import fetch_chain
+from mia_kernel.adapters.chain_history import FOLDER, ChainHistory
 from mia_kernel.adapters.chains import instant_of, read_chain
 from mia_kernel.cli.output import json_option, print_table, write_json
 from mia_kernel.gamma.summary import GammaLevels, levels_of
+from mia_kernel.settings import load
 
 
 @click.group()
@@ -38,6 +41,32 @@ def levels(chain: Path, es: float | None, at: str | None, spot: float | None, js
         write_json(json_path, found.to_dict())
     if json_path != "-":
         show(found)
+
+
+@options.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+def store(files: tuple[Path, ...], json_path: str | None) -> None:
+    """Keep chains and their levels in data/options of MIA_HOME; the same content is stored once."""
+    shelf = ChainHistory(load().settings.home / "data" / FOLDER)
+    rows = [(file, *shelf.add(read_chain(file))) for file in files]
+    if json_path:
+        write_json(json_path, {"stored": [{"file": f, "path": s.path, "new": new} for f, s, new in rows]})
+    if json_path != "-":
+        print_table(("file", "stored", "new"), [(f, s.path, "yes" if new else "no") for f, s, new in rows])
+
+
+@options.command()
+@click.argument("symbol", default="SPX")
+def fetch(symbol: str) -> None:
+    """Fetch the public delayed quotes of SYMBOL once and store them; at most one request a minute.
+
+    The quotes are 15 minutes old. The page is Cboe's, for personal use under its terms.
+    """
+    home = load().settings.home
+    fetched = fetch_chain(symbol, home / "data" / FOLDER / "pages")
+    ChainHistory(home / "data" / FOLDER).add(read_chain(fetched.path))
+    click.echo(f"{fetched.path}  {'new' if fetched.is_new else 'not newer than what is stored'}")
 
 
 def show(found: GammaLevels) -> None:

@@ -21,6 +21,7 @@ from mia_kernel.adapters.chains import instant_of, read_chain
 from mia_kernel.adapters.occ import OpenInterest, read_open_interest
 from mia_kernel.adapters.sources import open_source
 from mia_kernel.adapters.synthetic_chain import synthetic_chain
+from mia_kernel.adapters.vendor_levels import read_vendor_levels
 from mia_kernel.adapters.wrappers import read_bytes
 from mia_kernel.analytics.sessions import regular_sessions
 from mia_kernel.analytics.walls import SessionBars, cycle_study, did_it_hold
@@ -38,6 +39,7 @@ from mia_kernel.settings import load
 
 __all__ = [
     "bars",
+    "beside_vendor",
     "chain",
     "cycle_held",
     "evolution",
@@ -102,6 +104,26 @@ def levels(
 def field(found: GammaLevels) -> Field:
     """Return what settles next, repriced over price and the clock to its settlement."""
     return zero_dte_field(found.book, found.sign)
+
+
+def beside_vendor(found: GammaLevels, path: str | Path) -> pd.DataFrame:
+    """Return our levels beside those a service published for the same symbol, and the difference in points."""
+    told, theirs = found.to_dict(), read_vendor_levels(read_bytes(Path(path)), str(path))
+    symbol = told["underlying"]
+    if symbol not in theirs:
+        raise InputError("no level for the chain's symbol", path=str(path), field="symbol", value=symbol,
+                         rule="one of " + ", ".join(sorted(theirs)))  # fmt: skip
+    rows = [
+        {
+            "level": kind,
+            "ours": told[kind],
+            "theirs": price,
+            "difference": None if told[kind] is None else told[kind] - price,
+        }
+        for kind, price in theirs[symbol].items()
+        if kind in told
+    ]
+    return pd.DataFrame(rows)
 
 
 def open_interest(path: str | Path) -> OpenInterest:
