@@ -23,6 +23,7 @@ from mia_kernel.gateway.session import Session
 from mia_kernel.gateway.synthetic_chain import synthetic_chain
 
 FIRST_OPTION_ID = 800_000_000
+_NAME = "S&P 500 Stock Index"
 SPX_TICK = 0.01
 SYNTHETIC_BASIS = 0.005
 """How far a SYNTHETIC SPX lies below its future, as a share."""
@@ -80,33 +81,18 @@ class OptionMarket:
         self._ratio = book.spot / future_at_chain
         self._ones: dict[int, Book] = {}
         self.index = Market("SPX", SPX_TICK)
-        self.listings = [self._listing(row) for row in range(len(self._book.legs))]
+        self.listings = self._listed()
 
-    def _listing(self, row: int) -> Listing:
-        leg = self._book.legs[row]
-        root, expiry, strike = str(self._roots[int(leg["root"])]), int(leg["expiry"]), float(leg["strike"])
-        right = "C" if int(leg["right"]) == CALL else "P"
-        local = f"{root:<6}{expiry % 1_000_000:06}{right}{round(strike * 1000):08}"
-        return Listing(
-            con_id=FIRST_OPTION_ID + row,
-            symbol="SPX",
-            sec_type="OPT",
-            expiry=str(expiry),
-            strike=strike,
-            right=right,
-            multiplier="100",
-            exchange="CBOE",
-            currency="USD",
-            local_symbol=local,
-            trading_class=root,
-            tick=0.05,
-            market=None,
-            long_name="S&P 500 Stock Index",
-            market_rule="109,109",
-            under_con_id=SPX_CON_ID,
-            under_symbol="SPX",
-            under_sec_type="IND",
-        )
+    def _listed(self) -> list[Listing]:
+        legs = self._book.legs
+        columns = (legs[name].tolist() for name in ("root", "expiry", "strike", "right"))
+        found: list[Listing] = []
+        for row, (root_at, expiry, strike, side) in enumerate(zip(*columns, strict=True)):
+            root, right = str(self._roots[root_at]), "C" if side == CALL else "P"
+            local = f"{root:<6}{expiry % 1_000_000:06}{right}{round(strike * 1000):08}"
+            found.append(Listing(FIRST_OPTION_ID + row, "SPX", "OPT", str(expiry), strike, right, "100", "CBOE", "USD",
+                                 local, root, 0.05, None, _NAME, "109,109", SPX_CON_ID, "SPX", "IND"))  # fmt: skip
+        return found
 
     def follow(self, future: float | None, now_ns: int) -> None:
         """Let the index follow the future's price."""
