@@ -183,14 +183,14 @@ def test_a_restart_resets_refuses_then_takes_clients_back_with_older_ids() -> No
         held = ib.placeOrder(es, ii.LimitOrder("BUY", 1, ticker.bid - 50, transmit=False))
         await until(lambda: resting.orderStatus.status == "Submitted" and len(gateway.venue.orders) == 2)
         own = ib.client._reqIdSeq
-        control.restart(down_s=0.2, id_rollback=True, stale_326_s=0.3)
+        control.restart(down_s=0.2, id_rollback=True, stale_326_s=1.0)
         await until(lambda: not ib.isConnected())
         refused, taken = 0, 0
         for _ in range(60):
             probe = ii.IB()
             codes = told(probe)
             with suppress(ConnectionError, TimeoutError):
-                await probe.connectAsync("127.0.0.1", gateway.port, clientId=7, timeout=0.3)
+                await probe.connectAsync("127.0.0.1", gateway.port, clientId=7, timeout=1)
             taken += 326 in codes
             if probe.isConnected():
                 break

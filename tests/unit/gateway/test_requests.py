@@ -65,7 +65,8 @@ def test_unknown_and_unreadable_messages_have_their_codes(gateway: Gateway) -> N
     assert ask(gateway, "25", "1", "78")[0][2:4] == [78, 366]
 
 
-def test_small_bars_are_paced(gateway: Gateway) -> None:
+def test_small_bars_are_paced() -> None:
+    gateway = Gateway(small_day(), rth_start(), GatewayParams())
     same = ("20", "6", *ES, "", "", "5 secs", "600 S", "0", "TRADES", "1", "0", "")
     assert ask(gateway, *same)[0][0] == 17
     again = ask(gateway, *same)[0]
