@@ -288,7 +288,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize(
-    "runs", [pytest.param(40, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.long)]
+    "runs", [pytest.param(20, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.long)]
 )
 def test_everything_in_any_order(runs: int) -> None:
     run_state_machine_as_test(
