@@ -39,6 +39,7 @@ from widgets.page import Card, Html, style
 from widgets.panels import es_nq, large_orders, microstructure, timeframes
 from widgets.price import PriceView
 from widgets.profile import profile
+from widgets.scrub import Scrubber
 from widgets.spread import spread
 from widgets.surface import term_and_skew, volatility_surface
 from widgets.trade import trade
@@ -60,6 +61,7 @@ __all__ = [
     "LivePrice",
     "LiveSignals",
     "PriceView",
+    "Scrubber",
     "View",
     "alternatives_table",
     "battle",

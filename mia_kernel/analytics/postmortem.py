@@ -149,7 +149,10 @@ def _frame(material: Material, trip: RoundTrip, stops: Sequence[tuple[int, int]]
         frame["bars"] = {name: np.asarray(values)[inside] for name, values in lines.items()}
         frame["lines"] = {name: np.asarray(values)[inside] for name, values in frame["lines"].items()}
     frame["refused"], frame["levels"] = {}, []
-    times = [ts for ts, _ in stops] + [trip.exit_ts]
+    until = max(
+        trip.exit_ts, trip.entry_ts + AROUND_NS // 3
+    )  # a trade of one bar would have lines of no length
+    times = [ts for ts, _ in stops] + [until]
     prices = [ticks * TICK_POINTS for _, ticks in stops]
     target = _target(material, trip)
     frame["stop"] = {"ts": np.array(times, np.int64), "price": np.array([*prices, *prices[-1:]], np.float64)}
@@ -159,7 +162,7 @@ def _frame(material: Material, trip: RoundTrip, stops: Sequence[tuple[int, int]]
         "mae": (trip.entry_ticks - trip.side * trip.mae_ticks) * TICK_POINTS,
         "mfe": trip.entry_ticks * TICK_POINTS + tick * trip.mfe_ticks,
     }
-    frame["span"] = (trip.entry_ts, trip.exit_ts)
+    frame["span"] = (trip.entry_ts, until)
     return frame
 
 

@@ -15,6 +15,7 @@ from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.mentor_words import GROUPED_BY, RULES, Say, capital, mark, plain
 from mia_kernel.analytics.performance import MIN_GROUP_TRIPS
 
+SHOWN_IDS = 3
 NOTHING_REFUSED = mark("No signal was refused, so no gate saved or cost anything.")
 CHECKS = (mark("journal"), mark("decisions"), mark("replay"), mark("broker statement"))
 VERDICTS = (mark("proven"), mark("differs"), mark("not checked"))
@@ -136,10 +137,10 @@ def mentor(advices: Sequence[Advice], gone: Sequence[str], say: Say = plain, mos
 def _advice(advice: Advice, say: Say) -> str:
     e = advice.evidence
     interval = "" if e.interval is None else f", 95 % interval {e.interval[0]:+.2f} to {e.interval[1]:+.2f}"
-    trades = ", ".join(e.trade_ids[:6]) + (
-        f" and {len(e.trade_ids) - 6} more" if len(e.trade_ids) > 6 else ""
-    )
-    evidence = f"{e.statistic} {e.value:,.2f}, n = {e.n}{interval}" + (f"; trades {trades}" if trades else "")
+    rest = len(e.trade_ids) - SHOWN_IDS
+    trades = ", ".join(e.trade_ids[:SHOWN_IDS]) + (f" and {rest} more" if rest > 0 else "")
+    value = f"{e.value:,.2f}".replace("-", "−")
+    evidence = f"{e.statistic} {value}, n = {e.n}{interval}" + (f"; trades {trades}" if trades else "")
     kind = " class='alarm'" if advice.level == "critical" else ""
     return (
         f"<div class='mia-advice'><p><b{kind}>{esc(advice.title)}.</b> {esc(advice.message)}</p>"
@@ -177,18 +178,18 @@ def _groups(by: str, listed: Sequence[Group], rest: int, say: Say) -> str:
                 "num",
             ),
             number(group.expectancy_r, ".2f", signed=True),
-            _interval(group.expectancy_interval, ".2f"),
+            Cell(esc(say("too few")), "num faint")
+            if group.too_few
+            else _interval(group.expectancy_interval, ".2f"),
             number(group.median_mae_r, ".2f"),
             number(group.net_usd, ",.0f", signed=True),
-            text(say("too few") if group.too_few else "", "faint"),
         ]
         for group in listed
     ]
-    heads = (say(GROUPED_BY[by]), "n", "win", "95 %", "R", "95 %", "MAE R", "net USD", "")
+    heads = (say(GROUPED_BY[by]), "n", "win", "95 %", "R", "95 %", "MAE R", "net USD")
     more = f"<p class='mia-note'>{rest} trades in groups under {LIST_FROM}.</p>" if rest else ""
-    return (
-        table(heads, rows, numeric=range(1, 8), faint=[i for i, g in enumerate(listed) if g.too_few]) + more
-    )
+    body = table(heads, rows, numeric=range(1, 8), faint=[i for i, g in enumerate(listed) if g.too_few])
+    return f"<div>{body}{more}</div>"
 
 
 def integrity(found: Mapping[str, Any], say: Say = plain) -> str:

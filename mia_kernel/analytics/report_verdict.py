@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mia_kernel.analytics.adherence import rules
 from mia_kernel.analytics.explain import RunFacts, reachable_coverage
 from mia_kernel.analytics.html import esc, facts, number
+from mia_kernel.analytics.mentor_words import RULES
 from mia_kernel.analytics.performance import targets
 from mia_kernel.analytics.picture import context
 from mia_kernel.analytics.report_material import Material, clock, short_name
@@ -145,6 +147,7 @@ def _headline(material: Material, run: RunFacts, figures: Mapping[str, Any]) -> 
         ("mean coverage", "—" if coverage is None else f"{coverage:.2f} (floor {run.coverage_floor:.2f})"),
         ("data quality", f"{quality.mean():.2f} (lowest {quality.min():.2f})" if len(quality) else "—"),
         ("rules", rules_kept(material)),
+        ("conduct", _conduct(material)),
         ("parity", _parity(material)),
     ]
     if figures["n"]:
@@ -156,6 +159,17 @@ def _headline(material: Material, run: RunFacts, figures: Mapping[str, Any]) -> 
             ("costs", f"{figures['costs_usd']:,.2f} USD"),
         ]
     return rows
+
+
+def _conduct(material: Material) -> str:
+    """Say in a few words which habits broke a rule, if any."""
+    if not material.trips:
+        return "no trade"
+    broken = [rule for rule in rules(material.trips, material.table) if not rule.kept]
+    if not broken:
+        return "every rule kept"
+    said = ", ".join(f"{RULES[rule.code]} ({len(rule.broken_by)})" for rule in broken)
+    return f"<span class='alarm'>{esc(said)}</span>"
 
 
 def _parity(material: Material) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from mia_kernel.analytics import mentor
 from mia_kernel.analytics import report_look as look
-from mia_kernel.analytics.adherence import rules
+from mia_kernel.analytics.adherence import Rule, rules
 from mia_kernel.analytics.advice import Advice, Day
 from mia_kernel.analytics.effectiveness import expired, proposals
 from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
+from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.mentor_words import Say, mark, plain
 from mia_kernel.analytics.performance import performance, targets
 from mia_kernel.analytics.report_material import Material, days_in_words, short_name
@@ -60,10 +61,9 @@ def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
     fills = [fill for part in parts if part.look is not None for fill in part.look.fills]
     days = sorted({int(day) for part in parts for day in _days(part)})
     figures = performance(trips, capital_cents=parts[0].capital_cents, days=days)
-    kept = [rule for part in parts for rule in rules(part.trips, part.table)]
+    kept, lessons = _conduct(parts)
     ends = [int(part.table.column("ts_event")[-1]) for part in parts if len(part.table)]
     window = max((part.window for part in parts), key=len)
-    lessons = [row for part in parts if part.look is not None for row in part.look.lessons]
     day = Day(max(ends, default=0), figures, lessons, kept, window or lessons, parts[-1].earlier)
     advices = mentor.advise(day, say)
     gone = expired(day.earlier, proposals(day.window, day.end_ts))
@@ -104,6 +104,22 @@ def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
 def _day(day: int) -> str:
     when = date_of(day)
     return f"{when.day} {when:%B}"
+
+
+def _conduct(parts: Sequence[Material]) -> tuple[list[Rule], list[Lesson]]:
+    """Return the rules over all journals and their lessons, trades numbered through: numbers start anew in each."""
+    asked: dict[str, int] = {}
+    broken: dict[str, list[int]] = {}
+    lessons: list[Lesson] = []
+    before = 0
+    for part in parts:
+        for rule in rules(part.trips, part.table):
+            asked[rule.code] = asked.get(rule.code, 0) + rule.asked
+            broken.setdefault(rule.code, []).extend(before + trip for trip in rule.broken_by)
+        rows = () if part.look is None else part.look.lessons
+        lessons += [replace(row, trade_id=before + row.trade_id) for row in rows]
+        before += max((trip.id for trip in part.trips), default=0)
+    return [Rule(code, asked[code], tuple(broken[code])) for code in asked], lessons
 
 
 def _once(trips: Sequence[RoundTrip]) -> list[RoundTrip]:

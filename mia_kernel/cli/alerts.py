@@ -311,8 +311,8 @@ def guardian_firings(status: GuardianStatus | None) -> list[Firing]:
 
 def frame_facts(frame: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the rules may know from an engine's frame."""
-    health, options = frame.get("health") or {}, frame.get("options") or {}
-    return {"data_quality": health.get("data_quality"), "total_gamma_usd": options.get("total_gamma_usd")}
+    health = frame.get("health") or {}
+    return {name: health.get(name) for name in ("data_quality", "total_gamma_usd")}
 
 
 def message_of(alert: Alert, why: str) -> Message:

@@ -19,6 +19,7 @@ from mia_kernel.frames.market import book, closed_bars, levels, market_series, p
 from mia_kernel.frames.memory import Driven, Memory
 from mia_kernel.frames.mind import battle_view, decision_view, history, signal_rows
 from mia_kernel.frames.money import fills, limit_rows, money, order_rows
+from mia_kernel.state import options
 
 __all__ = ["FRAME_VERSION", "Driven", "Memory", "build", "decode", "encode"]
 
@@ -97,11 +98,13 @@ def build(
 
 
 def _health(state: Any, ts: int, extra: Mapping[str, Any] | None) -> dict[str, Any]:
-    quality, k = state["quality"], state["book"]
+    quality, k, chain = state["quality"], state["book"], state["options"]
+    gamma = float(chain["total_gamma_exposure_usd"]) if options.is_fresh(chain, ts) else float("nan")
     score = float(quality["score"])
     return {
         "data_quality": score if score == score else None,
         "book_age_ms": (ts - int(k["ts"])) / 1e6 if k["has"] else None,
+        "total_gamma_usd": gamma if gamma == gamma else None,
         "quarantined": int(quality["quarantined"]),
         "late": int(quality["late"]),
         **(extra or {}),
