@@ -1,6 +1,6 @@
 """Decide: the walk of an event, and nothing else.
 
-    rows → state kernels → (at each decision point) vector → score → wish → permission → intents
+    rows → state kernels → (at each decision point) vector → score → wish → opinion → permission → intents
 
 `Engine.step` is a plain function of what came in: no clock, no file, no random number. It consumes rows up
 to and including the first decision that gave commands and says how far it came; the caller hands the
@@ -22,6 +22,7 @@ from mia_kernel.core.decisions import Decision, Score, Signal, Verdict
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import WARM_UP, ContractChange, EventArray, ImportedLevel, OptionView
 from mia_kernel.core.orders import Command, OrderReport, PlaceBracket, ReplaceStop, RoundTrip
+from mia_kernel.core.ports import Model
 from mia_kernel.execution.oms import Oms
 from mia_kernel.features.vector import FeatureSet
 from mia_kernel.risk.gate import RiskGate
@@ -56,6 +57,7 @@ class Rooms:
     strategy: Strategy
     gate: RiskGate
     oms: Oms
+    model: Model | None = None  # asked about a signal before the gate is
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,17 @@ class Engine:
             self.observer(market, ts)
         score = rooms.scorer.score(vector, market)
         signal = rooms.strategy.propose(state, score, ts)
-        result = rooms.gate.evaluate(state, score, signal, ts=ts, candidate_side=rooms.strategy.rule_side)
+        opinion = None
+        if signal is not None and rooms.model is not None:
+            opinion = rooms.model.opinion(market, vector, score, signal, ts)
+        result = rooms.gate.evaluate(
+            state,
+            score,
+            signal,
+            ts=ts,
+            candidate_side=rooms.strategy.rule_side,
+            ml_score=None if opinion is None else opinion.ml_score,
+        )
         intents = self._intend(ts, signal, score, result.verdict)
         decision = Decision(
             sequence=self.sequence,
@@ -220,6 +232,7 @@ class Engine:
             intents=intents,
             fills=tuple(self._fills),
             context=market.context(),
+            opinion=opinion,
         )
         self.sequence += 1
         self._fills.clear()

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from mia_kernel.adapters.handful import handful
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
+from mia_kernel.adapters.models import serving
 from mia_kernel.adapters.window import instant, with_window
 from mia_kernel.analytics.lookback import look_back
 from mia_kernel.analytics.summary import summary
@@ -26,26 +28,20 @@ from mia_kernel.confluence.score import Scorer
 from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
 from mia_kernel.core.digest import DecisionDigest
 from mia_kernel.core.events import (
-    BOOK,
     IMPACTS,
     SECOND,
-    TRADE,
     VIX,
     WARM_UP,
-    Carries,
     ContractChange,
     EventArray,
     ImportedLevel,
     OptionView,
     Recording,
-    SourceInfo,
     StateChange,
-    empty,
 )
 from mia_kernel.core.orders import OrderReport, RoundTrip
 from mia_kernel.core.phases import PHASE_NAMES
-from mia_kernel.core.ports import Venue
-from mia_kernel.core.session import new_york_ns
+from mia_kernel.core.ports import Model, Venue
 from mia_kernel.engine import Engine, Rooms, Step
 from mia_kernel.execution.oms import Oms
 from mia_kernel.execution.silent import SilentVenue
@@ -91,8 +87,13 @@ def given_of(recording: Recording) -> Given:
     )
 
 
-def build(settings: Settings, recording: Recording, *, simulated: bool = True) -> Engine:
-    """Furnish the rooms for a source and return the engine that walks through them."""
+def build(
+    settings: Settings, recording: Recording, *, simulated: bool = True, model: Model | None = None
+) -> Engine:
+    """Furnish the rooms for a source and return the engine that walks through them.
+
+    Without a `model` signals are judged by the champion of MIA_HOME, where there is one.
+    """
     carries = recording.source.carries
     calendar = recording.calendar
     market = MarketState(
@@ -114,6 +115,7 @@ def build(settings: Settings, recording: Recording, *, simulated: bool = True) -
         strategy=make_strategy(settings.strategy, settings.volatility),
         gate=gate,
         oms=Oms(settings.execution),
+        model=model or serving(settings.models_folder, settings.ml, settings.risk.gates.ml_mode, given),
     )
     return Engine(settings.engine, rooms)
 
@@ -139,6 +141,8 @@ class Run:
     venue : Venue, optional
         Where commands go; default the simulated venue, or for a session that traded through a broker the
         one that stays silent: there the reports lie in the record.
+    model : Model, optional
+        Who judges signals instead of the champion.
     durable : bool
         Write the journal under its own name from the first row on, for readers beside a running loop.
     """
@@ -151,11 +155,12 @@ class Run:
         *,
         venue: Venue | None = None,
         durable: bool = False,
+        model: Model | None = None,
     ) -> None:
         self.settings = settings
         self.recording = recording
         through_broker = recording.declared is not None and "broker" in recording.declared
-        self.engine = build(settings, recording, simulated=not through_broker)
+        self.engine = build(settings, recording, simulated=not through_broker, model=model)
         self.venue = venue or (SilentVenue() if through_broker else simulated_venue(settings, recording))
         rooms = self.engine.rooms
         self.digest = DecisionDigest(rooms.features.names, rooms.gate.codes)
@@ -167,7 +172,6 @@ class Run:
         self.seconds = 0.0
         self.seen = 0
         self._bars_seen = 0
-        self._day = 0
         self._objects = list(recording.objects)
         self.journal = None if journal is None else JournalWriter(journal, live=durable)
         if self.journal is not None:
@@ -332,7 +336,7 @@ class Run:
         return {
             "settings_id": settings_id(self.settings),
             "code_version": code_version(),
-            "model_id": NO_MODEL,
+            "model_id": NO_MODEL if rooms.model is None else rooms.model.model_id,
             "source": asdict(self.recording.source),
             "others": [asdict(other) for other in self.recording.others],
             "symbol": self.recording.source.symbol,
@@ -384,16 +388,6 @@ def warm_up(settings: Settings) -> Run:
 
     Takes about a minute the first time in an environment and nothing afterwards: kernels are cached.
     """
-    rows = empty(6)
-    rows["ts_event"] = rows["ts_recv"] = new_york_ns(20250610, 600) + np.arange(6) * 20_000_000_000
-    rows["kind"], rows["px"], rows["sz"], rows["seq"] = TRADE, 20_000, 1, np.arange(6)
-    rows["kind"][1], rows["bid"][1], rows["ask"][1] = BOOK, 19_999, 20_001
-    rows["b"][1], rows["a"][1] = 1, 1
-    rows["instrument"][2:4] = SECOND, VIX
-    everything = Carries(book=True, quotes=True, trades=True, aggressor="feed")
-    source = SourceInfo(
-        tag="synthetic", adapter="warm_up", name="SYNTHETIC warm-up", symbol="ES", carries=everything
-    )
-    run = Run(settings, Recording(rows, source))
+    run = Run(settings, handful())
     run.drive()
     return run

@@ -27,6 +27,7 @@ from mia_kernel.confluence.score import ConfluenceParams
 from mia_kernel.core.errors import SettingsError
 from mia_kernel.engine import EngineParams
 from mia_kernel.execution.params import ExecutionParams
+from mia_kernel.ml.params import MlParams
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.state.costs import CostParams
 from mia_kernel.state.market import StateParams
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
     costs: CostParams = CostParams()
     confluence: ConfluenceParams = ConfluenceParams()
     strategy: StrategyParams = StrategyParams()
+    ml: MlParams = MlParams()
     risk: RiskParams = RiskParams()
     execution: ExecutionParams = ExecutionParams()
     engine: EngineParams = EngineParams()
@@ -107,6 +109,11 @@ class Settings(BaseSettings):
         """Return the journals in MIA_HOME, newest first."""
         found = [p for p in self.journal_folder.glob("*") if p.is_file() and p.suffix in JOURNAL_SUFFIXES]
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+    @property
+    def models_folder(self) -> Path:
+        """Return where trained models lie, a folder for each name."""
+        return self.home / "data" / "models"
 
     @property
     def trials_file(self) -> Path:

@@ -281,6 +281,7 @@ class JournalReader:
                 intents=record.intents_of(detail),
                 fills=record.fills_of(detail),
                 context=context if len(context) else None,
+                opinion=record.opinion_of(detail),
             )
         except (ValueError, TypeError, KeyError, msgspec.ValidationError) as error:
             raise CorruptError(f"{self.path}: row {row[0]} does not decode: {error}") from error

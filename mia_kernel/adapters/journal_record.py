@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from mia_kernel.core.decisions import Decision, Signal, Verdict
+from mia_kernel.core.decisions import Decision, Opinion, Signal, Verdict
 from mia_kernel.core.orders import CancelEntry, ClosePosition, OrderReport, PlaceBracket, ReplaceStop
 
 FORMAT = "mia-journal-1"
@@ -137,14 +137,15 @@ def _bytes(array: Any) -> bytes:
 def _detail(decision: Decision) -> str:
     if decision.signal is None and decision.verdict is None and not decision.intents and not decision.fills:
         return "{}"
-    return to_json(
-        {
-            "signal": decision.signal,
-            "verdict": decision.verdict,
-            "intents": [{"type": type(x).__name__, "command": x} for x in decision.intents],
-            "fills": list(decision.fills),
-        }
-    )
+    detail: dict[str, Any] = {
+        "signal": decision.signal,
+        "verdict": decision.verdict,
+        "intents": [{"type": type(x).__name__, "command": x} for x in decision.intents],
+        "fills": list(decision.fills),
+    }
+    if decision.opinion is not None:
+        detail["opinion"] = decision.opinion
+    return to_json(detail)
 
 
 def to_json(value: Any) -> str:
@@ -192,6 +193,11 @@ def signal_of(detail: Mapping[str, Any]) -> Signal | None:
 def verdict_of(detail: Mapping[str, Any]) -> Verdict | None:
     """Return the verdict of a decision's detail, None where the gate was not asked."""
     return msgspec.convert(detail["verdict"], Verdict) if detail.get("verdict") else None
+
+
+def opinion_of(detail: Mapping[str, Any]) -> Opinion | None:
+    """Return the model's opinion of a decision's detail, None where no model was asked."""
+    return msgspec.convert(detail["opinion"], Opinion) if detail.get("opinion") else None
 
 
 def intents_of(detail: Mapping[str, Any]) -> tuple[Any, ...]:

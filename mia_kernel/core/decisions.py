@@ -126,6 +126,21 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a model said about a signal. `probability` is P(win), `ml_score` what the gate compares.
+
+    Without an opinion the three numbers are None and `reason` says why (`no_model`, `expired`, `schema`,
+    `missing_features`, `inside_training_data` ...). Not part of the digest beyond what the gate made of it.
+    """
+
+    model_id: str
+    probability: float | None
+    ml_score: float | None
+    agreement: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """One question asked before an order: what was required, what was found."""
 
@@ -179,6 +194,7 @@ class Decision:
     intents: tuple[Any, ...] = ()
     fills: tuple[Any, ...] = ()
     context: FloatArray | None = None
+    opinion: Opinion | None = None
 
     @property
     def grade_name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from mia_kernel.core.decisions import Decision
+from mia_kernel.core.decisions import Decision, FeatureVector, Opinion, Score, Signal
 from mia_kernel.core.events import EventArray, Recording, SourceInfo
 from mia_kernel.core.orders import Command, OrderReport
 
@@ -68,8 +68,12 @@ class Clock(Protocol):
 
 
 class Model(Protocol):
-    """P(win | signal), or None for no opinion."""
+    """P(win | signal): asked once for each signal, between the wish and the permission."""
 
     model_id: str
 
-    def probability(self, features: Sequence[float]) -> float | None: ...
+    def opinion(
+        self, market: Any, vector: FeatureVector, score: Score, signal: Signal, ts: int
+    ) -> Opinion | None:
+        """Return the opinion on a signal; None where nobody judges at all."""
+        ...

@@ -19,7 +19,7 @@ from mia_kernel.measures import bars, book, flow, others, session, structure
 from mia_kernel.measures.spec import Measure
 from mia_kernel.state.memory import MarketState
 
-GROUPS = {
+GROUPS: dict[str, tuple[Measure, ...]] = {
     "bars": bars.MEASURES,
     "session": session.MEASURES,
     "book": book.MEASURES,

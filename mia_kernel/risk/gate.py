@@ -174,6 +174,9 @@ class RiskGate:
         q["has_signal"], q["side"] = 1, signal.side
         q["confidence"] = np.nan if signal.confidence is None else signal.confidence
         q["ml_score"] = np.nan if ml_score is None else ml_score
+        if self.params.gates.ml_threshold_rule == "cost_aware":
+            # The threshold belongs to the signal; the gate reads it from the one record it has.
+            self._p["ml_threshold"] = sizing.break_even(signal, bool(self._x["is_rth"][0]), self.costs)
         q["entry_ticks"], q["stop_ticks"] = signal.entry_ticks, signal.stop_ticks
         q["target_ticks"] = signal.target_ticks
 

@@ -41,6 +41,10 @@ class GateParams(BaseModel):
         default="advise", description="What the ML opinion may do, mode"
     )
     ml_threshold: float = Field(default=0.70, ge=0.0, le=1.0, description="Least ML score to approve, share")
+    ml_threshold_rule: Literal["fixed", "cost_aware"] = Field(
+        default="fixed",
+        description="Whether the ML score must reach `ml_threshold` or what pays for the signal's costs, mode",
+    )
     min_reward_risk: float = Field(
         default=1.5, ge=0.0, description="Least planned reward to risk before costs, ratio"
     )

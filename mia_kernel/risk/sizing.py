@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mia_kernel.core.decisions import Signal
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.state.costs import CostParams
 from mia_kernel.state.ledger import ES_EQUIVALENT, SYMBOLS, TICK_CENTS
@@ -81,6 +82,21 @@ def kelly(p: float, payoff: float) -> float:
     0.0866
     """
     return p - (1 - p) / payoff
+
+
+def break_even(signal: Signal, is_rth: bool, costs: CostParams) -> float:
+    """Return the chance of winning that pays for the round turn: (1 + c)/(1 + b), at most 1.
+
+    b is target over stop, c fees and slippage of the stop over the stop, all in ticks of ES. 1 where stop or
+    target lie on the wrong side: nothing could pay for that.
+    """
+    stop = signal.side * (signal.entry_ticks - signal.stop_ticks)
+    target = signal.side * (signal.target_ticks - signal.entry_ticks)
+    if stop <= 0 or target <= 0:
+        return 1.0
+    slippage = costs.slippage_rth_ticks if is_rth else costs.slippage_eth_ticks
+    cost = 2 * costs.fee_cents("ES") / TICK_CENTS[0] + slippage
+    return min((1 + cost / stop) / (1 + target / stop), 1.0)
 
 
 def risk_share(record: Record, params: RiskParams) -> tuple[float, str]:
