@@ -22,6 +22,8 @@ _HOME = {
     "sql": "mia_kernel.desk.holdings",
     "options": "mia_kernel.desk.options",
     "week": "mia_kernel.desk",
+    "study": "mia_kernel.desk.learning",
+    "model": "mia_kernel.desk.learning",
     "feature": "mia_kernel.features.spec",
     "Settings": "mia_kernel.settings",
     "Instrument": "mia_kernel.core.instrument",
@@ -38,10 +40,12 @@ __all__ = [
     "day",
     "feature",
     "holdings",
+    "model",
     "options",
     "post_mortem",
     "review",
     "sql",
+    "study",
     "week",
 ]
 

@@ -35,6 +35,15 @@ from widgets.live import (
     LivePrice,
     LiveSignals,
 )
+from widgets.model import (
+    calibration,
+    chance,
+    importance,
+    label_outcomes,
+    overfit,
+    path_fan,
+    signal_equity,
+)
 from widgets.page import Card, Html, style
 from widgets.panels import es_nq, large_orders, microstructure, timeframes
 from widgets.price import PriceView
@@ -66,6 +75,8 @@ __all__ = [
     "alternatives_table",
     "battle",
     "calendar_map",
+    "calibration",
+    "chance",
     "choose",
     "control",
     "defect_table",
@@ -79,13 +90,18 @@ __all__ = [
     "gap_timeline",
     "heat",
     "history",
+    "importance",
+    "label_outcomes",
     "large_orders",
     "level_evolution",
     "level_table",
     "microstructure",
+    "overfit",
+    "path_fan",
     "profile",
     "repair_ladder",
     "side_agreement",
+    "signal_equity",
     "spread",
     "style",
     "term_and_skew",

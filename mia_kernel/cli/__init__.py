@@ -47,6 +47,12 @@ COMMANDS = {
         "alerts",
         "watch, list and acknowledge what needs attention; test channels",
     ),
+    "train": (
+        "mia_kernel.cli.train",
+        "train",
+        "the ML filter: labelled signals, purged CV, calibration, registry",
+    ),
+    "validate": ("mia_kernel.cli.train", "validate", "a trained model: is it whole, what is it worth"),
     "config": ("mia_kernel.cli.config", "config", "effective settings with origin and unit; check; diff"),
     "doctor": ("mia_kernel.cli.doctor", "doctor", "health of environment, data, disk, clock, with remedies"),
     "status": ("mia_kernel.cli.control", "status", "how things stand at the guardian"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mia_kernel.adapters.papermill_report import Page
 
 NOTEBOOKS = {"daily": "09_daily_review", "weekly": "10_weekly", "postmortem": "11_postmortem"}
+MODEL = "12_model_report"
 RUNNER = "mia_kernel.adapters.papermill_report"
 """Loaded when a page is made: it brings Jupyter along, which costs seconds that a start must not pay."""
 
@@ -89,6 +90,23 @@ def index() -> None:
 
 def show(page: Page) -> None:
     """Print where a page lies."""
+    click.echo(page.html)
+    if page.pdf:
+        click.echo(page.pdf)
+
+
+@report.command("model")
+@click.argument("name", default="")
+@click.option("--home", metavar="DIR", help="home of the model instead of MIA_HOME")
+@click.option("--out", type=click.Path(path_type=Path), help="folder; default reports/model in MIA_HOME")
+@click.option("--pdf", is_flag=True, help="also print the page through a Chromium of this machine")
+def model_(name: str, home: str | None, out: Path | None, pdf: bool) -> None:
+    """Write the edge report of a trained model: verdict per target, figures, pictures, provenance."""
+    settings = load(arguments={"home": home} if home else None).settings
+    target = (out or settings.reports_folder / "model") / f"{name.replace('/', '-') or 'newest'}.html"
+    parameters = {"name": name, "home": str(settings.home)}
+    run_report = importlib.import_module(RUNNER).run_report
+    page = run_report(MODEL, target.resolve(), parameters=parameters, title="MIA edge report", pdf=pdf)
     click.echo(page.html)
     if page.pdf:
         click.echo(page.pdf)

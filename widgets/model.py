@@ -1,0 +1,185 @@
+"""The model: what its labels are, whether its probabilities mean what they say, and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from widgets import theme
+from widgets.base import new_york
+
+NO_MODEL = "No model: there is nothing to judge."
+
+
+def _figure(height: int, title: str, stamp: str | None, **more: Any) -> go.Figure:
+    figure = go.Figure(
+        layout=theme.layout(height, annotations=theme.stamp(stamp), hovermode="closest", **more)
+    )
+    font = {"size": theme.SIZES[1]}
+    figure.update_layout(
+        title={"text": title, "font": font, "x": 0, "y": 0.98, "yanchor": "top"},
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
+    )
+    return figure
+
+
+def _empty(height: int, text: str = NO_MODEL) -> go.Figure:
+    figure = go.Figure(layout=theme.layout(height))
+    figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
+    return figure
+
+
+def label_outcomes(frame: Mapping[str, Any]) -> go.Figure:
+    """Return how labelled signals ended, in net ticks: one histogram per ending.
+
+    Parameters
+    ----------
+    frame : mapping
+        `net_ticks`, `ending` (words) per signal, `stamp`.
+    """
+    net, ending = np.asarray(frame["net_ticks"]), np.asarray(frame["ending"])
+    if len(net) == 0:
+        return _empty(260, "No signal was labelled.")
+    won = float((net > 0).mean())
+    title = f"{len(net):,} labelled signals: {won:.1%} won net of costs, mean {net.mean():+.2f} ticks"
+    figure = _figure(280, title, frame.get("stamp"), barmode="stack", bargap=0.02)
+    colours = {"target": theme.BUY, "stop": theme.SELL, "time": theme.CAUTION, "session": theme.NEUTRAL}
+    low, high = np.quantile(net, (0.005, 0.995))
+    for name, colour in colours.items():
+        part = np.clip(net[ending == name], low, high)
+        if len(part):
+            bins = {"start": low, "end": high + 2, "size": max(2, round((high - low) / 60))}
+            figure.add_trace(go.Histogram(x=part, name=name, marker={"color": colour}, xbins=bins))
+    figure.update_layout(xaxis=theme.axis(ticksuffix=" t", showgrid=False), yaxis=theme.axis(side="right"))
+    return figure
+
+
+def calibration(report: Mapping[str, Any] | None) -> go.Figure:
+    """Return said against seen share of wins, out of sample, in bins of equal mass."""
+    if report is None:
+        return _empty(300)
+    rows = report["calibration"]["curve"]
+    said, seen = [r["said"] for r in rows], [r["seen"] for r in rows]
+    z = report["calibration"]["spiegelhalter_z"]
+    error = report["calibration"]["calibration_error"]
+    title = f"said against seen, n = {report['calibration']['n']:,}; mean error {error:.3f}"
+    figure = _figure(340, title if z is None else f"{title}, Z {z:+.1f}", report.get("stamp"))
+    top = max(*said, *seen) * 1.1
+    line = {"color": theme.NEUTRAL, "dash": "dot", "width": 1}
+    figure.add_trace(go.Scatter(x=[0, top], y=[0, top], mode="lines", line=line, name="honest"))
+    text = [f"n = {r['n']:,}" for r in rows]
+    marker = {"color": theme.FAMILIES["profile"], "size": 8}
+    figure.add_trace(
+        go.Scatter(x=said, y=seen, mode="lines+markers", marker=marker, name="measured", text=text,
+                   hovertemplate="said %{x:.1%}, seen %{y:.1%}<br>%{text}<extra></extra>")
+    )  # fmt: skip
+    figure.update_layout(
+        xaxis=theme.axis(tickformat=".0%", title="said"),
+        yaxis=theme.axis(tickformat=".0%", side="right", title="seen"),
+    )
+    return figure
+
+
+def signal_equity(frame: Mapping[str, Any] | None) -> go.Figure:
+    """Return what one contract per signal would have made out of sample: every signal, and those taken."""
+    if frame is None or len(frame["ts"]) == 0:
+        return _empty(280)
+    x = new_york(np.asarray(frame["ts"], np.int64))
+    net = np.asarray(frame["net_ticks"])
+    figure = _figure(320, "one ES contract per signal, walk-forward, costs on (USD)", frame.get("stamp"))
+    parts = (
+        ("every signal", np.ones(len(net), bool), theme.NEUTRAL),
+        (
+            "cost-aware filter",
+            np.asarray(frame["score"]) >= np.asarray(frame["break_even"]),
+            theme.FAMILIES["profile"],
+        ),
+        ("gates alone", np.asarray(frame["ghost"]) == 0, theme.FAMILIES["vwap"]),
+    )
+    for name, taken, colour in parts:
+        usd = np.cumsum(np.where(taken, net, 0.0)) * 12.5
+        keep = np.unique(np.r_[0, np.flatnonzero(taken)[:: max(1, int(taken.sum()) // 2_000)], len(net) - 1])
+        label = f"{name}, n = {int(taken.sum()):,}"
+        line = {"color": colour, "shape": "hv"}
+        figure.add_trace(go.Scatter(x=x[keep], y=usd[keep], mode="lines", line=line, name=label))
+    figure.update_layout(xaxis=theme.axis(showgrid=False), yaxis=theme.axis(side="right", tickformat=",.0f"))
+    return figure
+
+
+def path_fan(report: Mapping[str, Any] | None) -> go.Figure:
+    """Return the whole paths of the combinatorial split: a distribution instead of one lucky number."""
+    if report is None:
+        return _empty(220)
+    rows = [r for r in report["fan"] if r["mean_net_ticks"] is not None]
+    if not rows:
+        return _empty(220, "The rule took no signal on any path.")
+    title = f"mean net ticks a signal on {len(rows)} whole CPCV paths ({report['verdict_of']})"
+    figure = _figure(240, title, report.get("stamp"), showlegend=False)
+    y = [f"path {i + 1}, n = {r['n']:,}" for i, r in enumerate(rows)]
+    x = [r["mean_net_ticks"] for r in rows]
+    colours = [theme.side_colour(value) for value in x]
+    figure.add_trace(go.Bar(x=x, y=y, orientation="h", marker={"color": colours}, width=0.6))
+    figure.update_layout(xaxis=theme.axis(ticksuffix=" t", zeroline=True), yaxis=theme.axis(showgrid=False))
+    return figure
+
+
+def chance(report: Mapping[str, Any] | None) -> go.Figure:
+    """Return random entries with the same sides and exits, the signals' own mean as a line."""
+    if report is None:
+        return _empty(240)
+    found = report["control"]
+    if found["own"] is None:
+        return _empty(240, "No random entry could be drawn.")
+    share = found["share_at_least"]
+    title = f"{share:.1%} of {found['sets']} random sets did at least as well (n = {found['n']:,} each)"
+    figure = _figure(260, title, report.get("stamp"), showlegend=False, bargap=0.02)
+    figure.add_trace(go.Histogram(x=found["random"], nbinsx=40, marker={"color": theme.NEUTRAL}))
+    colour = theme.side_colour(found["own"])
+    figure.add_vline(
+        x=found["own"], line={"color": colour, "width": 2}, annotation_text=f"own {found['own']:+.2f} t"
+    )
+    figure.update_layout(xaxis=theme.axis(ticksuffix=" t", showgrid=False), yaxis=theme.axis(side="right"))
+    return figure
+
+
+def overfit(report: Mapping[str, Any] | None) -> go.Figure:
+    """Return where the best try of one half of the days landed in the other half."""
+    if report is None:
+        return _empty(240)
+    found = report["overfitting"]
+    if found is None:
+        return _empty(240, "Too few tries that moved: overfitting cannot be measured.")
+    title = f"PBO {found['pbo']:.2f} over {found['tries']} tries: share at or under 0 fell to the lower half"
+    figure = _figure(260, title, report.get("stamp"), showlegend=False, bargap=0.05)
+    figure.add_trace(go.Histogram(x=found["logits"], nbinsx=30, marker={"color": theme.FAMILIES["gamma"]}))
+    figure.add_vline(x=0, line={"color": theme.ALARM, "width": 1})
+    figure.update_layout(xaxis=theme.axis(showgrid=False, title="λ"), yaxis=theme.axis(side="right"))
+    return figure
+
+
+def importance(rows: Any) -> go.Figure:
+    """Return how much worse the log loss gets when a column is shuffled, largest first.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        `name`, `mean`, `sd`.
+    """
+    if not rows:
+        return _empty(240)
+    kept = sorted(rows, key=lambda row: row["mean"])[-15:]
+    height = 120 + 18 * len(kept)
+    figure = _figure(
+        height, "permutation importance: log loss added by shuffling a column", None, showlegend=False
+    )
+    error = {"type": "data", "array": [r["sd"] for r in kept], "color": theme.NEUTRAL}
+    names, means = [r["name"] for r in kept], [r["mean"] for r in kept]
+    marker = {"color": theme.FAMILIES["profile"]}
+    figure.add_trace(go.Bar(x=means, y=names, orientation="h", error_x=error, marker=marker))
+    figure.update_layout(xaxis=theme.axis(), yaxis=theme.axis(showgrid=False))
+    return figure
