@@ -19,7 +19,7 @@ import numpy as np
 from mia_kernel.adapters.handful import handful
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
-from mia_kernel.adapters.models import serving
+from mia_kernel.adapters.models import models_folder, serving
 from mia_kernel.adapters.window import instant, with_window
 from mia_kernel.analytics.lookback import look_back
 from mia_kernel.analytics.summary import summary
@@ -115,7 +115,7 @@ def build(
         strategy=make_strategy(settings.strategy, settings.volatility),
         gate=gate,
         oms=Oms(settings.execution),
-        model=model or serving(settings.models_folder, settings.ml, settings.risk.gates.ml_mode, given),
+        model=model or serving(models_folder(settings.home), settings.ml, settings.risk.gates.ml_mode, given),
     )
     return Engine(settings.engine, rooms)
 

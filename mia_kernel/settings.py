@@ -111,11 +111,6 @@ class Settings(BaseSettings):
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
     @property
-    def models_folder(self) -> Path:
-        """Return where trained models lie, a folder for each name."""
-        return self.home / "data" / "models"
-
-    @property
     def trials_file(self) -> Path:
         """Return the log of every trial: what-ifs, models, searches."""
         return self.home / "data" / "trials.sqlite"

@@ -40,6 +40,11 @@ MODEL, MANIFEST, CARD, STEPS = "model.npz", "manifest.json", "card.md", "states.
 FORMAT = "mia-model-1"
 
 
+def models_folder(home: Path) -> Path:
+    """Return where trained models lie below MIA_HOME, a folder for each name."""
+    return home / "data" / "models"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One move of one version."""

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from mia_kernel.adapters.models import ModelRegistry
+from mia_kernel.adapters.models import ModelRegistry, models_folder
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.dataset import MIN_SIGNALS, Dataset
 from mia_kernel.core.errors import InputError
@@ -192,7 +192,7 @@ class Judged:
         """The out-of-sample signals as arrays, for a picture."""
         if self.found is None:
             return None
-        registry = ModelRegistry(self.settings.models_folder / self.settings.ml.model)
+        registry = ModelRegistry(models_folder(self.settings.home) / self.settings.ml.model)
         with np.load(io.BytesIO(registry.read(self.found.version, OOS)), allow_pickle=False) as arrays:
             frame: dict[str, Any] = {name: arrays[name] for name in arrays.files}
         return frame | {"stamp": STAMPS.get(str(self.found.report.get("source_tag")))}

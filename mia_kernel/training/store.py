@@ -14,7 +14,7 @@ import numpy as np
 
 from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.machine import code_version
-from mia_kernel.adapters.models import ModelRegistry, State
+from mia_kernel.adapters.models import ModelRegistry, State, models_folder
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.dataset import Dataset
 from mia_kernel.analytics.edge import promotion
@@ -80,7 +80,7 @@ def train_gathered(
     gather_seconds: float | None = None,
 ) -> Verdict:
     """Train on labelled signals of a recording, store the candidate, return its verdict."""
-    registry = ModelRegistry(settings.models_folder / settings.ml.model)
+    registry = ModelRegistry(models_folder(settings.home) / settings.ml.model)
     began = time.perf_counter()
     version, now = registry.next_version(), time.time_ns()
     events = recording.events
@@ -142,7 +142,7 @@ def verdict(settings: Settings, model: str = "") -> Verdict:
         If a file is not what was written.
     """
     name, _, version = model.rpartition("/")
-    registry = ModelRegistry(settings.models_folder / (name or settings.ml.model))
+    registry = ModelRegistry(models_folder(settings.home) / (name or settings.ml.model))
     states = registry.states()
     if not states:
         raise InputError("no model there", path=str(registry.folder), way_out="mia train --data SOURCE")
@@ -187,7 +187,7 @@ def promote(settings: Settings, model: str, state: State, *, reason: str) -> Ver
     if state == "champion" and not found.may_be_champion:
         broken = "; ".join(f"{r['rule']} (found {r['found']})" for r in found.rules if not r["ok"])
         raise InputError("not fit to be champion", field="model", value=found.version, rule=broken)
-    registry = ModelRegistry(settings.models_folder / (model.rpartition("/")[0] or settings.ml.model))
+    registry = ModelRegistry(models_folder(settings.home) / (model.rpartition("/")[0] or settings.ml.model))
     registry.move(found.version, state, reason, at_ns=time.time_ns())
     return verdict(settings, model)
 
