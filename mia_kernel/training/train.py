@@ -198,12 +198,7 @@ def _report(
     return {
         **facts,
         "kind": "walk-forward, out of sample, costs on",
-        "signals": len(data),
-        "locked_signals": locked,
-        "locked_from_session": first_locked,
-        "unlabelled": data.unlabelled,
-        "ghost_share": float(data.signals["ghost"].mean()),
-        "base_rate": float(data.y.mean()),
+        **_extent(data, first_locked, locked),
         "oos_signals": len(walked.rows),
         "oos_sessions": len(days),
         "variant": best.describe(),
@@ -225,6 +220,17 @@ def _report(
         "cost_ticks": data.fee_ticks,
         "seed": learning.SEED,
         "exits": {name: _spread(data.signals[name]) for name in ("stop_ticks", "target_ticks")},
+    }
+
+
+def _extent(data: Dataset, first_locked: int, locked: int) -> dict[str, Any]:
+    return {
+        "signals": len(data),
+        "locked_signals": locked,
+        "locked_from_session": first_locked,
+        "unlabelled": data.unlabelled,
+        "ghost_share": float(data.signals["ghost"].mean()),
+        "base_rate": float(data.y.mean()),
     }
 
 
