@@ -15,7 +15,7 @@ from typing import Any
 
 from mia_kernel.adapters.wire import decode, encode
 from mia_kernel.core.phases import PHASE_NAMES
-from mia_kernel.frames.market import book, closed_bars, levels, market_series, price, zone_rows
+from mia_kernel.frames.market import book, closed_bars, gamma, levels, market_series, price, zone_rows
 from mia_kernel.frames.memory import Driven, Memory
 from mia_kernel.frames.mind import battle_view, decision_view, history, signal_rows
 from mia_kernel.frames.money import fills, limit_rows, money, order_rows
@@ -81,6 +81,7 @@ def build(
         "zones": memory.keep("zones", (seen, market.price_ticks), lambda: zone_rows(market, ts))
         if started
         else [],
+        "gamma": gamma(market),
         "decision": decision_view(run, memory),
         "battle": battle_view(market, memory),
         "signals": signal_rows(run, memory),

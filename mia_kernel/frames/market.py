@@ -175,6 +175,24 @@ def levels(market: MarketState) -> list[dict[str, Any]]:
     return out
 
 
+def gamma(market: MarketState) -> dict[str, Any] | None:
+    """Return what the option chain says as a whole, None where no chain has come.
+
+    `net_usd` is per 1 % of the index, `dealers` the sign of their gamma, `fresh` whether it is within its limit.
+    """
+    o, now = market.array["options"][0], int(market.array["clock"]["ts"][0])
+    if not o["has"]:
+        return None
+    return {
+        "as_of": int(o["ts"]),
+        "fresh": bool(options.is_fresh(o, now)),
+        "quality": _known(o["quality"]),
+        "net_usd": _known(o["total_gamma_exposure_usd"]),
+        "dealers": _known(o["dealer_gamma_position"]),
+        "put_call_ratio": _known(o["put_call_ratio"]),
+    }
+
+
 def zone_rows(market: MarketState, ts: int) -> list[dict[str, Any]]:
     """Return the clusters of levels as seen from the last price, lowest first, in points."""
     half = TICK_POINTS / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ FRAMES_PER_S = 9.0
 """The loop publishes ten a second; a tenth may be lost."""
 LATENCY_MS = 250.0
 HEAP_MB = 12.0
+BUSY = 2.0
+"""Load per core beyond which the machine, not the console, sets the pace."""
 DATA = "document.querySelector('.mia-console').dataset"
 
 
@@ -61,6 +64,9 @@ def watch(page: Any, address: str, seconds: float) -> tuple[list[float], list[fl
     "seconds", [12.0, pytest.param(600.0, marks=pytest.mark.long)], ids=["short", "ten minutes"]
 )
 def test_the_console_keeps_its_pace_and_its_memory(page: Any, address: str, seconds: float) -> None:
+    busy, cores = (os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0), os.cpu_count() or 1
+    if busy > BUSY * cores:
+        pytest.skip(f"load {busy:.1f} on {cores} cores: the pace of a crowded machine says nothing")
     pace, late, heap = watch(page, address, seconds)
     print(f"frames/s {statistics.median(pace):.1f}, latency ms {statistics.median(late):.0f}, heap MB {heap}")
     assert statistics.median(pace) >= FRAMES_PER_S

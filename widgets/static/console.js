@@ -10,7 +10,7 @@ import { create as depth } from "./live_depth.js";
 import { create as ladder } from "./live_ladder.js";
 import { create as price } from "./live_price.js";
 import { create as signals } from "./live_signals.js";
-import { clockOf, make, put, stampOf } from "./panel.js";
+import { clockOf, make, put, signed, stampOf } from "./panel.js";
 import { createStrip } from "./strip.js";
 
 const PANELS = [
@@ -45,7 +45,7 @@ export function createConsole(el, options = {}) {
     fold.textContent = title;
     fold.title = "fold or unfold";
     head.append(fold, make("span", "since"));
-    if (name === "price") head.append(timeframes(ui, () => show()));
+    if (name === "price") head.append(make("span", "gamma"), timeframes(ui, () => show()));
     box.append(head, body);
     grid.append(box);
     const set = (closed) => { box.dataset.folded = String(closed); fold.setAttribute("aria-expanded", String(!closed)); };
@@ -67,6 +67,7 @@ export function createConsole(el, options = {}) {
     root.dataset.stale = String(stale);
     root.dataset.stamp = stampOf(frame);
     strip.update(frame, state);
+    showGamma(grid.querySelector(".gamma"), frame);
     for (const { box, panel, since } of panels) {
       box.dataset.stale = String(stale);
       put(since, stale ? `no new frame for ${Math.round(age / 1000)} s` : "");
@@ -95,6 +96,14 @@ function note(root, frame, times) {
     const gaps = times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b);
     root.dataset.fps = (1000 / gaps[gaps.length >> 1]).toFixed(1);
   }
+}
+
+// One line about the option chain as a whole; its walls are lines of the picture.
+function showGamma(node, frame) {
+  const gamma = frame && frame.gamma;
+  const dealers = gamma && gamma.dealers > 0 ? "long gamma" : gamma && gamma.dealers < 0 ? "short gamma" : "neutral";
+  put(node, !gamma ? "" : `net gamma ${signed(gamma.net_usd === null ? null : gamma.net_usd / 1e9)} bn USD per 1 %, dealers ${dealers}`
+    + `${gamma.fresh ? "" : ", OLD"}, as of ${clockOf(gamma.as_of)}`);
 }
 
 function timeframes(ui, changed) {
@@ -137,5 +146,3 @@ function listen(root, target, { arm, halt, keys, strip, ui, show }) {
   target.addEventListener("keydown", down);
   return () => target.removeEventListener("keydown", down);
 }
-
-export { clockOf };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from mia_kernel import frames
 from mia_kernel.adapters.synthetic import synthetic_recording
 from mia_kernel.adapters.wire import decode, encode
 from mia_kernel.core.errors import DataError
-from mia_kernel.core.events import TRADE
+from mia_kernel.core.events import TRADE, OptionView
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.packing import pack
 from mia_kernel.desk.tape import footprint, tape
@@ -75,6 +76,22 @@ def test_before_the_first_row_nothing_is_invented() -> None:
     assert len(frame["ladder"]["bid"]) == 0
     assert frame["signals"] == []
     assert np.isnan(frame["lines"]["vwap"]).all()
+
+
+def test_a_chain_is_told_as_a_whole_and_an_old_one_says_so() -> None:
+    day = synthetic_recording(3, warm_up=False, scale=0.02)
+    first = int(day.events["ts_recv"][0])
+    figures = {"total_gamma_exposure_usd": -2.5e9, "dealer_gamma_position": -1.0, "call_wall_ticks": 25_700.0}
+    view = OptionView(first, first, 0, first, 0, False, 0.8, "a test", figures)
+    run = Run(load().settings, replace(day, objects=(view,)))
+    run.feed(0, 200)
+    gamma = frames.build(run)["gamma"]
+    assert (gamma["net_usd"], gamma["dealers"], gamma["fresh"]) == (-2.5e9, -1.0, True)
+    assert gamma["put_call_ratio"] is None
+    walls = [level for level in frames.build(run)["levels"] if level["family"] == "gamma"]
+    assert walls[0]["price"] == 25_700 / 4
+    run.drive()
+    assert frames.build(run)["gamma"] is None or not frames.build(run)["gamma"]["fresh"]
 
 
 def test_building_twice_gives_the_same_frame(run: Run, frame: dict[str, Any]) -> None:
