@@ -94,7 +94,7 @@ class SessionRecorder:
         self._store = Store(folder)
         self._held = ExitStack()
         self._staging = self._held.enter_context(self._store.writing())
-        self._tables: dict[str, list[pa.Table]] = {}
+        self._tables: dict[str, list[dict[str, Any]]] = {}
         self._sealing: threading.Thread | None = None
         self._failure: BaseException | None = None
         path = folder / ABOUT
@@ -131,9 +131,7 @@ class SessionRecorder:
         """Add rows to one of `TABLES`; they are written with the next sealing."""
         if kind not in TABLES:
             raise ValueError(f"no table {kind!r}; the session holds {', '.join(TABLES)}")
-        table = pa.table(dict(columns))
-        if len(table):
-            self._tables.setdefault(kind, []).append(table)
+        self._tables.setdefault(kind, []).append(dict(columns))
 
     def seal(self, *, wait: bool = False) -> None:
         """Turn what was recorded so far into checked files, in the background."""
@@ -143,11 +141,10 @@ class SessionRecorder:
             self._sealing.join()
         self._raise_failure()
         number, self._number = self._number, self._number + 1
-        self._tail.close()
-        self._tail = TailWriter(tail_path(self.folder, self._number))
+        full, self._tail = self._tail, TailWriter(tail_path(self.folder, self._number))
         tables, self._tables = self._tables, {}
         self._sealing = threading.Thread(
-            target=self._try_seal, args=(number, tables), name="mia-seal", daemon=True
+            target=self._try_seal, args=(number, tables, full), name="mia-seal", daemon=True
         )
         self._sealing.start()
         if wait:
@@ -180,13 +177,15 @@ class SessionRecorder:
             failure, self._failure = self._failure, None
             raise failure
 
-    def _try_seal(self, number: int, tables: Mapping[str, list[pa.Table]]) -> None:
+    def _try_seal(self, number: int, tables: Mapping[str, list[dict[str, Any]]], full: TailWriter) -> None:
+        """Flush, pack and publish in this thread: a slow disk must not silence the engine's beat."""
         try:
+            full.close()
             self._seal_tail(number, tables)
         except (OSError, MiaError) as error:
             self._failure = outside(error, self.folder) if isinstance(error, OSError) else error
 
-    def _seal_tail(self, number: int, tables: Mapping[str, list[pa.Table]]) -> None:
+    def _seal_tail(self, number: int, tables: Mapping[str, list[dict[str, Any]]]) -> None:
         path = tail_path(self.folder, number)
         tail = read_tail(path)
         if number < self._number - 1 and tail.torn_bytes:
@@ -195,7 +194,8 @@ class SessionRecorder:
             raise CorruptError(
                 f"{path}: {tail.torn_bytes} bytes after the last whole frame; what was written changed"
             )
-        parts = {kind: pa.concat_tables(rows) for kind, rows in tables.items()}
+        packed = {kind: pa.concat_tables([pa.table(part) for part in rows]) for kind, rows in tables.items()}
+        parts = {kind: table for kind, table in packed.items() if len(table)}
         if len(tail.rows):
             parts[EVENTS] = whole_table(tail.rows)
         if tail.objects:

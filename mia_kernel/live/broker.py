@@ -31,13 +31,13 @@ from mia_kernel.core.events import Recording, empty
 from mia_kernel.execution.silent import SilentVenue
 from mia_kernel.live.collect import Collector
 from mia_kernel.live.follow import TURN_S, Follow, last_heard, never_arrived, numbered
-from mia_kernel.live.history import before, stored, warm
+from mia_kernel.live.history import STRIDE, before, stored, warm
 from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.parity import Parity, parity
 from mia_kernel.live.relink import Relink
 from mia_kernel.live.session import about_of, status_of
 from mia_kernel.measures.shelf import Shelf
-from mia_kernel.runtime import SLICE, Run, warm_up
+from mia_kernel.runtime import Run, warm_up
 from mia_kernel.settings import Settings, settings_id
 
 READY_S = 30.0
@@ -228,8 +228,8 @@ def take_up(
 ) -> None:
     """Decide a recorded session again and let new rows follow it; nothing is sent."""
     objects = list(past.objects)
-    for at in range(0, len(past.events), SLICE):
-        rows = past.events[at : at + SLICE]
+    for at in range(0, len(past.events), STRIDE):
+        rows = past.events[at : at + STRIDE]
         due = [event for event in objects if event.ts_recv <= int(rows["ts_recv"][-1])]
         objects = objects[len(due) :]
         run.take(rows, due)

@@ -18,9 +18,11 @@ from mia_kernel.adapters.recorded import about_session, closing_of, read_session
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import PRIMARY, WARM_UP, EventArray, Recording
 from mia_kernel.live.collect import Collector
-from mia_kernel.runtime import SLICE, Run
+from mia_kernel.runtime import Run
 
 BEFORE_NS = 1_000_000
+STRIDE = 8_192
+"""Rows between two beats: a second of silence disarms."""
 
 
 def stored(
@@ -62,8 +64,8 @@ def before(history: Recording, now_ns: int) -> EventArray:
 
 def warm(run: Run, collector: Collector, inbox: Inbox, rows: EventArray, beat: Callable[[], None]) -> None:
     """Take warm-up rows through recorder and engine; what comes live follows them."""
-    for at in range(0, len(rows), SLICE):
-        part = rows[at : at + SLICE]
+    for at in range(0, len(rows), STRIDE):
+        part = rows[at : at + STRIDE]
         collector.before(part, ())
         run.take(part)
         beat()

@@ -30,7 +30,7 @@ from mia_kernel.core.orders import OrderReport
 
 pytestmark = [pytest.mark.integration, pytest.mark.safety, pytest.mark.long]
 
-ACCOUNT, SPEED = "DU0000176", 6.0
+ACCOUNT, SPEED = "DU0000176", 3.0
 START = "2025-03-14T13:40:00+00:00"
 LOOSE = """
 [limits.gates]
@@ -95,6 +95,8 @@ class World:
             return None
 
     def beating(self) -> bool:
+        if not (self.home / "run" / "engine.json").exists() or not alive(self.engine_pid()):
+            return False  # it greets, then warms up: the loop turns once it is announced
         told = self.guardian()
         age = None if told is None else told.engine_heartbeat_age_s
         return told is not None and told.reconciled and age is not None and age < 0.5
@@ -144,6 +146,14 @@ class World:
                 process.kill()
 
 
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def quantity(held: Any) -> float:
     return float(held["quantity"] if isinstance(held, dict) else held)
 
@@ -156,7 +166,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_brackets_trade_while_link_gateway_and_engine_break(world: World) -> None:
-    recording = synthetic_recording(3, scale=0.15)
+    recording = synthetic_recording(3, scale=0.3)
     day = world.home / "day.parquet"
     write_recording(day, recording)
     text = limits_file.default_text(ACCOUNT, dt.datetime.now(dt.UTC).date())
