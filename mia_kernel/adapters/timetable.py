@@ -94,10 +94,11 @@ class Timetable:
                 "SELECT state, at_ns, tries FROM done WHERE job = ? AND day = ?", (item.job, item.day)
             ).fetchone()
             free = row is None
-            tries = 0 if row is None else int(row[2])
+            # A day without a journal is looked at again: it may be replayed later.
+            tries = 0 if row is None or row[0] == "nothing" else int(row[2])
             if row is not None:
                 dead = row[0] == "running" and now_ns - row[1] > STALE_NS
-                free = (dead or row[0] == "failed") and tries < TRIES
+                free = (dead or row[0] in ("failed", "nothing")) and tries < TRIES
             if free:
                 db.execute(
                     "INSERT OR REPLACE INTO done VALUES (?,?,?,?,?,?)",

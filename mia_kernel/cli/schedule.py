@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 AFTER_CLOSE_MIN = 60.0
 LOOK_AGAIN_MIN = 15
+WEEK_DAYS = 7
 log = logging.getLogger("mia.schedule")
 
 Maker = Callable[[Settings, Due], "Page"]
@@ -114,8 +115,20 @@ def speak(outbox: Outbox, page: Page) -> None:
 
 def _make(settings: Settings, item: Due) -> Page:
     if item.job == "weekly":
+        _ask_for_a_journal(settings, date_of(item.day))
         return weekly_page(settings, end=str(date_of(item.day)))
     return daily_page(journal_of(settings, str(date_of(item.day))), settings)
+
+
+def _ask_for_a_journal(settings: Settings, last: dt.date) -> None:
+    """Raise InputError where no day of the week up to `last` has a journal: a week nobody traded has no page."""
+    for back in range(WEEK_DAYS):
+        try:
+            journal_of(settings, str(last - dt.timedelta(days=back)))
+            return
+        except InputError:
+            continue
+    raise InputError("no journal in that week", field="week", value=str(last))
 
 
 def _checks(settings: Settings, outbox: Outbox) -> int:

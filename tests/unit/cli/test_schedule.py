@@ -1,0 +1,89 @@
+"""The schedule: what is due is made once, a day nobody traded is no failure, a failure is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mia_kernel.adapters.channels import FileChannel, Outbox
+from mia_kernel.adapters.papermill_report import Page
+from mia_kernel.adapters.timetable import Due, Timetable
+from mia_kernel.cli.schedule import run_due
+from mia_kernel.core.errors import OutsideError
+from mia_kernel.core.session import new_york_ns
+from mia_kernel.settings import Settings, load
+
+pytestmark = pytest.mark.unit
+
+NOW = new_york_ns(20250613, 20 * 60)
+
+
+class Evening:
+    """A home with an outbox into a file."""
+
+    def __init__(self, home: Path) -> None:
+        self.file = home / "logs" / "alerts.jsonl"
+        self.settings: Settings = load().settings
+        self.made: list[Due] = []
+
+    def run(self, make: Any = None) -> int:
+        outbox = Outbox([FileChannel(self.file)])
+        try:
+            return run_due(self.settings, outbox, NOW, make=make)
+        finally:
+            outbox.close()
+
+    def make(self, _: Settings, item: Due) -> Page:
+        self.made.append(item)
+        card = {
+            "end_ts": NOW,
+            "messages": [{"level": "info", "title": "The day", "text": "No trade.", "evidence": "n = 0"}],
+        }
+        return Page(Path("page.html"), Path("page.ipynb"), None, card)
+
+    def told(self) -> list[dict[str, Any]]:
+        return (
+            [json.loads(line) for line in self.file.read_text("utf-8").splitlines()]
+            if self.file.is_file()
+            else []
+        )
+
+
+@pytest.fixture
+def evening(mia_home: Path) -> Evening:
+    return Evening(mia_home)
+
+
+def test_what_is_due_is_made_once_and_the_mentor_speaks(evening: Evening) -> None:
+    assert evening.run(evening.make) == 0
+    first = len(evening.made)
+    assert {item.job for item in evening.made} == {"daily", "weekly"}
+    assert evening.run(evening.make) == 0
+    assert len(evening.made) == first
+    assert [m["title"] for m in evening.told()] == ["The day"] * sum(
+        item.job == "daily" for item in evening.made
+    )
+
+
+def test_days_and_weeks_nobody_traded_are_no_failure_and_are_looked_at_again(evening: Evening) -> None:
+    assert evening.run() == 0
+    assert evening.told() == []
+    rows = Timetable(evening.settings.data_folder / "schedule.sqlite").rows()
+    assert {row.state for row in rows} == {"nothing"}
+    assert evening.run(evening.make) == 0
+    assert len(evening.made) == len(rows)
+
+
+def test_a_failure_is_told_and_tried_again(evening: Evening) -> None:
+    def broken(_: Settings, item: Due) -> Page:
+        raise OutsideError(f"no room for {item.day}")
+
+    failed = evening.run(broken)
+    assert failed > 0
+    assert all(m["level"] == "critical" for m in evening.told())
+    assert len(evening.told()) == failed
+    assert evening.run(evening.make) == 0
+    assert len(evening.made) == failed
