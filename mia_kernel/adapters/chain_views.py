@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.adapters.chain_history import ChainHistory
 from mia_kernel.adapters.chains import is_chain, read_chain
 from mia_kernel.adapters.wrappers import members
 from mia_kernel.core.contract import Contract, calendar_front, parse_contract
@@ -24,9 +25,11 @@ from mia_kernel.core.session import trading_day_of
 from mia_kernel.gamma.chain import Chain
 from mia_kernel.gamma.mapping import MAPPED_INDEX
 from mia_kernel.gamma.summary import levels_of
-from mia_kernel.gamma.view import ChainInForce
+from mia_kernel.gamma.view import ChainInForce, valid_until
 
 EVERY_NS = 60_000_000_000
+_LIVE_NS = 1_800_000_000_000
+"""A chain from cash hours goes on for twice its limit: the state then says that it is stale, not that it is gone."""
 FAR_LOG = 0.08
 """A future further than this from what its chain implies is not that future, or its price was adjusted."""
 _LARGEST = 40 << 20
@@ -47,6 +50,16 @@ def _holds_chain(path: Path) -> bool:
         return False
     found = next(iter(members(path)), None)
     return found is not None and is_chain(found)
+
+
+def stored_chains(folder: Path, first: int, last: int) -> list[Chain]:
+    """Return the stored SPX chains that may speak between two instants."""
+    shelf = ChainHistory(folder)
+    return [
+        shelf.read(stored)
+        for stored in shelf.snapshots(MAPPED_INDEX)
+        if stored.as_of <= last and first <= max(valid_until(stored.as_of), stored.as_of + _LIVE_NS)
+    ]
 
 
 def lay_chains(recording: Recording, paths: Iterable[Path]) -> Recording:
@@ -96,7 +109,7 @@ def _views(recording: Recording, chains: Sequence[Chain]) -> list[OptionView]:
         if (at, contract) not in spoken:
             spoken[at, contract] = ChainInForce(levels_of(chains[at]), contract)
         force = spoken[at, contract]
-        if not force.covers(now) or (force.until == 0 and now - force.as_of > 2 * 900_000_000_000):
+        if not force.covers(now) or (force.until == 0 and now - force.as_of > _LIVE_NS):
             continue
         known = None if np.isnan(ticks) else float(ticks)
         _check(force, now, known, recording)

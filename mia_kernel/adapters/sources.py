@@ -15,7 +15,9 @@ from pathlib import Path
 
 from mia_kernel.adapters.beside import merge_sources
 from mia_kernel.adapters.catalog import Catalog
-from mia_kernel.adapters.chain_views import chain_files, lay_chains
+from mia_kernel.adapters.chain_history import FOLDER
+from mia_kernel.adapters.chain_views import chain_files, lay_read_chains, stored_chains
+from mia_kernel.adapters.chains import read_chain
 from mia_kernel.adapters.companions import companions, gather
 from mia_kernel.adapters.formats import RECORDING, Format, format_named, not_yet, recognise, unknown
 from mia_kernel.adapters.join import choose, join_folder
@@ -103,7 +105,17 @@ def open_recording(
     recording = merge_sources(primary, beside)
     for path, kind in tables.items():
         recording = lay_beside(recording, path, kind)
-    return lay_chains(recording, itertools.chain(*chains.values())) if chains else recording
+    found = [read_chain(path) for path in itertools.chain(*chains.values())]
+    if not found and home is not None and _is_stored_day(uri):
+        rows = recording.events["ts_recv"]
+        found = stored_chains(home / "data" / FOLDER, int(rows[0]), int(rows[-1]))
+    return lay_read_chains(recording, found) if found else recording
+
+
+def _is_stored_day(uri: str | Path) -> bool:
+    """Tell whether a source is a day of the catalog: it brings the chains stored for it along."""
+    text = str(uri)
+    return text.startswith("replay:") and not Path(text.removeprefix("replay:")).exists()
 
 
 def open_source(

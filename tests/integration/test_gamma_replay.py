@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mia_kernel.adapters.chain_views import lay_read_chains
+from mia_kernel.adapters.chain_history import ChainHistory
+from mia_kernel.adapters.chain_views import lay_read_chains, stored_chains
 from mia_kernel.adapters.chains import read_chain
 from mia_kernel.adapters.sources import open_source
 from mia_kernel.core.errors import DataError, InputError
@@ -116,3 +118,12 @@ def test_a_future_of_another_year_is_refused() -> None:
     adjusted = replace(recording.source, adjustment="back_adjusted")
     with pytest.raises(InputError, match="back-adjusted"):
         lay_read_chains(replace(recording, source=adjusted), [chain])
+
+
+def test_a_stored_chain_comes_along_with_the_days_it_counts_for(tmp_path: Path) -> None:
+    shelf = ChainHistory(tmp_path)
+    shelf.add(read_chain(shared_file("options/spx_20220205_2009ET_weekend.csv")))
+    monday = stored_chains(tmp_path, _utc("2022-02-07T14:30"), _utc("2022-02-07T21:00"))
+    assert [chain.underlying for chain in monday] == ["SPX"]
+    assert stored_chains(tmp_path, _utc("2022-02-08T14:30"), _utc("2022-02-08T21:00")) == []
+    assert stored_chains(tmp_path, _utc("2022-02-04T14:30"), _utc("2022-02-04T21:00")) == []
