@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ import QuantLib as ql
 from mia_kernel.gamma import greeks
 
 with warnings.catch_warnings():
-    # py_vollib announces its successor when it is loaded.
+    # py_vollib announces its successor when it is loaded, and makes its modules then.
     warnings.simplefilter("ignore")
-    from py_vollib.black import black as vollib_black
-    from py_vollib.black.implied_volatility import implied_volatility as vollib_iv
-    from py_vollib.black_scholes_merton.greeks import analytical as vollib
+    _black = importlib.import_module("py_vollib.black")
+    _solver = importlib.import_module("py_vollib.black.implied_volatility")
+    vollib: Any = importlib.import_module("py_vollib.black_scholes_merton.greeks.analytical")
+vollib_black: Any = _black.black
+vollib_iv: Any = _solver.implied_volatility
 
 pytestmark = [pytest.mark.integration, pytest.mark.options]
 
