@@ -12,6 +12,7 @@ from mia_kernel.desk.holdings import holdings as holdings
 from mia_kernel.desk.holdings import sql as sql
 from mia_kernel.desk.learning import model as model
 from mia_kernel.desk.learning import study as study
+from mia_kernel.desk.likeness import likeness as likeness
 from mia_kernel.features.spec import feature as feature
 from mia_kernel.settings import Settings as Settings
 

@@ -25,6 +25,7 @@ from mia_kernel.adapters.synthetic_path import make_path
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.session import session_row
+from mia_kernel.desk.likeness import figures
 
 FloatArray = NDArray[np.float64]
 
@@ -278,6 +279,15 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         found = [bars_of(folder / f"{name}_5m_20241202_20251205.parquet") for name in ("ES1", "NQ1")]
         return fit_pair(*found)
 
+    def alike() -> dict[str, Any]:
+        """The real figures that `mia.likeness` holds a recording beside."""
+        hour = figures(open_source(data / "dbn/esh4-glbx-mdp3-20231225.mbo.dbn.zst").events)
+        day = figures(
+            open_source(data / "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip").events
+        )
+        together = {**hour, **day, "nq_correlation": pair()["nq_correlation"]}
+        return {name: round(value, 4) for name, value in together.items()}
+
     def vix() -> dict[str, Any]:
         rows = open_source(data / "vix/VIX_daily.csv").events
         return fit_vix(rows, joined())
@@ -289,6 +299,12 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         ("sizes", "CME time and sales ESU19 2019-08-09", sizes),
         ("pair", "TradingView 5-min ES and NQ 2024-12..2025-12", pair),
         ("vix", "CBOE VIX daily beside FirstRate ES 2019 and 2021", vix),
+        (
+            "likeness",
+            "Databento ESH4 2023-12-25 (spread, levels, OFI), CME ESU19 2019-08-09 (sizes, minutes), "
+            "TradingView 5-min (NQ)",
+            alike,
+        ),
     ]
 
 

@@ -23,7 +23,7 @@ from widgets.gamma import (
 )
 from widgets.gamma_tables import alternatives_table, defect_table, level_table, unusual_table
 from widgets.heat import heat
-from widgets.holdings import calendar_map, gap_timeline, repair_ladder, side_agreement
+from widgets.holdings import calendar_map, gap_timeline, ratios, repair_ladder, side_agreement
 from widgets.live import (
     Console,
     LiveAccount,
@@ -99,6 +99,7 @@ __all__ = [
     "overfit",
     "path_fan",
     "profile",
+    "ratios",
     "repair_ladder",
     "side_agreement",
     "signal_equity",

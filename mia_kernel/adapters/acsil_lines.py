@@ -113,7 +113,7 @@ def _streams(members: list[Member]) -> tuple[dict[str, list[Row]], list[Row]]:
                 continue
             try:
                 row = msgspec.json.decode(line, type=dict[str, Any])
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 shown = line[:80].decode("utf-8", "replace")
                 raise FormatError("not valid JSON", path=member.path, line=number, value=shown,
                                   rule="one object a line", way_out="copy the file again") from error  # fmt: skip

@@ -50,10 +50,14 @@ def read_table(member: Member) -> dict[int, pa.Table]:
         raise FormatError("a record is cut short", path=member.path, offset=len(member.data) - len(decoder.buffer()),
                           value=len(decoder.buffer()), rule="whole records",
                           way_out="fetch the file again; nothing was stored")  # fmt: skip
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for record in records:
-        groups.setdefault(int(record.instrument_id), []).append(_plain(record))
-    return {number: _table(rows) for number, rows in groups.items()}
+    try:
+        groups: dict[int, list[dict[str, Any]]] = {}
+        for record in records:
+            groups.setdefault(int(record.instrument_id), []).append(_plain(record))
+        return {number: _table(rows) for number, rows in groups.items()}
+    except (databento_dbn.DBNError, ValueError, OverflowError, pa.ArrowException) as error:
+        raise FormatError("a DBN record is damaged", path=member.path, value=str(error)[:120],
+                          rule="values of its schema", way_out="fetch the file again") from error  # fmt: skip
 
 
 def _plain(record: Any) -> dict[str, Any]:

@@ -101,13 +101,15 @@ def _part(member: Member, ask: Ask) -> Part:
                         way_out="export one kind", offset=HEADER.size + at * records.dtype.itemsize)  # fmt: skip
     findings.quarantine("bad_time", bad_time, lambda i: f"record {i + 1}: time {int(records['time'][i])}")
     scale = multiplier_of(ask, member.path)
-    check_scale(records["close"].astype(np.float64) * scale, root, member.path)
+    with np.errstate(invalid="ignore"):
+        check_scale(records["close"].astype(np.float64) * scale, root, member.path)
     make = _trades if tick.all() else _bars
     return make(member.path, records, root, contract, scale, findings)
 
 
 def _ticks(points: NDArray[Any], root: str, scale: float) -> tuple[IntArray, NDArray[np.bool_]]:
-    exact = points.astype(np.float64) * (scale * ticks_per_point(root))
+    with np.errstate(invalid="ignore"):  # a bent float32 may be a signalling NaN
+        exact = points.astype(np.float64) * (scale * ticks_per_point(root))
     good = np.isfinite(exact) & (np.abs(exact) < 2**31)
     whole = np.rint(np.where(good, exact, 0))
     return whole.astype(np.int64), good & (np.abs(exact - whole) < 1e-3)

@@ -163,8 +163,8 @@ def fitted() -> SyntheticParams:
     groups: dict[str, Any] = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
     values = {
         _NAMES.get(name, name): value
-        for group in groups.values()
-        if isinstance(group, dict)
+        for name_of_group, group in groups.items()
+        if isinstance(group, dict) and name_of_group != "likeness"
         for name, value in group.items()
         if name not in _TOLD
     }

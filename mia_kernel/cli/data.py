@@ -10,6 +10,7 @@ import click
 
 from mia_kernel.adapters import catalog_query, recorded
 from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.catalog_export import export_sierra
 from mia_kernel.adapters.importing import ImportResult, import_sources, worst_exit_code
 from mia_kernel.cli.output import json_option, print_table, stop, write_json
 from mia_kernel.settings import load
@@ -194,9 +195,18 @@ def sessions(json_path: str | None) -> None:
     "--kind", type=click.Choice(("bars", "trades", "quotes", "book")), default="bars", show_default=True
 )
 @click.option("--symbol", metavar="S", help="product or contract; default all")
+@click.option("--day", metavar="DAY", help="for .scid and .depth: 2019-08-09 or ESU19/2019-08-09")
 @json_option
-def export(file: Path, kind: str, symbol: str | None, json_path: str | None) -> None:
-    """Write stored rows of one kind as a flat table (.parquet or .csv)."""
+def export(file: Path, kind: str, symbol: str | None, day: str | None, json_path: str | None) -> None:
+    """Write stored rows of one kind as a flat table (.parquet or .csv), or a DAY as Sierra's .scid or .depth."""
+    if day is not None:
+        made = export_sierra(_catalog(), file, day)
+        if json_path:
+            write_json(json_path, {"files": made})
+            return
+        for name, size in made.items():
+            click.echo(f"{file.with_name(name)}: {size:,} bytes")
+        return
     rows = catalog_query.export(_catalog(), file, symbol=symbol, kind=kind)
     if json_path:
         write_json(json_path, {"file": file, "kind": kind, "rows": rows})

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mia_kernel.adapters.marketdepth import depth_files
 from mia_kernel.adapters.parts import Ask
+from mia_kernel.adapters.scid import scid_bytes
 from mia_kernel.adapters.sources import read_parts
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import InputError
@@ -62,7 +64,34 @@ def _mbp() -> bytes:
     return dbn_file("mbp-10", dbn_records("mbp-10", rows))
 
 
+def _rows(kind: int) -> ev.EventArray:
+    rows = ev.empty(60)
+    rows["kind"] = kind
+    rows["ts_event"] = rows["ts_recv"] = T + np.arange(60) * 40_000_000
+    rows["seq"] = np.arange(60)
+    rows["bid"], rows["ask"] = 19_200 + np.arange(60) % 5, 19_201 + np.arange(60) % 5
+    if kind == ev.TRADE:
+        rows["side"] = 1 - 2 * (np.arange(60) % 2)
+        rows["px"], rows["sz"] = np.where(rows["side"] > 0, rows["ask"], rows["bid"]), 1 + np.arange(60) % 7
+    else:
+        rows["b"] = rows["a"] = 3 + np.arange(10)
+    return rows
+
+
+LOBSTER = "".join(
+    f"342{k:02d}.5,{(1, 4, 3)[k % 3]},{k},10,5850000,{1 - 2 * (k % 2)}\n" for k in range(40)
+).encode()
+LEAN = "".join(f"{k * 60_000},3223.75,3224.25,3223,3223,{k + 5}\n" for k in range(40)).encode()
+QUOTES = "".join(
+    f"2024-01-04T15:00:{k:02d}.5Z,{4800 + k % 3},{4800.25 + k % 3},5,{7 + k}\n" for k in range(40)
+).encode()
+
 FILES = {
+    "ESH24.scid": scid_bytes(_rows(ev.TRADE), "ES"),
+    "ESH24.depth": next(iter(depth_files(_rows(ev.BOOK), "ES").values())),
+    "AAPL_2012-06-21_34200000_57600000_message_10.csv": LOBSTER,
+    "20200106_es_minute_trade_202003.csv": LEAN,
+    "ES_quotes.csv": b"ts_utc,bid,ask,bid_size,ask_size\n" + QUOTES,
     "cme.zip": cme_zip(),
     "ESU22.txt": sierra_text(shifted(BARS, -1)),
     "ES.csv": bar_csv(BARS),

@@ -191,7 +191,7 @@ def test_fitted_parameters_come_from_the_file_with_their_sources() -> None:
     told = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
     assert len(told["fitted_on"]) == 10
     groups = [group for group in told.values() if isinstance(group, dict)]
-    assert len(groups) == 6
+    assert len(groups) == 7
     assert all(group["source"] for group in groups)
     assert fitted().nq_correlation == told["pair"]["nq_correlation"]
     assert fitted().size_points == tuple(map(tuple, told["sizes"]["size_quantiles"]))

@@ -1,0 +1,82 @@
+"""Recordings of the same market by different hands: they must say the same where they overlap."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mia_kernel.adapters.sources import open_source
+from mia_kernel.core import events as ev
+from mia_kernel.core.events import EventArray
+from tests.shared_data import needs_shared_data, shared_file
+
+pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
+
+MINUTE = 60_000_000_000
+MAY = "sierra/ES_1min_bidask_2022-05-01_2022-05-20.txt"
+
+
+def _bars(name: str, **asked: str) -> EventArray:
+    rows = open_source(shared_file(name), **asked).events  # type: ignore[arg-type]
+    return rows[rows["kind"] == ev.BAR]
+
+
+def _summed(bars: EventArray, minutes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the ends of coarser bars and (volume, bid volume, ask volume) in each."""
+    end = -(-bars["ts_event"] // (minutes * MINUTE)) * minutes * MINUTE
+    edges = np.flatnonzero(np.r_[True, end[1:] != end[:-1]])
+    parts = (bars["sz"], bars["b"][:, ev.BAR_BID_VOLUME], bars["b"][:, ev.BAR_ASK_VOLUME])
+    sums = np.column_stack([np.add.reduceat(part.astype(np.int64), edges) for part in parts])
+    return end[edges], sums
+
+
+@needs_shared_data
+def test_sierra_minutes_of_may_2022_add_up_to_the_five_minute_bars() -> None:
+    ends, sums = _summed(_bars(MAY), 5)
+    five = _bars("sierra_es_5min_contracts/ESM22-CME.part.txt.gz")
+    _, mine, other = np.intersect1d(ends, five["ts_event"], return_indices=True)
+    theirs = np.column_stack(
+        [five["sz"][other], five["b"][other, ev.BAR_BID_VOLUME], five["b"][other, ev.BAR_ASK_VOLUME]]
+    )
+    assert len(mine) == 4_140
+    different = (sums[mine] != theirs).any(axis=1)
+    assert int(different.sum()) == 1
+
+
+@needs_shared_data
+def test_the_dom_minute_is_its_own_trades() -> None:
+    name = "es_ticks_sierra_dom/ES_trades_dom40_20220124_133000-133100utc.txt"
+    rows = open_source(shared_file(name), symbol="ES", tz="UTC").events
+    trades = rows[rows["kind"] == ev.TRADE]
+    start = int(trades["ts_event"][0] // MINUTE * MINUTE)
+    inside = trades[trades["ts_event"] < start + MINUTE]
+    minutes = _bars("es_1min_firstrate/ES_1min_2022-01-02_2022-05-20.tar.xz")
+    (bar,) = minutes[minutes["ts_event"] == start + MINUTE]
+    assert int(inside["sz"].sum()) == int(bar["sz"])
+    add_on = 78 * 4  # H22 of the back-adjusted series
+    assert int(inside["px"].max()) == int(bar["b"][ev.BAR_HIGH]) - add_on
+    assert int(inside["px"].min()) == int(bar["b"][ev.BAR_LOW]) - add_on
+
+
+@needs_shared_data
+def test_lean_minutes_equal_firstrate_after_the_offset() -> None:
+    lean = _bars("lean_es_minute_quotes/20200106_trade.zip", symbol="ESH20")
+    first = _bars("es_1min_firstrate/ES_1min_2020.tar.xz")
+    _, mine, other = np.intersect1d(lean["ts_event"], first["ts_event"], return_indices=True)
+    assert len(mine) > 1_300
+    distance = first["px"][other].astype(np.int64) - lean["px"][mine]
+    assert (distance == 10).mean() > 0.99  # +2.50 points
+    assert np.abs(distance - 10).max() <= 1
+
+
+@needs_shared_data
+def test_lean_quotes_stand_around_lean_trades() -> None:
+    quotes = open_source(shared_file("lean_es_minute_quotes/20200106_quote.zip"), symbol="ESH20").events
+    bars = _bars("lean_es_minute_quotes/20200106_trade.zip", symbol="ESH20")
+    _, at, other = np.intersect1d(quotes["ts_event"], bars["ts_event"], return_indices=True)
+    close = bars["px"][other].astype(np.int64)
+    near = (close >= quotes["bid"][at].astype(np.int64) - 1) & (
+        close <= quotes["ask"][at].astype(np.int64) + 1
+    )
+    assert near.mean() > 0.97
