@@ -41,6 +41,7 @@ _VIEW_S = 0.5
 @click.option(
     "--chain", "chain_path", metavar="PATH", help="an SPX option chain; a synthetic source has its own"
 )
+@click.option("--infer-quotes", is_flag=True, help="a source of prints alone: a one-tick market around them")
 @click.option("--symbol", metavar="S", help="which contract or product, where a source holds several")
 @click.option("--tz", metavar="ZONE", help="zone of naive times, where the source does not say it")
 @click.option("--from", "start", metavar="T", help="ISO time the clock starts at; earlier rows are history")
@@ -62,6 +63,7 @@ def gateway(
     source: str,
     extra: tuple[str, ...],
     chain_path: str | None,
+    infer_quotes: bool,
     symbol: str | None,
     tz: str | None,
     start: str | None,
@@ -78,6 +80,7 @@ def gateway(
         return
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=load().settings.home)
     params = replace(_DEFAULTS, port=port, control_port=control_port, speed=speed, equity_usd=equity,
+                     infer_quotes=infer_quotes,
                      master_client_id=master, shuffle_seed=shuffle)  # fmt: skip
     chain = None if chain_path is None else read_chain(chain_path)
     asyncio.run(_serve(Gateway(recording, _start(recording, instant(start)), params, chain)))
@@ -112,6 +115,13 @@ async def _serve(venue: Gateway) -> None:
     click.echo(
         f"market: {recording.source.name} [{tag}], clock {control.status()['now']} at speed {params.speed:g}"
     )
+    carries = recording.source.carries
+    if venue.inferred:
+        click.echo(f"quotes of {', '.join(venue.inferred)} are inferred from prints, one tick wide")
+    elif not (carries.quotes or carries.book):
+        click.echo(
+            "this source has no quotes: clients see none, orders meet prints or bars (see --infer-quotes)"
+        )
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     for name in (signal.SIGTERM, signal.SIGINT):

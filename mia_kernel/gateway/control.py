@@ -259,6 +259,7 @@ class Control:
             "clock": {"now_ns": g.clock.now_ns(), "offset_s": g.clock.offset_s(), "speed": g.clock.speed,
                       "start_ns": g.clock.start_ns},
             "source": {"name": g.recording.source.name, "tag": g.recording.source.tag, "ended": g.feed.ended,
+                       "inferred_quotes": g.inferred,
                        "options": None if g.options is None else g.options.source,
                        "rows_told": g.feed.at, "rows": len(g.recording), "last_ns": g.feed.last_ns},
             "port": g.port,

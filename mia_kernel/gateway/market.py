@@ -73,6 +73,7 @@ class Market:
     trade_seq: int = 0
     listeners: list[Listener] = field(default_factory=list)
     taken: dict[int, int] = field(default_factory=dict)
+    infers: bool = False
 
     def price(self, ticks: float | None) -> float:
         """Return points; −1, the wire's "no price", where unknown."""
@@ -119,6 +120,16 @@ class Market:
         self.value += float(bar.close) * bar.volume
         self.prints += 1
         self.trade_seq += 1
+
+    def infer_quote(self, px: int, size: int, side: int) -> None:
+        """Take a print for the touch it met: a buyer's for the ask, a seller's for the bid, one tick wide.
+
+        A print of no known side that lies inside the present market leaves it where it is.
+        """
+        if side == 0 and self.bid <= px <= self.ask and self.has_quote:
+            side = 1 if px == self.ask else -1
+        ask = px if side > 0 or (side == 0 and px > self.ask) else px + 1
+        self.take_quote(ask - 1, ask, [size], [size], 1)
 
     def _day(self, first: int, high: int, low: int) -> None:
         if self.open is None:
@@ -183,6 +194,16 @@ class Feed:
         self.at = int(np.searchsorted(self._arrivals, start_ns, side="left"))
         self._until = 0
         self._prime(start_ns)
+
+    def infer_quotes(self) -> list[str]:
+        """Let markets that have prints and no quotes make theirs from them; return which do."""
+        quoted = np.isin(self.events["kind"], (ev.QUOTE, ev.BOOK))
+        printed = self.events["kind"] == ev.TRADE
+        for place, market in enumerate(self._by_place):
+            own = self.events["instrument"] == place
+            if market is not None and market.symbol != "VIX":
+                market.infers = bool((own & printed).any()) and not bool((own & quoted).any())
+        return [market.symbol for market in self.markets.values() if market.infers]
 
     @property
     def ended(self) -> bool:
@@ -267,6 +288,8 @@ class Feed:
             if kind == ev.TRADE:
                 if sizes[at] > 0:
                     market.take_trade(ts, prices[at], sizes[at], sides[at])
+                    if market.infers:
+                        market.infer_quote(prices[at], sizes[at], sides[at])
                     for listener in market.listeners:
                         listener.on_trade(market, ts, prices[at], sizes[at], sides[at])
             elif kind in (ev.QUOTE, ev.BOOK):

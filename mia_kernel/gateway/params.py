@@ -63,6 +63,8 @@ class GatewayParams:
         Event seconds per wall second.
     equity_usd : int
         Cash of the account at the start.
+    infer_quotes : bool
+        Where the source has prints and no quotes: a market of one tick around the last print, of its size.
     master_client_id : int or None
         This client sees the live orders and executions of all.
     any_client_cancels : bool
@@ -79,6 +81,7 @@ class GatewayParams:
     control_port: int = 4003
     speed: float = 1.0
     equity_usd: int = 50_000
+    infer_quotes: bool = False
     account: str = "DU0000176"
     zone: str = "US/Eastern"
     master_client_id: int | None = None

@@ -64,6 +64,7 @@ class Gateway:
         self.params = params
         self.recording = recording
         self.feed = Feed(recording, start_ns)
+        self.inferred = self.feed.infer_quotes() if params.infer_quotes else []
         self.history = History(self.feed)
         self.clock = SourceClock(start_ns, params.speed)
         self.day = trading_day_of(start_ns)

@@ -323,3 +323,18 @@ def test_bars_fill_a_limit_only_when_they_go_through_it_and_a_stop_at_the_worse_
     _bars(bench, (BID - 12, BID - 10, BID - 14, BID - 12))
     assert limit.average == (BID - 12) * 0.25  # the gap opened better than asked
     assert stop.average == trail.average == (BID - 12) * 0.25  # and worse for the stops
+
+
+def test_an_inferred_market_stands_one_tick_around_the_prints() -> None:
+    market = Bench().market
+    for px, side, bid in (
+        (BID + 8, 1, BID + 7),
+        (BID + 7, -1, BID + 7),
+        (BID + 8, 0, BID + 7),
+        (BID + 9, 0, BID + 8),
+        (BID + 3, 0, BID + 3),
+    ):
+        market.levels = 1
+        market.infer_quote(px, 5, side)
+        assert (market.bid, market.ask) == (bid, bid + 1)
+        assert (market.bids[0], market.asks[0]) == (5, 5)
