@@ -41,7 +41,7 @@ def heat(
             x=time, y=price, z=size, zmin=0, zmax=max(top, 1.0), name="resting",
             colorscale=[[0, "rgba(96,165,250,0.02)"], [0.35, "rgba(96,165,250,0.35)"], [0.7, "rgba(242,193,78,0.75)"],
                         [1, "rgba(255,244,214,1)"]],
-            colorbar={"title": {"text": "contracts", "side": "right"}, "thickness": 10, "outlinewidth": 0},
+            colorbar={"title": {"text": "contracts", "side": "right"}, "x": 1.07, "thickness": 10, "outlinewidth": 0},
             hovertemplate="%{y:.2f}: %{z:.0f} resting<extra></extra>",
         )
     )  # fmt: skip
@@ -52,7 +52,7 @@ def heat(
     figure.update_xaxes(theme.axis(showgrid=False))
     figure.update_yaxes(theme.axis(showgrid=False, side="right", tickformat=".2f"))
     figure.update_layout(theme.layout(HEIGHT, hovermode="closest"))
-    figure.update_layout(margin={"l": 8, "r": 24, "t": 36, "b": 8})
+    figure.update_layout(margin={"l": 8, "r": 100, "t": 36, "b": 8})
     for note in theme.stamp(stamp):
         figure.add_annotation(note)
     return figure
