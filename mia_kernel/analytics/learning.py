@@ -255,7 +255,7 @@ def importance(
         added = np.empty(repeats)
         for k in range(repeats):
             mixed, order = x.copy(), rng.permutation(len(x))
-            mixed[:, [j, half + j]] = x[np.ix_(order, [j, half + j])]
+            mixed[:, [j, half + j]] = x[order][:, [j, half + j]]
             added[k] = log_loss(mean_score(members.scores(mixed)), y, w) - base
         found.append({"name": name, "mean": float(added.mean()), "sd": float(added.std())})
     return sorted(found, key=lambda row: -row["mean"])

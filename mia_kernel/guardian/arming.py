@@ -14,7 +14,7 @@ from mia_kernel.adapters.messages import Arm, Challenge, Confirm, Refused
 
 PHRASES = {"dry-run": "ARM DRY-RUN", "paper": "ARM PAPER", "production": "ARM PRODUCTION"}
 ATTEMPTS, LOCKED_S = 5, 60.0
-ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # pragma: allowlist secret
 
 
 def new_code() -> str:
