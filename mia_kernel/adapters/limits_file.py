@@ -109,7 +109,7 @@ def read(path: Path) -> LimitsFile:
         raise InputError(
             "no limits: nothing can be armed without them",
             path=str(path),
-            way_out="python -m mia_kernel.guardian --write-limits ACCOUNT, then go through the file",
+            way_out="python -m mia_kernel.guardian --home MIA_HOME --write-limits ACCOUNT, then go through the file",
         ) from None
     except UnicodeDecodeError as error:
         raise SettingsError("not UTF-8", path=str(path), rule=str(error)) from None

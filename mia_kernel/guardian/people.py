@@ -169,7 +169,10 @@ class People:
         g = self.g
         if g.file is None:
             return [
-                ("no_limits", "risk.toml is missing: python -m mia_kernel.guardian --write-limits ACCOUNT")
+                (
+                    "no_limits",
+                    "risk.toml is missing: python -m mia_kernel.guardian --home MIA_HOME --write-limits ACCOUNT",
+                )
             ]
         found: list[tuple[str, str]] = []
         try:
