@@ -23,12 +23,14 @@ from mia_kernel.core.errors import InputError
 WORKERS = "2"
 
 # Budgets of time are measured with the machine to themselves; a page's cells stay together in one worker.
+# Browser tests stand apart: Playwright keeps an event loop running, and nothing else of asyncio works beside it.
 SUITES: dict[str, tuple[str, ...]] = {
     "tests": (
         "tests",
         "mia_kernel",
         "widgets",
         "--doctest-modules",
+        "--ignore=tests/browser",
         "-m",
         "not performance",
         "-n",
@@ -36,7 +38,9 @@ SUITES: dict[str, tuple[str, ...]] = {
         "--dist",
         "worksteal",
     ),
-    "performance": ("tests", "-m", "performance"),
+    "browser": ("tests/browser", "-m", "not performance", "-n", WORKERS, "--dist", "loadfile"),
+    "performance": ("tests", "--ignore=tests/browser", "-m", "performance"),
+    "pace": ("tests/browser", "-m", "performance"),
     "pages": ("notebooks", "--nbval-lax", "--nbval-current-env", "-n", WORKERS, "--dist", "loadfile"),
 }
 NO_TESTS_CHOSEN = 5

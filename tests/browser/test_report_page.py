@@ -74,10 +74,15 @@ def test_the_page_answers_in_the_order_a_person_asks(page: Any, report: Page) ->
     assert heads[0] == "ESH6 · Wednesday 25 February 2026"
     assert heads[1:] == [
         "Trades",
-        "What was refused, and by which gate",
+        "What the gates saved and cost",
         "What worked",
+        "The mentor",
+        "Rules",
+        "Fills, taken apart",
+        "What was refused, and by which gate",
         "What was known",
         "Data quality",
+        "Integrity",
         "Provenance",
     ]
     assert page.locator(".js-plotly-plot", has_text="SYNTHETIC").count() == 1

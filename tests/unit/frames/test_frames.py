@@ -84,7 +84,7 @@ def test_a_chain_is_told_as_a_whole_and_an_old_one_says_so() -> None:
     figures = {"total_gamma_exposure_usd": -2.5e9, "dealer_gamma_position": -1.0, "call_wall_ticks": 25_700.0}
     view = OptionView(first, first, 0, first, 0, False, 0.8, "a test", figures)
     run = Run(load().settings, replace(day, objects=(view,)))
-    run.feed(0, 200)
+    run.feed(0, 20)
     gamma = frames.build(run)["gamma"]
     assert (gamma["net_usd"], gamma["dealers"], gamma["fresh"]) == (-2.5e9, -1.0, True)
     assert gamma["put_call_ratio"] is None
