@@ -291,6 +291,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     token = os.environ.get("MIA_DESK_TOKEN") or secrets.token_urlsafe(24)
     bound = loopback_socket(given.port)
+    bound.listen()  # whoever reads the address may connect at once: he waits, and is not refused
     print(f"http://{LOOPBACK}:{bound.getsockname()[1]}/?token={token}", flush=True)
     serve(given.home, bound, token)
     return 0
