@@ -38,7 +38,10 @@ YEAR = {
 }
 VIX = {"with VIX": (CONTRACT.format("ESH18"), "vix/VIX_daily.csv")}
 EVERY = {**WHOLE, **BARS, **VIX, **YEAR}
-KEPT = [name for name in EVERY if name not in YEAR]
+SHORT = (*WHOLE, "ESH17", *VIX)
+KEPT = [
+    pytest.param(name, marks=[] if name in SHORT else pytest.mark.long) for name in EVERY if name not in YEAR
+]
 
 # Measures that no file at hand can make speak, each for the reason said; one that speaks must leave this table.
 SILENT = {
