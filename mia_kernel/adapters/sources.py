@@ -15,9 +15,6 @@ from pathlib import Path
 
 from mia_kernel.adapters.beside import merge_sources
 from mia_kernel.adapters.catalog import Catalog
-from mia_kernel.adapters.chain_history import FOLDER
-from mia_kernel.adapters.chain_views import chain_files, lay_read_chains, stored_chains
-from mia_kernel.adapters.chains import read_chain
 from mia_kernel.adapters.companions import companions, gather
 from mia_kernel.adapters.formats import RECORDING, Format, format_named, not_yet, recognise, unknown
 from mia_kernel.adapters.join import choose, join_folder
@@ -94,7 +91,7 @@ def open_recording(
     """
     catalog = None if home is None else Catalog(home / "data")
     primary = open_source(uri, symbol=symbol, tz=tz, fmt=fmt, catalog=catalog, progress=progress)
-    chains = {Path(extra): files for extra in extras if (files := chain_files(Path(extra)))}
+    chains = _chains_among(extras := list(extras))
     extras = [extra for extra in extras if Path(extra) not in chains]
     tables = {Path(extra): kind for extra in extras if (kind := kind_of(Path(extra))) is not None}
     beside = [
@@ -105,8 +102,32 @@ def open_recording(
     recording = merge_sources(primary, beside)
     for path, kind in tables.items():
         recording = lay_beside(recording, path, kind)
-    found = [read_chain(path) for path in itertools.chain(*chains.values())]
-    if not found and home is not None and _is_stored_day(uri):
+    stored = home if home is not None and _is_stored_day(uri) else None
+    return _with_chains(recording, list(itertools.chain(*chains.values())), stored)
+
+
+# What knows chains is loaded late: gamma and what it computes with cost a quarter of a second of every start.
+
+
+def _chains_among(extras: Sequence[str | Path]) -> dict[Path, list[Path]]:
+    """Return the extras that are option chains, with the files of each."""
+    if not extras:
+        return {}
+    from mia_kernel.adapters.chain_views import chain_files
+
+    return {Path(extra): list(files) for extra in extras if (files := chain_files(Path(extra)))}
+
+
+def _with_chains(recording: Recording, files: Sequence[Path], home: Path | None) -> Recording:
+    """Return the recording with these chains beside it, else with those stored in `home` for its time."""
+    if not files and home is None:
+        return recording
+    from mia_kernel.adapters.chain_history import FOLDER
+    from mia_kernel.adapters.chain_views import lay_read_chains, stored_chains
+    from mia_kernel.adapters.chains import read_chain
+
+    found = [read_chain(path) for path in files]
+    if not found and home is not None:
         rows = recording.events["ts_recv"]
         found = stored_chains(home / "data" / FOLDER, int(rows[0]), int(rows[-1]))
     return lay_read_chains(recording, found) if found else recording
