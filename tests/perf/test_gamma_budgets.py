@@ -12,6 +12,7 @@ from mia_kernel.adapters.chains import read_chain
 from mia_kernel.cli.option_figures import option_figures
 from mia_kernel.gamma.summary import levels_of
 from tests.contract.project import ROOT
+from tests.gates import SLACK
 from tests.shared_data import shared_file
 
 pytestmark = [pytest.mark.performance, pytest.mark.options]
@@ -38,7 +39,7 @@ def test_repricing_flip_and_tick_keep_their_budgets() -> None:
             if name in best:
                 # The fastest tenth: another process of the machine makes a call longer, none makes it shorter.
                 best[name] = min(best[name], float(sorted(taken)[len(taken) // 10]))
-        if all(best[name] <= most for name, most in MOST_MS.items()):
+        if all(best[name] <= most * SLACK for name, most in MOST_MS.items()):
             return
     pytest.fail(f"{best}, at most {MOST_MS}")
 
@@ -51,7 +52,7 @@ def test_a_whole_chain_file_becomes_levels_in_time() -> None:
         began = time.process_time()
         levels_of(read_chain(path)).to_dict()
         seen.append(time.process_time() - began)
-        if seen[-1] <= FILE_S:
+        if seen[-1] <= FILE_S * SLACK:
             return
     pytest.fail(f"{seen} s, at most {FILE_S}")
 
