@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import os
 
-SLACK = float(os.environ.get("MIA_GATE_SLACK", "1"))
+SLACK = float(os.environ.get("GATE_SLACK", "1"))
 """Gates are set on the machine of `docs/performance.md`. The continuous run may be on a shared one, where the same
-decision took 80 to 300 µs within a day; it says so by `MIA_GATE_SLACK`, and a fall beyond that still fails it."""
+decision took 80 to 300 µs within a day; it says so by `GATE_SLACK`, and a fall beyond that still fails it."""

@@ -130,9 +130,9 @@ def records_since(path: str | Path, kind: str | None) -> list[tuple[str, int, di
     try:
         sql = (
             "SELECT kind, ts_event, payload FROM record "
-            "WHERE ?1 IS NULL OR seq >= (SELECT max(seq) FROM record WHERE kind = ?1) ORDER BY seq"
+            "WHERE :kind IS NULL OR seq >= (SELECT max(seq) FROM record WHERE kind = :kind) ORDER BY seq"
         )
-        return [(row[0], row[1], json.loads(row[2])) for row in db.execute(sql, (kind,))]
+        return [(row[0], row[1], json.loads(row[2])) for row in db.execute(sql, {"kind": kind})]
     except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
         raise CorruptError(f"{path}: {error}; way out: restore the last backup of this journal") from error
     finally:

@@ -121,9 +121,10 @@ class TrialLog:
         """Return the trials, oldest first; empty where none was made yet."""
         if not self.path.is_file():
             return []
-        sql = f"SELECT {COLUMNS} FROM trial WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR scope = ?2) ORDER BY seq"
+        asked = "(:kind IS NULL OR kind = :kind) AND (:scope IS NULL OR scope = :scope)"
+        sql = f"SELECT {COLUMNS} FROM trial WHERE {asked} ORDER BY seq"
         with _outside(self.path), closing(self._connect()) as db:
-            return [_trial(row) for row in db.execute(sql, (kind, scope))]
+            return [_trial(row) for row in db.execute(sql, {"kind": kind, "scope": scope})]
 
     def distinct(self, kind: str | None = None, *, scope: str | None = None) -> list[Trial]:
         """Return each different trial once, its first run: looking again at a result tries nothing new."""
