@@ -21,6 +21,7 @@ from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
 from mia_kernel.adapters.models import models_folder, serving
 from mia_kernel.adapters.window import instant, with_window
+from mia_kernel.analytics.chains_told import ChainsTold
 from mia_kernel.analytics.lookback import look_back
 from mia_kernel.analytics.summary import summary
 from mia_kernel.analytics.table import DecisionTable
@@ -168,6 +169,7 @@ class Run:
         self.round_trips: list[RoundTrip] = []
         self.reports: list[OrderReport] = []
         self.bars: list[Any] = []
+        self.chains = ChainsTold()
         self.last: Decision | None = None
         self.seconds = 0.0
         self.seen = 0
@@ -255,6 +257,8 @@ class Run:
             self.engine.change_contract(event)
         elif isinstance(event, OptionView | ImportedLevel):
             self.engine.take(event)
+            if isinstance(event, OptionView):
+                self.chains.add(event, None if self.journal is None else self.journal.append_record)
         elif isinstance(event, OrderReport):
             self._believe([event])
         elif isinstance(event, StateChange):

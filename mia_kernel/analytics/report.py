@@ -18,8 +18,10 @@ from mia_kernel.analytics import adherence, mentor
 from mia_kernel.analytics import report_look as look
 from mia_kernel.analytics import report_tables as tables
 from mia_kernel.analytics.advice import Advice, Day, choose
+from mia_kernel.analytics.chains_told import series
 from mia_kernel.analytics.effectiveness import expired, proposals
 from mia_kernel.analytics.explain import RunFacts
+from mia_kernel.analytics.gamma_page import gamma_section
 from mia_kernel.analytics.html import esc, facts
 from mia_kernel.analytics.mentor_words import Say, mark, plain
 from mia_kernel.analytics.performance import performance
@@ -36,6 +38,7 @@ TITLES = {
     "mentor": mark("The mentor"),
     "conduct": mark("Rules"),
     "components": mark("What was known"),
+    "gamma": mark("Option gamma"),
     "quality": mark("Data quality"),
     "integrity": mark("Integrity"),
     "provenance": mark("Provenance"),
@@ -56,6 +59,7 @@ class DayReport:
     fills: str
     refusals: str
     components: str
+    gamma: str
     groups: str
     mentor: str
     conduct: str
@@ -87,6 +91,7 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
         capital_cents=material.capital_cents,
         bars=material.bars,
     )
+    frame["gamma"] = series(material.chains)
     ghosts, fills, lessons = ((), (), ()) if material.look is None else material.look
     rules = adherence.rules(material.trips, table)
     ends = [int(table.column("ts_event")[-1])] if len(table) else [t.exit_ts for t in material.trips] or [0]
@@ -104,6 +109,7 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
         fills=look.fills(fills, say),
         refusals=tables.refusals(table, run),
         components=tables.components(table, run),
+        gamma=gamma_section(material.chains, table),
         groups=look.effectiveness(day.window, say) if lessons else tables.groups(material.trips),
         mentor=look.mentor(advices, gone, say),
         conduct=look.conduct(rules, say),

@@ -40,6 +40,8 @@ class Material:
         Keys of proposals that an earlier page made.
     checks : mapping
         What was verified: name to (verdict, sentence).
+    chains : sequence of mapping
+        What option chains said, see `chains_told`; empty where none was in force.
     """
 
     header: Mapping[str, Any]
@@ -52,6 +54,7 @@ class Material:
     window: Sequence[Lesson] = ()
     earlier: Sequence[str] = ()
     checks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    chains: Sequence[Mapping[str, Any]] = ()
 
     @property
     def source(self) -> Mapping[str, Any]:

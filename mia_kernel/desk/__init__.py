@@ -239,9 +239,12 @@ class Run:
         done = self._pass
         bars = np.array(done.bars) if done.bars else None
         return day_report(
-            Material(done.header(), done.table, done.round_trips, self.summary, bars, look=self.look_back),
+            Material(
+                done.header(), done.table, done.round_trips, self.summary, bars,
+                look=self.look_back, chains=done.chains.rows,
+            ),
             speech(self.settings.lang),
-        )
+        )  # fmt: skip
 
     def write(self, path: str | Path | None = None) -> Path:
         """Replay once more into a journal and return where it lies.

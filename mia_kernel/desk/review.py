@@ -19,6 +19,7 @@ from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.adapters.speech import speech
+from mia_kernel.analytics.chains_told import OPTIONS
 from mia_kernel.analytics.effectiveness import DAY_NS, WINDOWS_DAYS
 from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.lookback_record import FILLS, GHOSTS, LESSONS, LookBack, stored
@@ -191,6 +192,7 @@ def material_of(
         trips, bars, reports = reader.round_trips(), reader.bars(), reader.reports()
         look = _look(reader, table, trips, bars, settings)
         parity, asked = reader.records("parity"), reader.records("asked")
+        chains = reader.records(OPTIONS)
     checks: Checks = {
         "journal": (PROVEN, f"{checked.rows:,} rows verified, head {checked.head.hash[:16]}"),
         "decisions": _digest_check(digest.hexdigest(), trailer, len(table)),
@@ -211,6 +213,7 @@ def material_of(
         window=window_of(settings, header, end, look.lessons, beside=path),
         earlier=earlier_proposals(settings, end),
         checks=checks,
+        chains=chains,
     )
 
 
