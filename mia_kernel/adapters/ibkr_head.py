@@ -9,7 +9,9 @@ from mia_kernel.core.events import Carries, Recording, SourceInfo, empty
 from mia_kernel.core.session import trading_day_of
 
 
-def head_of(session: IbkrSession, params: IbkrParams, contract: Contract) -> Recording:
+def head_of(
+    session: IbkrSession, params: IbkrParams, contract: Contract, *, options: bool = False
+) -> Recording:
     """Return what a session with a broker declares before its first row: sources, and orders elsewhere."""
     simulated = session.address.kind == "gateway"
     name = f"{session.name_for_people}, as of {trading_day_of(session.clock.now_ns())}"
@@ -29,6 +31,8 @@ def head_of(session: IbkrSession, params: IbkrParams, contract: Contract) -> Rec
     if params.vix:
         others.append(info("VIX", None, Carries(trades=True)))
         declared.add("vix")
+    if options:
+        declared.add("options")
     return Recording(
         events=empty(0),
         source=info("ES", contract.code, carries),

@@ -22,6 +22,7 @@ DWELL_S = 6.0
 
 GENERIC = "100,101,106"
 MODEL = 13
+LAST = 4
 UNKNOWN_CONTRACT = 200
 _PRICES = {1: "bid", 2: "ask"}
 _SIZES = {27: "oi", 28: "oi", 29: "volume", 30: "volume"}
@@ -136,6 +137,33 @@ class IbkrOptions:
     def _tell(self, asked: _Asked, name: str, value: float) -> None:
         asked.told[name] = float(value)
         asked.last_ns = self.session.clock.now_ns()
+
+
+class IndexLine:
+    """Watches the SPX index on one line: `price` is its last value in points, None before the first.
+
+    Parameters
+    ----------
+    session : IbkrSession
+        Not yet started.
+    """
+
+    def __init__(self, session: IbkrSession) -> None:
+        self.price: float | None = None
+        self._request = -1
+        session.add(self)
+
+    def on_up(self, session: IbkrSession) -> None:
+        """Ask for the index on a fresh connection; what was known before may be old."""
+        self.price = None
+        self._request = session.next_id()
+        index = contract_of("IND", symbol="SPX", exchange="CBOE", currency="USD")
+        session.client.reqMktData(self._request, index, "", False, False, [])
+
+    def on_priceSizeTick(self, request: int, kind: int, price: float, size: float) -> None:
+        """Take the last value."""
+        if request == self._request and kind == LAST and 0 < price < UNSET:
+            self.price = float(price)
 
 
 def option(wanted: Wanted, exchange: str) -> Any:

@@ -29,6 +29,12 @@ class IbkrParams(BaseModel):
     depth_rows: int = Field(default=10, ge=1, le=10, description="book levels asked for (levels)")
     second: bool = Field(default=True, description="whether NQ is watched beside ES")
     vix: bool = Field(default=True, description="whether VIX is watched beside ES")
+    option_lines: int = Field(
+        default=80,
+        ge=0,
+        le=500,
+        description="market-data lines for options and what is beside them; 0 = none (lines)",
+    )
     accounts: tuple[str, ...] = Field(
         default=(), description="accounts real money may be traded in (allow-list)"
     )

@@ -1,93 +1,121 @@
-"""Lay fresh quotes of a few contracts over a whole chain: what a broker says now over what a page said before.
+"""Lay a broker's fresh quotes over a whole chain: which contracts to ask next, and what the chain says with them.
 
-How it moves: the chain keeps its contracts and their open interest (that of the clearing before, constant in the
-day); bid, ask, volatility and volume of what was asked for replace the older ones. A quote older than 900 s is not
-taken. How much of gross gamma is fresh is said, and bounds what the chain may claim: all of it fresh is worth the
-chain's own confidence, nothing of it what an end-of-day chain is worth. Pure: no clock, no broker.
+How it moves: the last whole chain gives contracts, open interest (that of the clearing before, constant in the day)
+and carry; clock and spot move on; where a contract was quoted within 900 s its volatility is the broker's. Volumes
+are those of the contracts asked for, never yesterday's. How much of gross gamma is fresh bounds what the chain may
+claim: all of it is worth the chain's own confidence, nothing of it what an end-of-day chain is worth. Skew and slope
+stay those of the whole chain. Pure: no clock, no broker. Source: options reference §5, domain §4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.core.contract import Contract
 from mia_kernel.gamma.book import Book
-from mia_kernel.gamma.chain import Chain
-from mia_kernel.gamma.sampler import STALE_S, Quoted, Wanted
+from mia_kernel.gamma.chain import CALL
+from mia_kernel.gamma.confidence import Confidence
+from mia_kernel.gamma.mapping import Basis, chain_basis
+from mia_kernel.gamma.sampler import STALE_S, Plan, Quoted, Wanted, plan
+from mia_kernel.gamma.summary import GammaLevels
+from mia_kernel.gamma.view import ChainInForce
 
 Float = NDArray[np.float64]
+NS = 1_000_000_000
+NEVER = np.iinfo(np.int64).min
 NOTHING_FRESH = 0.6
 """What a chain is worth of which nothing was asked for again: that of the end of a day (domain §4)."""
-_TAKEN = ("bid", "ask", "iv", "delta", "gamma", "volume")
 
 
-def rows_of(chain: Chain) -> dict[Wanted, int]:
-    """Return the row of each contract of a chain."""
-    legs = chain.legs
-    columns = (legs[name].tolist() for name in ("root", "expiry", "strike", "right"))
-    return {
-        Wanted(str(chain.roots[root]), int(expiry), float(strike), int(right)): row
-        for row, (root, expiry, strike, right) in enumerate(zip(*columns, strict=True))
-    }
-
-
-def refreshed(
-    chain: Chain, rows: Mapping[Wanted, int], quotes: Mapping[Wanted, Quoted], *, as_of: int, spot: float
-) -> Chain:
-    """Return the chain as of an instant, with the quotes in it that are not stale; unknown figures stay as they were.
+class Refresh:
+    """One whole chain on one contract of the future, with what a broker said since.
 
     Parameters
     ----------
-    chain : Chain
-        The last whole one.
-    rows : mapping
-        `rows_of(chain)`.
-    quotes : mapping
-        What the broker said, by contract, with its age at `as_of`.
-    as_of : int
-        ns UTC.
-    spot : float
-        Price of the index then.
+    base : GammaLevels
+        Of the last whole chain.
+    contract : Contract
+        The future that is traded.
     """
-    legs = chain.legs.copy()
-    taken = 0
-    for wanted, quote in quotes.items():
-        at = rows.get(wanted)
-        if at is None or quote.age_s > STALE_S:
-            continue
-        taken += 1
-        for name in _TAKEN:
-            value = getattr(quote, name)
-            if value is not None:
-                legs[name][at] = value
-        if quote.oi is not None and not legs["oi"][at] > 0:
-            legs["oi"][at] = quote.oi
-    note = f"{taken:,} of {len(legs):,} contracts quoted by the broker within {STALE_S:.0f} s, the rest as before"
-    defects = replace(chain.defects, notes=(*chain.defects.notes, note))
-    return replace(chain, legs=legs, as_of=as_of, spot=spot, defects=defects, content_sha256=None)
+
+    def __init__(self, base: GammaLevels, contract: Contract) -> None:
+        self.base = base
+        self.contract = contract
+        self.basis: Basis = chain_basis(base.book, contract)
+        legs, n = base.book.legs, len(base.book.legs)
+        columns = (legs[name].tolist() for name in ("root", "expiry", "strike", "right"))
+        self._rows = {
+            Wanted(base.chain.roots[root], int(expiry), float(strike), int(right)): row
+            for row, (root, expiry, strike, right) in enumerate(zip(*columns, strict=True))
+        }
+        self._sigma = base.book.sigma.copy()
+        self._volume = np.full(n, np.nan)
+        self._heard = np.full(n, NEVER, np.int64)
+        self._asked = np.full(n, NEVER, np.int64)
+
+    def take(self, quotes: Iterable[Quoted], now: int) -> int:
+        """Take what was said, each with its age at `now`; return how many contracts of the chain it was of."""
+        taken = 0
+        for quote in quotes:
+            row = self._rows.get(quote.contract)
+            if row is None or quote.iv is None or not quote.iv > 0:
+                continue
+            taken += 1
+            self._sigma[row] = quote.iv
+            self._heard[row] = now - round(quote.age_s * NS)
+            if quote.volume is not None:
+                self._volume[row] = quote.volume
+        return taken
+
+    def batch(self, now: int, spot: float, lines: int) -> Plan:
+        """Return the next contracts to ask for; raises InputError where no line is left for options.
+
+        A contract that was asked for and said nothing waits its turn like one that answered.
+        """
+        keep = self.base.book.legs["settle_ns"] > now
+        age_s = _ages(np.maximum(self._heard, self._asked), now)
+        chosen = plan(self._book(now, spot), self.base.chain.roots, age_s[keep], lines)
+        self._asked[[self._rows[wanted] for wanted in (*chosen.pinned, *chosen.rotating)]] = now
+        return chosen
+
+    def levels(self, now: int, spot: float) -> tuple[GammaLevels, float]:
+        """Return what the chain says at an instant and a spot, and the share of gross gamma that is fresh."""
+        base, book = self.base, self._book(now, spot)
+        live = base.book.legs["settle_ns"] > now
+        fresh = _ages(self._heard, now) <= STALE_S
+        exposure = book.exposure()
+        gross = float(exposure.sum())
+        share = float(exposure[fresh[live]].sum()) / gross if gross > 0 else 0.0
+        told = f"{share:.0%} of gross gamma quoted within {STALE_S:.0f} s, the rest as of the chain"
+        score = base.confidence.score * (NOTHING_FRESH + (1.0 - NOTHING_FRESH) * share)
+        volume = np.where(fresh, self._volume, np.nan)
+        legs = base.book.legs.copy()
+        legs["volume"] = volume
+        ratios = {**base.ratios, "all_rows": {**base.ratios["all_rows"], "volume": self._ratio(volume)}}
+        chain = replace(base.chain, legs=legs, source=f"{base.chain.source} + broker")
+        trust = Confidence(score, (*base.confidence.causes, told), base.confidence.levels)
+        return replace(base, book=book, chain=chain, ratios=ratios, confidence=trust), share
+
+    def in_force(self, now: int, spot: float, basis: Basis | None = None) -> tuple[ChainInForce, float]:
+        """Return the chain as the engine takes it, and the fresh share; a sampled volume has no reference."""
+        levels, share = self.levels(now, spot)
+        return ChainInForce(levels, self.contract, basis=basis or self.basis), share
+
+    def _book(self, now: int, spot: float) -> Book:
+        fresh = _ages(self._heard, now) <= STALE_S
+        sigma = np.where(fresh, self._sigma, self.base.book.sigma)
+        return self.base.book.replaced(sigma=sigma).at(now, spot)
+
+    def _ratio(self, volume: Float) -> float | None:
+        is_call = self.base.book.legs["right"] == CALL
+        calls, puts = float(np.nansum(volume[is_call])), float(np.nansum(volume[~is_call]))
+        return puts / calls if calls > 0 else None
 
 
-def ages(rows: Mapping[Wanted, int], heard_ns: Mapping[Wanted, int], now: int) -> Float:
-    """Return seconds since each contract of the chain was last quoted; infinity = never."""
-    out = np.full(len(rows), np.inf)
-    for wanted, ts in heard_ns.items():
-        if wanted in rows:
-            out[rows[wanted]] = (now - ts) / 1e9
-    return out
-
-
-def fresh_share(exposure: Float, age_s: Float) -> float:
-    """Return the share of gross gamma in legs quoted within 900 s, 0 where there is no gamma."""
-    gross = float(exposure.sum())
-    return float(exposure[age_s <= STALE_S].sum()) / gross if gross > 0 else 0.0
-
-
-def worth(confidence: float, share: float) -> float:
-    """Return the quality of a chain of which a share of gross gamma is fresh."""
-    return confidence * (NOTHING_FRESH + (1.0 - NOTHING_FRESH) * share)
-
-
-__all__ = ["NOTHING_FRESH", "Book", "ages", "fresh_share", "refreshed", "rows_of", "worth"]
+def _ages(since: NDArray[np.int64], now: int) -> Float:
+    never = since == NEVER
+    return np.where(never, np.inf, (now - np.where(never, now, since)) / NS)

@@ -33,6 +33,7 @@ from mia_kernel.live.collect import Collector
 from mia_kernel.live.follow import TURN_S, Follow, last_heard, never_arrived, numbered
 from mia_kernel.live.history import STRIDE, before, stored, warm
 from mia_kernel.live.loop import Loop, Timer
+from mia_kernel.live.options import OptionSweep, base_of, has_chains
 from mia_kernel.live.parity import Parity, parity
 from mia_kernel.live.relink import Relink
 from mia_kernel.live.session import about_of, status_of
@@ -57,6 +58,7 @@ class BrokerSession:
     link: Relink
     folder: Path
     resumed_rows: int
+    sweep: OptionSweep | None = None
 
     def go(self) -> None:
         """Turn until somebody asks to stop, the market closes for good or the session fails."""
@@ -64,6 +66,7 @@ class BrokerSession:
 
     def close(self) -> Parity:
         """End feed, link and record; replay it."""
+        self._end_sweep()
         self.feed.session.close()
         self.link.close()
         closing = {"decisions": len(self.run.table), "stopped_by": self.loop.stopped_by}
@@ -74,12 +77,17 @@ class BrokerSession:
 
     def abandon(self) -> None:
         """Leave everything as it is after a failure: the record can be resumed."""
+        self._end_sweep()
         self.feed.session.close()
         with suppress(OutsideError):
             self.link.close()
         self.collector.recorder.abandon()
         if self.run.journal is not None:
             self.run.journal.abandon()
+
+    def _end_sweep(self) -> None:
+        if self.sweep is not None:
+            self.sweep.stop()
 
 
 def open_broker_session(
@@ -121,6 +129,8 @@ def open_broker_session(
     inbox = Inbox(stamp=session.clock.now_ns)
     feed = IbkrFeed(session, inbox, settings.ibkr)
     session.add(_Ends(inbox, session))
+    lines = settings.ibkr.option_lines
+    sweep = OptionSweep(session, inbox, lines) if lines and has_chains(settings.home) else None
     session.start()
     try:
         compile_all(settings)  # while the session connects: nothing may compile between two beats
@@ -130,11 +140,17 @@ def open_broker_session(
         if past is None:
             assert feed.contract is not None
             kept = stored(settings.home, settings.data_folder, history, feed.contract.code)
+        base = None if sweep is None else base_of(settings.home, session.clock.now_ns(), past)
+        sweep = None if base is None else sweep
         link, limits = greet(settings, mode, session_id, past)
-        session_ = _furnish(settings, uri, mode, journal, session_id, feed, inbox, past, link, limits)
+        session_ = _furnish(settings, uri, mode, journal, session_id, feed, inbox, past, link, limits, sweep)
         if kept is not None:
             rows = before(kept, session.clock.now_ns())
             warm(session_.run, session_.collector, inbox, rows, lambda: session_.link.beat(0))
+        if sweep is not None and base is not None:
+            assert feed.contract is not None
+            market = session_.run.engine.rooms.market
+            sweep.begin(base, feed.contract, lambda: market.mid_ticks)
         return session_
     except BaseException:
         session.close()
@@ -173,6 +189,7 @@ def _furnish(
     past: Recording | None,
     link: GuardianLink,
     limits: Limits,
+    sweep: OptionSweep | None,
 ) -> BrokerSession:
     session, folder = feed.session, settings.data_folder / SESSIONS / session_id
     settings = under_limits(settings, limits)
@@ -180,12 +197,18 @@ def _furnish(
         raise InputError("the session was begun with other settings", path=str(folder), field="settings_id",
                          way_out="start a new session")  # fmt: skip
     assert feed.contract is not None
-    head = head_of(session, settings.ibkr, feed.contract) if past is None else replaced_head(past)
+    options = sweep is not None
+    head = (
+        head_of(session, settings.ibkr, feed.contract, options=options)
+        if past is None
+        else replaced_head(past)
+    )
     run = Run(settings, head, journal, venue=SilentVenue(), durable=True)
     about = about_of(session_id, mode, uri, settings, head) if past is None else about_session(folder)
     collector = Collector(run, SessionRecorder(folder, about))
     loop = Loop(run, inbox, collector)
-    collector.status = lambda: status_of(loop) | feed_status(feed)
+    told = (dict) if sweep is None else sweep.status
+    collector.status = lambda: status_of(loop) | feed_status(feed) | told()
     relink = Relink(settings.home, link, session_id)
     follow = Follow(relink, inbox, session.clock.now_ns, collector.sent)
     if past is not None:
@@ -197,9 +220,8 @@ def _furnish(
                 inbox.put_object(report)
     run.venue = SilentVenue(follow.send)
     loop.timers += [Timer(TURN_S, follow.turn), Timer(QUIET_LOOK_S, feed.tick)]
-    return BrokerSession(
-        settings, run, loop, collector, feed, relink, folder, 0 if past is None else len(past)
-    )
+    taken = 0 if past is None else len(past)
+    return BrokerSession(settings, run, loop, collector, feed, relink, folder, taken, sweep)
 
 
 def refuse_strangers(limits: Limits, *, fresh: bool) -> None:
