@@ -26,7 +26,8 @@ WIDEST = 20
 """Most characters of a 64-bit number with its sign."""
 
 NULL = np.frombuffer(b"null", np.uint8)
-MINUS, ZERO = np.uint8(ord("-")), np.int64(ord("0"))
+MINUS, ZERO, TEN = np.uint8(ord("-")), np.uint8(ord("0")), np.uint64(10)
+POWERS = np.array([10**n for n in range(WIDEST - 1)], np.uint64)
 NOTHING, NO_NUMBER = np.zeros(0, np.int8), np.zeros(0)
 
 
@@ -140,29 +141,33 @@ def _packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @kernel
 def _put(out: Any, at: int, data: Any, start: int, stop: int) -> int:
-    for i in range(start, stop):
-        out[at] = data[i]
-        at += 1
-    return at
+    to, first = (
+        np.uint64(at),
+        np.uint64(start),
+    )  # unsigned: an index that may be negative costs twice the time
+    for i in range(np.uint64(stop) - first):
+        out[to + i] = data[first + i]
+    return at + stop - start
 
 
 @kernel
 def _put_number(out: Any, at: int, value: float) -> int:
     if not np.isfinite(value):
         return _put(out, at, NULL, 0, 4)
-    left = np.int64(np.rint(value * MICRO))
-    if left < 0:
+    whole = np.int64(np.rint(value * MICRO))
+    if whole < 0:
         out[at] = MINUS
         at += 1
-        left = -left
+        whole = -whole
+    left = np.uint64(whole)  # unsigned: a division by ten is then one multiplication
     digits = 1
-    over = left // 10
-    while over > 0:
+    while digits < len(POWERS) and left >= POWERS[digits]:
         digits += 1
-        over //= 10
-    for i in range(at + digits - 1, at - 1, -1):
-        out[i] = ZERO + left % 10
-        left //= 10
+    last = np.uint64(at + digits - 1)
+    for i in range(np.uint64(digits)):
+        rest = left // TEN
+        out[last - i] = ZERO + np.uint8(left - rest * TEN)
+        left = rest
     return at + digits
 
 

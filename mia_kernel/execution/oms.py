@@ -38,6 +38,7 @@ __all__ = ["BracketView", "ExecutionParams", "Oms", "advance"]
 BRACKETS = 8
 OVERDUE_NS = 5_000_000_000
 NEVER = np.iinfo(np.int64).max
+_NONE_USED = bytes(BRACKETS)
 _STATUSES = tuple(OrderStatus)
 _CODE = {status: code for code, status in enumerate(_STATUSES)}
 
@@ -283,7 +284,8 @@ class Oms:
     # -- inside ------------------------------------------------------------------------------------
 
     def _live(self) -> Iterator[Any]:
-        return (self._books[i] for i, used in enumerate(self._books["used"].tobytes()) if used)
+        used = self._books["used"].tobytes()
+        return iter(()) if used == _NONE_USED else (self._books[i] for i, one in enumerate(used) if one)
 
     def _find(self, bracket_id: str) -> Any | None:
         key = bracket_key(bracket_id)

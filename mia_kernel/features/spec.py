@@ -30,7 +30,7 @@ NEEDS = ("book", "flow", "trades", "second", "vix", "options", "calendar")
 OUT_DTYPE = np.dtype([("value", np.float64), ("quality", np.float64), ("status", np.int8)], align=True)
 
 PACKAGE = "mia_kernel.features"
-_INFRASTRUCTURE = ("spec", "stats", "vector")
+_INFRASTRUCTURE = ("roster", "spec", "stats", "vector")
 
 
 @dataclass(frozen=True, slots=True)

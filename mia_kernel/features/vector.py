@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mia_kernel.core.decisions import ABSENT, NOT_READY, OK, FeatureVector
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.kernel import kernel
+from mia_kernel.features.roster import ROSTER, measure_roster
 from mia_kernel.features.spec import OUT_DTYPE, Feature, Given, Look, PlainComponent, check_range, registry
 from mia_kernel.state.memory import MarketState
 
@@ -38,7 +39,9 @@ class FeatureSet:
         self._low = np.array([spec.low for spec in self.specs])
         self._high = np.array([spec.high for spec in self.specs])
         self._out: NDArray[Any] = np.zeros(len(self.specs), OUT_DTYPE)
-        self._calls = [(self.specs[i].run, i) for i in self._present if self.specs[i].run is not None]
+        runs = {self.specs[i].run: i for i in self._present if self.specs[i].run is not None}
+        self._rows = np.array([runs.pop(run, -1) for run in ROSTER], np.int64)
+        self._calls = list(runs.items())  # compiled ones that are not ours
         self._out["value"] = self._out["quality"] = np.nan
         self._out["status"] = ABSENT
 
@@ -79,6 +82,7 @@ class FeatureSet:
             If a component answers outside its range.
         """
         state, out = market.array, self._out
+        measure_roster(state, out, self._rows)
         for run, i in self._calls:
             run(state, out, i)  # type: ignore[misc]
         if self._plain:

@@ -173,11 +173,11 @@ class MarketState:
     @property
     def price_ticks(self) -> int:
         """Last price: trade, else bar close, else the middle of the book (rounded down)."""
-        clock = self.array["clock"][0]
-        if clock["has_price"]:
-            return int(clock["price"])
-        k = self.array["book"][0]
-        return (int(k["bid"]) + int(k["ask"])) // 2 if k["has"] else 0
+        clock = self.array["clock"]  # fields of the array: a record would be copied out whole
+        if clock["has_price"][0]:
+            return int(clock["price"][0])
+        k = self.array["book"]
+        return (int(k["bid"][0]) + int(k["ask"][0])) // 2 if k["has"][0] else 0
 
     @property
     def mid_ticks(self) -> float:
