@@ -33,6 +33,8 @@ from widgets.live import (
     LiveDelta,
     LiveDepth,
     LiveLadder,
+    LiveMentor,
+    LiveModel,
     LivePrice,
     LiveSignals,
 )
@@ -68,6 +70,8 @@ __all__ = [
     "LiveDelta",
     "LiveDepth",
     "LiveLadder",
+    "LiveMentor",
+    "LiveModel",
     "LivePrice",
     "LiveSignals",
     "PriceView",

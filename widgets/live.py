@@ -9,15 +9,19 @@ Each has `update(frame)` and `static()`; the same ES modules draw the monitor pa
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import plotly.graph_objects as go
 import traitlets
 
-from widgets import live_static
+from mia_kernel.core.errors import MiaError
+from widgets import live_said, live_static
 from widgets.base import STATIC, View, module
 
 TIMEFRAMES = ("1m", "5m", "15m", "1h", "4h")
+STATUS_S = 0.5
 _STYLE = (STATIC / "live.css").read_text("utf-8")
 
 
@@ -112,6 +116,28 @@ class LiveAccount(LiveView):
         return live_static.limits(self.frame)
 
 
+class LiveMentor(LiveView):
+    """What the newest daily page says, with the evidence it stands on and the day it is about."""
+
+    _esm = module("live_mentor")
+    height = traitlets.Int(120).tag(sync=True)
+
+    def static(self) -> go.Figure:
+        """Return the advice as a table of one row."""
+        return live_said.mentor(self.frame)
+
+
+class LiveModel(LiveView):
+    """Who judges signals, what it said of the last one, and how what it said has turned out so far."""
+
+    _esm = module("live_model")
+    height = traitlets.Int(260).tag(sync=True)
+
+    def static(self) -> go.Figure:
+        """Return the probability of each judged signal as a figure."""
+        return live_said.model(self.frame)
+
+
 class Console(View):
     """The whole console: it reads the running loop through JupyterLab's own connection, not through the kernel.
 
@@ -130,13 +156,57 @@ class Console(View):
     def __init__(self, desk: Any = None, **more: Any) -> None:
         super().__init__(**more)
         self._desk = desk
+        self._leave: Any = None
+        self._asked = 0.0
         self.on_msg(self._heard)
+
+    def update(self, frame: Mapping[str, Any]) -> bool:
+        """Take a frame that came through the kernel, and with it twice a second the guardian's word."""
+        if self._desk is not None and time.monotonic() - self._asked >= STATUS_S:
+            self._ask()
+        return super().update(frame)
 
     def static(self) -> go.Figure:
         """Return the price panel of the newest frame that came through the kernel."""
         return live_static.price(self.frame, "1m")
 
     def _heard(self, _: Any, content: Any, __: Any) -> None:
-        command = content.get("command") if isinstance(content, dict) else None
-        if self._desk is not None and command in ("disarm", "halt"):
-            getattr(self._desk, command)("through the kernel")
+        """Do what the page asks where it has no line of its own: feed it, disarm, halt; never arm."""
+        said = content if isinstance(content, dict) else {}
+        if self._desk is None:
+            return
+        if said.get("command") in ("disarm", "halt"):
+            self._command(said["command"])
+        elif "frames" in said:
+            self._feed(bool(said["frames"]))
+
+    def _command(self, name: str) -> None:
+        try:
+            answer = getattr(self._desk, name)("through the kernel")
+        except MiaError as error:
+            self._say(None, f"{name}: {error}")
+        else:
+            self._say(answer, "")
+
+    def _feed(self, wanted: bool) -> None:
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
+        if not wanted:
+            return
+        try:
+            self._leave = self._desk.follow(self)
+        except MiaError as error:
+            self._say(None, str(error))
+
+    def _ask(self) -> None:
+        self._asked = time.monotonic()
+        try:
+            self._say(self._desk.status(), "")
+        except MiaError as error:
+            self._say(None, str(error))
+
+    def _say(self, guardian: Any, why: str) -> None:
+        # Numbered, so that the page hears the same word again: its age is what makes it a state.
+        number = int(self.status.get("number", 0)) + 1
+        self.status = {"guardian": guardian, "why": why, "number": number}

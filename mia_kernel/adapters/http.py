@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import secrets
 import socket
@@ -31,6 +32,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from mia_kernel.adapters import logs
 from mia_kernel.adapters.desk_guard import DeskGuard
 from mia_kernel.adapters.desk_link import DeskLink
 from mia_kernel.adapters.desk_metrics import Machine, Metrics
@@ -45,6 +47,8 @@ from mia_kernel.adapters.messages import (
     Resume,
 )
 from mia_kernel.core.errors import InputError, MiaError, OutsideError
+
+log = logging.getLogger("mia.desk")
 
 LOOPBACK = "127.0.0.1"
 STATUS_S = 0.5
@@ -264,6 +268,8 @@ def loopback_socket(port: int) -> socket.socket:
 
 def serve(home: Path, bound: socket.socket, token: str | None) -> None:
     """Serve until the process is told to stop."""
+    logs.start(home, "desk", [*logs.environment_secrets(), token or ""])
+    log.info("serving", extra={"where": str(bound.getsockname())})
     desk = DeskServer(home, token)
     config = uvicorn.Config(
         desk.app,

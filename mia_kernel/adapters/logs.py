@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import time
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ FILE_BYTES = 5_000_000
 FILES = 5
 MASK = "********"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|WEBHOOK|API_KEY")
 _LOOKS_SECRET = re.compile(
     r"https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/\S+"
     r"|(?i:bearer\s+)[\w.~+/=-]{8,}"
@@ -112,6 +114,16 @@ def secret_values(secrets: object) -> list[str]:
     fields = getattr(type(secrets), "model_fields", {})
     found = [getattr(secrets, name) for name in fields]
     return [value.get_secret_value() for value in found if isinstance(value, SecretStr)]
+
+
+def environment_secrets() -> list[str]:
+    """Return what this process was given under a name of ours that sounds like a secret.
+
+    For the processes that do not read the settings; a file's secrets reach them only through the environment.
+    """
+    return [
+        value for name, value in os.environ.items() if name.startswith("MIA_") and _SECRET_NAME.search(name)
+    ]
 
 
 def newest(home: Path) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from mia_kernel.adapters import bus, wire
+from mia_kernel.adapters import bus, logs, wire
 from mia_kernel.adapters.channels import (
     Channel,
     DiscordChannel,
@@ -26,6 +27,7 @@ from mia_kernel.adapters.discord import DiscordWebhook, Message
 from mia_kernel.adapters.messages import Acknowledge, Disarm, GuardianStatus, Status
 from mia_kernel.analytics.alerts import Alert, AlertBook, Firing, Level, as_record, firings
 from mia_kernel.cli.output import json_option, print_table, write_json
+from mia_kernel.cli.stopping import stopping
 from mia_kernel.core.errors import DataError, InputError, OutsideError
 from mia_kernel.settings import Settings, load
 
@@ -45,15 +47,14 @@ def alerts() -> None:
 def watch(for_s: float | None) -> None:
     """Watch guardian and engine once a second and speak; an unseen critical alert disarms after a minute."""
     settings = load().settings
+    logs.start(settings.home, "alerts-watch", logs.secret_values(settings.secrets))
     outbox = Outbox(channels_of(settings))
     watcher = Watcher(settings, outbox)
-    end = None if for_s is None else time.monotonic() + for_s
+    asked = Ends(None if for_s is None else time.monotonic() + for_s)
     try:
-        while end is None or time.monotonic() < end:
-            watcher.turn(time.time_ns())
-            time.sleep(EVERY_S)
-    except KeyboardInterrupt:
-        pass
+        with stopping(asked):
+            while asked.wait(EVERY_S):
+                watcher.turn(time.time_ns())
     finally:
         watcher.close()
         for state in outbox.close():
@@ -113,6 +114,22 @@ def test() -> None:
     )
     if any(s.failed for s in states):
         raise OutsideError("a channel did not deliver; way out: correct its address or leave it out")
+
+
+class Ends:
+    """When a watch is over: after its time, on Ctrl-C or on a polite kill."""
+
+    def __init__(self, at: float | None) -> None:
+        self._at = at
+        self._asked = threading.Event()
+
+    def stop(self, reason: str) -> None:
+        """Ask to end."""
+        self._asked.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait one turn; return whether there is to be another."""
+        return not self._asked.wait(seconds) and (self._at is None or time.monotonic() < self._at)
 
 
 def channels_of(settings: Settings) -> list[Channel]:

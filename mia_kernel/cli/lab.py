@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from mia_kernel.adapters import logs
 from mia_kernel.adapters.bus import ENGINE, GUARDIAN, find
 from mia_kernel.adapters.http import LOOPBACK, loopback_socket, serve
 from mia_kernel.adapters.jupyter_proxy import server_entry
-from mia_kernel.core.errors import OutsideError
 from mia_kernel.settings import load
+
+log = logging.getLogger("mia.lab")
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 PAGE = "08_live_desk.ipynb"
-GUARDIAN_S = 30.0
+CONSOLE_PX = 860
+SYNTHETIC_FROM = "10:00"
+"""Half an hour after the cash open: the overnight session is taken at full speed, then the market lives."""
 END_S = 20.0
+LOOP_END_S = 180.0
+"""A loop that ends seals its record and replays it for the parity check."""
+STARTS = "loop    {source} starts: it reads and warms up first (a first start also compiles); log in {log}"
+ENDS = "ending  the loop seals its record and replays it; Ctrl-C again does not wait"
 
 
 @click.command()
@@ -31,22 +39,44 @@ END_S = 20.0
     "--source", default="synthetic:", show_default=True, metavar="URI", help="market of the dry-run"
 )
 @click.option("--speed", default="1", show_default=True, metavar="N", help="event seconds per second")
+@click.option(
+    "--from",
+    "start",
+    metavar="HH:MM",
+    help=f"where the pace begins (default for synthetic: {SYNTHETIC_FROM})",
+)
 @click.option("--port", type=int, default=0, help="port of JupyterLab (default: one the system gives)")
 @click.option("--no-browser", is_flag=True, help="only print the address")
-def lab(source: str, speed: str, port: int, no_browser: bool) -> None:
-    """Open JupyterLab on the live desk; starts a dry-run loop if none runs, and ends what it started."""
+def lab(source: str, speed: str, start: str | None, port: int, no_browser: bool) -> None:
+    """Open JupyterLab on the live desk; starts a dry-run loop if none runs, and ends what it started.
+
+    Pages are copies in MIA_HOME/lab: yours to change; one you have not changed follows this version.
+    """
     home = load().settings.home
     signal.signal(signal.SIGTERM, _end_in_order)
-    with dry_run_loop(home, source, speed):
-        click.echo(f"loop    log in {home / 'run' / 'loop.log'}", err=True)
+    logs.start(home, "lab", logs.environment_secrets())
+    log.info("started", extra={"source": source})
+    if start is None and source.startswith("synthetic:"):
+        start = SYNTHETIC_FROM
+    with dry_run_loop(home, source, speed, start):
+        folder = laid_out(home)
         command = jupyter_command(home, port, browser=not no_browser)
-        server = subprocess.Popen(command, env={**os.environ, "MIA_HOME": str(home)})
+        server = subprocess.Popen(command, env={**os.environ, "MIA_HOME": str(home)}, cwd=folder)
         try:
             server.wait()
         except KeyboardInterrupt:
             server.wait(END_S)  # JupyterLab got the same Ctrl-C and asks on its own
         finally:
-            _end(server)
+            _end(server, END_S)
+
+
+def laid_out(home: Path) -> Path:
+    """Return the folder of the person's pages, the live desk among them laid out."""
+    # Late: no other command needs the drawing libraries.
+    from mia_kernel.adapters.workbook import copies
+    from widgets.live import Console
+
+    return copies(NOTEBOOKS, home, PAGE, Console(height=CONSOLE_PX))
 
 
 def _end_in_order(number: int, frame: object) -> None:
@@ -55,10 +85,15 @@ def _end_in_order(number: int, frame: object) -> None:
 
 
 def jupyter_command(home: Path, port: int, *, browser: bool) -> list[str]:
-    """Return the command that serves the notebooks with the desk server behind `<base>/mia/`."""
+    """Return the command that serves the person's pages with the desk server behind `<base>/mia/`."""
+    from mia_kernel.adapters.workbook import FOLDER, WORKSPACE, workspace
+
+    spaces, defaults = workspace(home, PAGE)
     return [
-        *(sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS}"),
-        *(f"--LabApp.default_url=/lab/tree/{PAGE}", f"--ServerApp.ip={LOOPBACK}", f"--port={port}"),
+        *(sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={home / FOLDER}"),
+        f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}",
+        *(f"--ServerApp.ip={LOOPBACK}", f"--port={port}"),
+        *(f"--LabApp.workspaces_dir={spaces}", f"--LabApp.app_settings_dir={defaults}"),
         f"--ServerProxy.servers={ {'mia': server_entry(home)}!r}",
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
@@ -66,7 +101,7 @@ def jupyter_command(home: Path, port: int, *, browser: bool) -> list[str]:
 
 
 @contextlib.contextmanager
-def dry_run_loop(home: Path, source: str, speed: str) -> Iterator[None]:
+def dry_run_loop(home: Path, source: str, speed: str, start: str | None = None) -> Iterator[None]:
     """Have a guardian and a dry-run loop in `home` for as long as the context lasts; those that run stay."""
     started: list[subprocess.Popen[bytes]] = []
     folder = home / "run"
@@ -76,14 +111,18 @@ def dry_run_loop(home: Path, source: str, speed: str) -> Iterator[None]:
             started.append(
                 _start(["guardian", "--home", str(home), "--mode", "dry-run"], folder / "guardian.log", home)
             )
-            _wait_for(home, started[-1], folder / "guardian.log")
         if not _runs(home, ENGINE):
             words = ["run", "--dry-run", "--headless", "--source", source, "--speed", speed]
+            words += ["--from", start] if start else []
             started.append(_start(words, folder / "loop.log", home))
+            started.append(_start(["alerts", "watch"], folder / "alerts.log", home))
+            click.echo(STARTS.format(source=source, log=folder / "loop.log"), err=True)
         yield
     finally:
+        if started:
+            click.echo(ENDS, err=True)
         for process in reversed(started):
-            _end(process)
+            _end(process, LOOP_END_S)
 
 
 def _start(words: list[str], log: Path, home: Path) -> subprocess.Popen[bytes]:
@@ -104,21 +143,14 @@ def _runs(home: Path, name: str) -> bool:
     return said is not None and said.alive
 
 
-def _wait_for(home: Path, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + GUARDIAN_S
-    while not _runs(home, GUARDIAN):
-        if process.poll() is not None or time.monotonic() > until:
-            raise OutsideError(f"the guardian did not start; its words are in {log}")
-        time.sleep(0.1)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], wait_s: float) -> None:
+    """Ask a process to end and let it finish its work; a second Ctrl-C does not wait."""
     if process.poll() is not None:
         return
     process.terminate()
     try:
-        process.wait(END_S)
-    except subprocess.TimeoutExpired:
+        process.wait(wait_s)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
         process.kill()
         process.wait()
 

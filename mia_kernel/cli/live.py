@@ -1,7 +1,7 @@
 """`mia run --paper|--live`: the supervisor, and the engine's own process under it.
 
-How it moves: the supervisor starts guardian, desk server and engine, shows how things stand, and starts again
-what may be started again: an engine resumes its session, a guardian comes up disarmed. Sessions follow the
+How it moves: the supervisor starts guardian, desk server, alert watch and engine, shows how things stand, and starts
+again what may be started again: an engine resumes its session, a guardian comes up disarmed. Sessions follow the
 exchange: each trading day is one session, with its own journal, parity check and backup; while the market is
 closed the engine waits.
 """
@@ -9,6 +9,7 @@ closed the engine waits.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from typing import Any
 
 import click
 
-from mia_kernel.adapters import bus
+from mia_kernel.adapters import bus, logs
 from mia_kernel.adapters.ibkr_params import address_of, is_broker, permit
 from mia_kernel.adapters.messages import GuardianStatus, Status
 from mia_kernel.adapters.recorded import SESSIONS, closing_of, is_session
@@ -31,6 +32,8 @@ from mia_kernel.live.broker import BrokerSession, open_broker_session
 from mia_kernel.live.calendar import wait_for_open, when_over
 from mia_kernel.live.companions import (
     Child,
+    Helpers,
+    alerts_child,
     desk_child,
     guardian_child,
     running_guardian,
@@ -41,6 +44,8 @@ from mia_kernel.live.loop import Timer
 from mia_kernel.live.publish import Publisher
 from mia_kernel.live.session import new_session_id
 from mia_kernel.settings import Settings, load
+
+log = logging.getLogger("mia.run")
 
 LOOK_S, SAY_S = 0.1, 5.0
 OVER_LOOK_S = 1.0
@@ -89,13 +94,13 @@ def check(wanted: Wanted, settings: Settings) -> None:
 
 
 def supervise(wanted: Wanted, settings: Settings, *, resume: str | None, headless: bool) -> None:
-    """Run guardian, desk server and engine until somebody stops it."""
+    """Run guardian, desk server, alert watch and engine until somebody stops it."""
     check(wanted, settings)
     home, asked = settings.home, Asked()
-    guardian, desk = (
-        guardian_child(home, wanted.guarded, str(address_of(wanted.source, settings.ibkr))),
-        desk_child(home),
-    )
+    logs.start(home, "supervisor", logs.secret_values(settings.secrets))
+    log.info("started", extra={"mode": wanted.mode, "source": wanted.source})
+    guardian = guardian_child(home, wanted.guarded, str(address_of(wanted.source, settings.ibkr)))
+    helpers = Helpers([desk_child(home), alerts_child(home)])
     mine = not running_guardian(home)
     engine = Days(wanted, settings, resume)
     with stopping(asked):
@@ -103,12 +108,12 @@ def supervise(wanted: Wanted, settings: Settings, *, resume: str | None, headles
             if mine:
                 guardian.start()
                 wait_guardian(guardian)
-            desk.start()
+            helpers.start()
             engine.begin()
-            watch(asked, [guardian] if mine else [], desk, engine, home, headless=headless)
+            watch(asked, [guardian] if mine else [], helpers, engine, home, headless=headless)
         finally:
             engine.child.end(END_S)
-            desk.end(5.0)
+            helpers.end(5.0)
             if mine:
                 guardian.end()
     click.echo(
@@ -187,23 +192,27 @@ class Days:
 
 
 def watch(
-    asked: Asked, guardians: Sequence[Child], desk: Child, engine: Days, home: Path, *, headless: bool
+    asked: Asked, guardians: Sequence[Child], helpers: Helpers, engine: Days, home: Path, *, headless: bool
 ) -> None:
     """Look after the children until somebody asks to stop."""
     said = 0.0
     while asked.stopped_by is None:
-        for child in (*guardians, desk):
+        for child in guardians:
             if child.look():
-                click.echo(
-                    f"{child.name} ended and was started again" + (": disarmed" if child in guardians else "")
-                )
-        told = engine.look()
-        if told:
-            click.echo(told)
+                tell(f"{child.name} ended and was started again: disarmed")
+        for told in (*helpers.look(), engine.look()):
+            if told:
+                tell(told)
         if not headless and time.monotonic() - said >= SAY_S:
             said = time.monotonic()
             click.echo(line(home))
         time.sleep(LOOK_S)
+
+
+def tell(text: str) -> None:
+    """Say something that happened, and write it down."""
+    click.echo(text)
+    log.warning(text)
 
 
 def line(home: Path) -> str:
@@ -267,6 +276,8 @@ def command(
 def engine(wanted: Wanted, settings: Settings, session_id: str, *, resume: bool) -> None:
     """Run one session to its end: the close of its trading day, a stop, or a failure that can be resumed."""
     check(wanted, settings)
+    logs.start(settings.home, "engine", logs.secret_values(settings.secrets))
+    log.info("started", extra={"session": session_id, "resume": resume, "source": wanted.source})
     path = journal_path(settings, session_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     asked = Asked()
@@ -304,6 +315,7 @@ def finish(session: BrokerSession, settings: Settings, journal: Path) -> None:
     """Seal and check the record, close the journal, copy the data, write the daily page."""
     answer = session.close()
     session.run.close()
+    log.info(answer.sentence, extra={"session": session.folder.name, "stopped_by": session.loop.stopped_by})
     click.echo(answer.sentence)
     click.echo(f"session {session.folder}")
     click.echo(f"journal {journal}")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 import math
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mia_kernel.adapters import logs
 from mia_kernel.adapters.recorded import closing_of, session_folders
+from mia_kernel.adapters.recorded_feed import row_at
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.live import Wanted, check, supervise
 from mia_kernel.cli.output import json_option, stop
@@ -23,6 +26,8 @@ from mia_kernel.live.parity import Parity
 from mia_kernel.live.publish import Publisher
 from mia_kernel.live.session import Session, abandon, dry_run
 from mia_kernel.settings import Settings
+
+log = logging.getLogger("mia.run")
 
 LIVE_IS_PAPER = """\
 ==============================================================================
@@ -41,6 +46,9 @@ LIVE_IS_PAPER = """\
     "--source", default="synthetic:", show_default=True, metavar="URI", help="where the market comes from"
 )
 @click.option("--speed", default="1", show_default=True, metavar="N|max", help="event seconds per second")
+@click.option(
+    "--from", "start", metavar="HH:MM", help="New York time at which the pace begins; before it at full speed"
+)
 @click.option("--headless", is_flag=True, help="no terminal view")
 @click.option("--resume", is_flag=True, help="paper: continue the session that was cut off")
 @source_options
@@ -49,6 +57,7 @@ def run(
     mode: str,
     source: str,
     speed: str,
+    start: str | None,
     headless: bool,
     resume: bool,
     extra: tuple[str, ...],
@@ -66,21 +75,28 @@ def run(
     """
     pace = speed_of(speed)
     settings = effective(profile, weights, assignments)
+    if mode != "dry-run" and start is not None:
+        raise InputError("a live market cannot be fast-forwarded", field="--from", value=start,
+                         rule="--from goes with --dry-run")  # fmt: skip
     if mode != "dry-run":
         with_broker(Wanted(mode, source, profile, weights, assignments, extra), settings, resume, headless)
         return
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
     path = journal or settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
+    logs.start(settings.home, "run", logs.secret_values(settings.secrets))
+    log.info("dry-run started", extra={"source": source, "speed": speed, "journal": str(path)})
     compile_once(settings)
+    first = 0 if start is None else row_at(recording.events, start)
     quiet = headless or json_path == "-"
     with contextlib.nullcontext() if quiet else TerminalView() as view:
-        session = dry_run(settings, recording, path, uri=source, speed=pace, watcher=view)
+        session = dry_run(settings, recording, path, uri=source, speed=pace, watcher=view, first=first)
         publisher = Publisher(settings.home, session.loop, mode=mode, run_id=session.folder.name)
         with stopping(session.loop), publisher:
             taken_to_its_end(session)
     figures = dict(session.run.close())
     answer = session.close()
+    log.info(answer.sentence, extra={"session": str(session.folder), "stopped_by": session.loop.stopped_by})
     figures |= {"session": str(session.folder), "parity": parity_json(answer)}
     show(figures, json_path)
     click.echo(answer.sentence, err=json_path == "-")

@@ -18,6 +18,7 @@ from mia_kernel.core.phases import PHASE_NAMES
 from mia_kernel.frames.market import book, closed_bars, gamma, levels, market_series, price, zone_rows
 from mia_kernel.frames.memory import Driven, Memory
 from mia_kernel.frames.mind import battle_view, decision_view, history, signal_rows
+from mia_kernel.frames.model import model_view, opinions
 from mia_kernel.frames.money import fills, limit_rows, money, order_rows
 from mia_kernel.state import options
 
@@ -34,6 +35,7 @@ def build(
     mode: str = "replay",
     live: bool = True,
     extra: Mapping[str, Any] | None = None,
+    advice: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the frame of a run as it stands now.
 
@@ -51,6 +53,8 @@ def build(
         Whether another frame is to follow; a reader calls a live frame stale after two seconds.
     extra : mapping, optional
         What only the caller knows (feed latency, parity of the last session); merged into `health`.
+    advice : mapping, optional
+        What the mentor said last, with its evidence; None where no page has been made yet.
     """
     memory = memory or Memory(run)
     rooms = run.engine.rooms
@@ -60,6 +64,7 @@ def build(
     started = bool(state["clock"]["has_day"])
     seen = (closed_bars(market), int(state["options"]["ts"]))
     decided = run.last.sequence if run.last is not None else None
+    judged = (len(run.table.signals), len(run.round_trips))
     frame: dict[str, Any] = {
         "version": FRAME_VERSION,
         "seq": seq,
@@ -85,16 +90,19 @@ def build(
         "decision": decision_view(run, memory),
         "battle": battle_view(market, memory),
         "signals": signal_rows(run, memory),
+        "ml": memory.keep("ml", judged, lambda: model_view(run)),
         "money": money(rooms.account, market),
         "orders": order_rows(rooms, market),
         "limits": memory.keep("limits", decided, lambda: limit_rows(rooms.gate)) if run.last else [],
         "trading_state": rooms.gate.state.value,
         "halt_code": rooms.gate.halt_code or None,
+        "mentor": None if advice is None else dict(advice),
         "health": _health(state, ts, extra),
     }
     frame.update(market_series(market, memory))
     frame.update(fills(run))
     frame["history"] = history(run)
+    frame["opinions"] = memory.keep("opinions", judged, lambda: opinions(run))
     return frame
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import click
 
+from mia_kernel.adapters import logs
 from mia_kernel.adapters.limits_file import NAME, LimitsFile, read, write_default
 from mia_kernel.adapters.machine import code_version
 from mia_kernel.core.errors import InputError, MiaError, SettingsError
@@ -18,6 +20,7 @@ from mia_kernel.guardian.book import Book
 from mia_kernel.guardian.core import Guardian
 from mia_kernel.guardian.serve import Service, Signals
 
+log = logging.getLogger("mia.guardian")
 MODES = ("dry-run", "paper", "production")
 REAL_PORTS = (7496, 4001)
 
@@ -37,7 +40,15 @@ def command(home: Path, mode: str, venue: str | None, write_limits: str | None) 
     guardian = make(home, mode, venue)
     signals = Signals()
     signals.listen()
-    Service(guardian, home, signals).run(lambda text: click.echo(text, err=True))
+    logs.start(home, "guardian", logs.environment_secrets())
+    log.info("started", extra={"mode": mode, "venue": venue})
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+        log.info(text)
+
+    Service(guardian, home, signals).run(say)
+    log.info("ended")
 
 
 def make(home: Path, mode: str, venue: str | None) -> Guardian:

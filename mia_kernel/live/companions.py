@@ -1,4 +1,4 @@
-"""Start and watch the processes beside the engine: the guardian, the desk server, the engine itself.
+"""Start and watch the processes beside the engine: the guardian, the desk server, the alert watch, the engine itself.
 
 How it moves: each is a child with a log of its own below `MIA_HOME/run`. One that ends by itself is started
 again, with a growing wait and never more than a few times in ten minutes; a restarted guardian is disarmed, and
@@ -127,6 +127,45 @@ def desk_child(home: Path) -> Child:
     """Return the desk server of a home as a child: a private socket for the notebook, a port on Windows."""
     where = [] if sys.platform == "win32" else ["--socket", str(run_folder(home) / "desk.sock")]
     return Child("desk", lambda _: ["-m", "mia_kernel.adapters.http", "--home", str(home), *where], home)
+
+
+def alerts_child(home: Path) -> Child:
+    """Return the alert watch of a home as a child: it speaks, and disarms when nobody answers."""
+    return Child("alerts", lambda _: ["-m", "mia_kernel", "alerts", "watch"], home)
+
+
+class Helpers:
+    """Children without which trading goes on: one that ends again and again is given up, and that is said.
+
+    Parameters
+    ----------
+    children : sequence of Child
+    """
+
+    def __init__(self, children: Sequence[Child]) -> None:
+        self.children = list(children)
+
+    def start(self) -> None:
+        """Start every one."""
+        for child in self.children:
+            child.start()
+
+    def look(self) -> list[str]:
+        """Start again what ended; return what to tell."""
+        told: list[str] = []
+        for child in list(self.children):
+            try:
+                if child.look():
+                    told.append(f"{child.name} ended and was started again")
+            except OutsideError as error:
+                self.children.remove(child)
+                told.append(f"{error}; it stays away, trading goes on without it")
+        return told
+
+    def end(self, wait_s: float) -> None:
+        """End every one."""
+        for child in reversed(self.children):
+            child.end(wait_s)
 
 
 def running_guardian(home: Path) -> bool:

@@ -6,6 +6,7 @@ never waits; without a guardian the loop runs on alone, and every screen says th
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,12 +16,19 @@ from mia_kernel import frames
 from mia_kernel.adapters.bus import ENGINE, GUARDIAN, Server, announce, find, load_keys, withdraw
 from mia_kernel.adapters.guardian_link import GuardianLink
 from mia_kernel.adapters.machine import code_version
+from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.events import EventArray
+from mia_kernel.live.before import left_behind
 from mia_kernel.live.loop import Loop, Timer
+from mia_kernel.live.pulse import FeedAge, latency_view
 from mia_kernel.settings import settings_id
+
+log = logging.getLogger("mia.publish")
 
 FRAME_S = 0.1
 BEAT_S = 0.1
+FEEL_S = 1.0
+"""How often latencies are sorted; a frame repeats what was found."""
 
 
 class Publisher:
@@ -33,8 +41,6 @@ class Publisher:
     loop : Loop
     mode : str
     run_id : str
-    parity : str, optional
-        How the last session compared with its replay, for the health strip.
     guarded : bool
         True where the session follows the guardian by itself: then only frames leave here.
     """
@@ -46,18 +52,27 @@ class Publisher:
         *,
         mode: str,
         run_id: str,
-        parity: str | None = None,
         guarded: bool = False,
     ) -> None:
-        self._home, self._loop, self._mode, self._run_id, self._parity = home, loop, mode, run_id, parity
+        self._home, self._loop, self._mode, self._run_id = home, loop, mode, run_id
+        self._before = left_behind(loop.run.settings)
+        self._feed = FeedAge()
+        self._pulse: dict[str, Any] = {}
+        self._felt = 0.0
         self._memory = frames.Memory(loop.run)
         self._server = Server(load_keys(home), (), publish=True)
-        self._guardian = None if guarded else self._greet()
+        self._guarded = guarded
+        self._guardian: GuardianLink | None = None
+        self._looked = 0.0
         self._state = ""
         self._seq = 0
         self.longest_frame_s = 0.0
 
     def _greet(self) -> GuardianLink | None:
+        """Return a link to the guardian as soon as there is one; the loop does not wait for it."""
+        if self._guarded or time.monotonic() - self._looked < FEEL_S:
+            return None
+        self._looked = time.monotonic()
         said = find(self._home, GUARDIAN)
         if said is None or not said.alive:
             return None
@@ -68,7 +83,12 @@ class Publisher:
             mode=self._mode,
             run_id=self._run_id,
         )
-        link.greet()
+        try:
+            link.greet()
+        except OutsideError as error:  # it is still starting, or gone again: asked once more in a second
+            log.info("no answer of the guardian", extra={"why": str(error)})
+            link.close()
+            return None
         return link
 
     def __enter__(self) -> Self:
@@ -88,24 +108,46 @@ class Publisher:
     def take(self, rows: EventArray) -> None:
         """Keep what a picture needs of rows the engine has consumed."""
         self._memory.take(rows)
+        self._feed.take(rows)
 
     def publish(self) -> None:
         """Send one frame; a viewer that is slow loses it."""
         began = time.perf_counter()
         self._seq += 1
-        latency = self._loop.latency.percentile(99)
-        extra: dict[str, Any] = {
+        extra = {
             "sent_ms": time.time() * 1e3,
-            "decision_p99_ms": None if latency is None else latency * 1e3,
             "rows_waiting": self._loop.inbox.waiting,
-            "parity": self._parity,
+            "parity": None if self._before.parity is None else list(self._before.parity),
+            **self._felt_now(began),
         }
-        frame = frames.build(self._loop.run, self._memory, seq=self._seq, mode=self._mode, extra=extra)
+        frame = frames.build(
+            self._loop.run,
+            self._memory,
+            seq=self._seq,
+            mode=self._mode,
+            extra=extra,
+            advice=self._before.advice,
+        )
         self._server.publish(frames.encode(frame))
         self.longest_frame_s = max(self.longest_frame_s, time.perf_counter() - began)
 
+    def _felt_now(self, now: float) -> dict[str, Any]:
+        """Return feed age and latencies, felt anew once a second."""
+        if not self._pulse or now - self._felt >= FEEL_S:
+            self._felt = now
+            self._pulse = {
+                "feed_latency_ms": self._feed.median_ms,
+                "latency": latency_view(self._loop.latency.values),
+                "longest_frame_ms": self.longest_frame_s * 1e3,
+                "longest_step_ms": self._loop.longest_step_s * 1e3,
+                "rows_waiting_most": self._loop.inbox.most,
+            }
+        return self._pulse
+
     def beat(self) -> None:
         """Tell the guardian that the engine lives, and do as it says: disarmed means no new entry here either."""
+        if self._guardian is None:
+            self._guardian = self._greet()
         if self._guardian is None:
             return
         self._guardian.beat(int(self._loop.run.engine.rooms.market.array["clock"]["ts"][0]))

@@ -102,6 +102,7 @@ def dry_run(
     watcher: Watcher | None = None,
     timers: Sequence[Timer] = (),
     session_id: str | None = None,
+    first: int = 0,
 ) -> Session:
     """Return a session over a recording with the simulated venue inside the engine's process.
 
@@ -111,6 +112,8 @@ def dry_run(
         Looks at the run between slices; it cannot change what is decided.
     timers : sequence of Timer
         Heartbeat, frames.
+    first : int
+        Row at which the pace begins; those before it are taken at full speed.
     """
     name = session_id or new_session_id()
     folder = settings.data_folder / SESSIONS / name
@@ -124,7 +127,7 @@ def dry_run(
     collector.status = lambda: status_of(loop)
     if watcher is not None:
         loop.timers.append(Timer(WATCH_S, lambda: watcher(run, run.seen)))
-    feed = RecordingFeed(recording.events, inbox, speed)
+    feed = RecordingFeed(recording.events, inbox, speed, first)
     return Session(settings, run, loop, collector, folder, feed.start)
 
 

@@ -8,6 +8,7 @@ import { create as decision } from "./live_decision.js";
 import { create as delta } from "./live_delta.js";
 import { create as depth } from "./live_depth.js";
 import { create as ladder } from "./live_ladder.js";
+import { create as mentor } from "./live_mentor.js";
 import { create as price } from "./live_price.js";
 import { create as signals } from "./live_signals.js";
 import { clockOf, make, put, signed, stampOf } from "./panel.js";
@@ -17,8 +18,10 @@ const PANELS = [
   ["price", "Price", price], ["depth", "Depth", depth], ["delta", "Footprint and delta", delta],
   ["ladder", "Ladder", ladder], ["battle", "Battle Navale", battle], ["decision", "Decision", decision],
   ["signals", "Signals", signals], ["account", "Position, orders, limits", account],
+  ["mentor", "Mentor", mentor],
 ];
 const TIMEFRAMES = ["1m", "5m", "15m", "1h", "4h"];
+const WIDTHS = [["wide", 1360], ["medium", 1000], ["narrow", 0]];
 const DOUBLE_MS = 700, REMEMBER = "mia-folded";
 
 function remembered() {
@@ -58,6 +61,12 @@ export function createConsole(el, options = {}) {
     panels.push({ name, box, panel: create(body, Object.assign(Object.create(ui), {})), since: head.querySelector(".since") });
   }
 
+  // The console's own width decides, not the window's: in JupyterLab a sidebar may take a third of it.
+  const fit = () => { root.dataset.width = WIDTHS.find(([, least]) => root.clientWidth >= least)[0]; };
+  const sized = new ResizeObserver(fit);
+  sized.observe(root);
+  fit();
+
   const times = [];
   const show = () => {
     const frame = link.frame, age = link.frameAge(), stale = Boolean(frame && frame.live && age > STALE_MS);
@@ -81,7 +90,7 @@ export function createConsole(el, options = {}) {
   const tick = setInterval(show, 500);
   const stopKeys = listen(root, options.global ? window : root, { link, arm, halt, keys, strip, ui, show });
   show();
-  return { link, ui, show, close() { clearInterval(tick); stopKeys(); link.close(); root.remove(); } };
+  return { link, ui, show, close() { clearInterval(tick); sized.disconnect(); stopKeys(); link.close(); root.remove(); } };
 }
 
 // What a test reads: number of the frame, how long it took from the sender to here, and the pace of the last frames.

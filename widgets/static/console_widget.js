@@ -2,18 +2,23 @@
 import { createConsole } from "./console.js";
 import { decode } from "./draw.js";
 
-const LOST_MS = 4000;
+const LOST_MS = 4000, LOOK_MS = 500, ASK_AGAIN_MS = 5000;
 
-// Without the proxy (VS Code, Colab) frames come from the kernel: said so, and nothing can be armed.
+// Without the proxy (VS Code, Colab) frames and the guardian's word come from the kernel: said so, and nothing can be armed.
 function fallBack(desk, model, notice) {
   const link = desk.link;
-  const take = () => {
+  let lost = performance.now(), asked = -Infinity, fed = false;
+  const hear = () => {
     const header = model.get("header") || {};
     if (link.open || !Object.keys(header).length) return;
     link.frame = decode(header, model.get("columns"));
     link.frameAt = performance.now();
+    desk.show();
+  };
+  const learn = () => {
     const said = model.get("status") || {};
-    link.status = { known: Boolean(said.mode), age_s: 0, guardian: said, why: "no word of the guardian came through the kernel" };
+    if (link.open || !said.number) return;
+    link.status = { known: Boolean(said.guardian), age_s: 0, guardian: said.guardian, why: said.why || "the guardian's word came too late" };
     link.statusAt = performance.now();
     desk.show();
   };
@@ -22,17 +27,28 @@ function fallBack(desk, model, notice) {
     if (link.open) return post(name, body);
     if (name !== "disarm" && name !== "halt") return { kind: "Refused", reason: "Through the kernel nothing can be armed: open JupyterLab with `mia lab`." };
     model.send({ command: name });
-    return { kind: "unknown", text: `${name} was handed to the kernel and waits while a cell runs.` };
+    return { kind: "unknown", text: `${name} was handed to the kernel and waits while a cell runs; the state shows when it is done.` };
   };
+  const ask = (frames) => { asked = performance.now(); fed = frames; model.send({ frames }); };
   const look = () => {
-    const through = !link.open && performance.now() - began > LOST_MS;
-    notice.textContent = !through ? "" : Object.keys(model.get("header") || {}).length
+    const now = performance.now();
+    if (link.open) {
+      lost = now;
+      if (fed) ask(false);
+    } else if (now - lost > LOST_MS && link.frameAge() > LOST_MS && now - asked > ASK_AGAIN_MS) ask(true);
+    const through = !link.open && now - lost > LOST_MS;
+    notice.textContent = !through ? "" : link.frameAge() < LOST_MS
       ? "Through the kernel: commands wait while a cell runs; arming is not possible here."
       : "The desk server cannot be reached here. Start JupyterLab with `mia lab`, and the loop with `mia run`.";
   };
-  const began = performance.now(), timer = setInterval(look, 500);
-  model.on("change:header", take);
-  return () => { clearInterval(timer); model.off("change:header", take); };
+  const timer = setInterval(look, LOOK_MS);
+  model.on("change:header", hear);
+  model.on("change:status", learn);
+  return () => {
+    clearInterval(timer);
+    model.off("change:header", hear);
+    model.off("change:status", learn);
+  };
 }
 
 function render({ model, el }) {

@@ -1,5 +1,6 @@
 // The monitor page: the console, then equity of the day, alerts, processes and the event log.
 import { createConsole } from "./console.js";
+import { create as model } from "./live_model.js";
 import { canvasPanel, clockOf, fixed, make, put, rows, signed } from "./panel.js";
 
 const READ_MS = 1000;

@@ -1,8 +1,8 @@
 // The strip: what can be trusted, whether entries are allowed, position, result, health; read from two metres.
-import { clockOf, fixed, isSimulated, make, put, signed, stampOf } from "./panel.js";
+import { clockOf, fixed, isSimulated, make, put, signed, stampOf, words } from "./panel.js";
 
 const CELLS = ["mode", "armed", "price", "position", "pnl"];
-const LIGHTS = ["feed", "guardian", "data", "stop", "ml"];
+const LIGHTS = ["feed", "guardian", "data", "stop", "ml", "parity"];
 
 export function createStrip(root, { link, arm, halt }) {
   const bar = make("header", "mia-strip");
@@ -103,7 +103,7 @@ function showHealth(lamp, guard, frame, state, link) {
   const latency = frame && frame.health ? frame.health.feed_latency_ms : null;
   lamp("feed", !frame ? "off" : state.stale ? "alarm" : "fine",
     !frame ? "no frame" : state.stale ? `STALE ${Math.round(age / 1000)} s` : latency === null || latency === undefined ? "feed" : `feed ${fixed(latency, 0)} ms`,
-    !frame ? link.why() : `newest frame ${fixed(age, 0)} ms ago; book ${fixed(frame.health.book_age_ms, 0)} ms old in event time`);
+    !frame ? link.why() : feedWords(frame, age));
   const beat = guard ? guard.engine_heartbeat_age_s : null;
   lamp("guardian", !guard ? "alarm" : beat !== null && beat < 1 ? "fine" : "caution", "guardian",
     guard ? `engine heard ${fixed(beat, 2)} s ago; ${guard.connected ? "venue connected" : "venue not connected"}, ${guard.reconciled ? "reconciled" : "not reconciled"}` : link.why());
@@ -116,9 +116,27 @@ function showHealth(lamp, guard, frame, state, link) {
     lamp("stop", "off", open ? "stop simulated" : "stop not needed", guard.protective_stop_note);
   } else lamp("stop", safe === "resting at venue" || safe === "not needed" ? "fine" : safe === "held by broker" ? "caution" : "alarm",
     safe === null ? "stop unknown" : safe === "not needed" ? "stop not needed" : `stop ${safe}`, (guard && guard.protective_stop_note) || "where the protective stop rests");
-  const ml = frame && frame.ml;
-  lamp("ml", ml && ml.probability !== null && ml.probability !== undefined ? "fine" : "off",
-    ml && ml.probability !== null && ml.probability !== undefined ? `ml ${fixed(ml.probability)}` : "ml: no opinion", "probability the filter gives the last signal");
+  showJudges(lamp, frame);
+}
+
+function feedWords(frame, age) {
+  const h = frame.health, spent = h.latency;
+  return `newest frame ${fixed(age, 0)} ms ago; book ${fixed(h.book_age_ms, 0)} ms old in event time`
+    + (h.feed_latency_ms === null || h.feed_latency_ms === undefined ? "; the source tells no delay of its own" : `; rows arrive ${fixed(h.feed_latency_ms, 1)} ms after their own time (median)`)
+    + (spent ? `; arrival to decision ${fixed(spent.p50_ms, 1)} ms median, ${fixed(spent.p99_ms, 1)} ms at 99 %` : "")
+    + (h.rows_waiting === undefined ? "" : `; ${h.rows_waiting} rows wait`);
+}
+
+// Who judges signals, and whether the last session replayed the same.
+function showJudges(lamp, frame) {
+  const ml = frame && frame.ml, p = ml ? ml.probability : null;
+  const known = p !== null && p !== undefined;
+  lamp("ml", known ? (ml.on_probation ? "caution" : "fine") : "off", known ? `ml ${fixed(p)}${ml.on_probation ? " on probation" : ""}` : "ml: no opinion",
+    !frame ? "no frame" : !ml ? "no model judges signals" : known ? `P(win) the filter ${ml.model} gave the last signal, at ${clockOf(ml.ts)}`
+      : `${ml.model}: ${words(ml.reason || ml.off || "no signal has been judged yet")}`);
   const parity = frame && frame.health ? frame.health.parity : null;
-  if (parity) lamp("data", "fine", `data ${fixed(quality)} · parity ${parity}`, "the last session replayed to the same digest");
+  const same = parity && parity[0] === parity[1];
+  lamp("parity", !parity ? "off" : same ? "fine" : "alarm", parity ? `parity ${parity[0]}/${parity[1]}` : "parity —",
+    !parity ? "no session before this one has been compared with its replay"
+      : same ? "the last session replayed to the same decisions" : "the last session did NOT replay to the same decisions: see its daily page");
 }

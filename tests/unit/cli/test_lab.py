@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from mia_kernel.adapters.bus import announce
+from mia_kernel.adapters.workbook import STATE, VIEW, copies, workspace
 from mia_kernel.cli import lab
+from widgets import Console
 
 pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def own_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
 
 
 def test_what_runs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,10 +52,9 @@ def test_what_was_started_is_ended_in_reverse_order(tmp_path: Path, monkeypatch:
         return Process(words[0])
 
     monkeypatch.setattr(lab, "_start", start)
-    monkeypatch.setattr(lab, "_wait_for", lambda *_: None)
     with pytest.raises(SystemExit), lab.dry_run_loop(tmp_path, "synthetic:", "1"):
         lab._end_in_order(15, None)
-    assert told == ["start guardian", "start run", "end run", "end guardian"]
+    assert told == ["start guardian", "start run", "start alerts", "end alerts", "end run", "end guardian"]
 
 
 def test_jupyter_is_loopback_only_and_has_the_desk_server_behind_it(tmp_path: Path) -> None:
@@ -57,3 +66,37 @@ def test_jupyter_is_loopback_only_and_has_the_desk_server_behind_it(tmp_path: Pa
     assert str(tmp_path) in proxied
     if os.name == "posix":
         assert "unix_socket" in proxied
+
+
+def test_the_pages_are_copies_that_follow_the_version_until_they_are_changed(tmp_path: Path) -> None:
+    pages, home = tmp_path / "pages", tmp_path / "home"
+    pages.mkdir()
+    for name in ("00_tour.ipynb", lab.PAGE):
+        (pages / name).write_text((lab.NOTEBOOKS / name).read_text("utf-8"), "utf-8")
+    console = Console(height=700)
+    folder = copies(pages, home, lab.PAGE, console)
+    desk = nbformat.read(folder / lab.PAGE, 4)
+    shown = [cell.outputs[0].data[VIEW]["model_id"] for cell in desk.cells if cell.get("outputs")]
+    assert shown == [console.model_id]
+    assert desk.metadata["widgets"][STATE]["state"][console.model_id]["state"]["height"] == 700
+    assert NotebookNotary().check_signature(desk), "a page that is not trusted shows no widget"
+    (folder / "00_tour.ipynb").write_text("mine", "utf-8")
+    changed = (pages / lab.PAGE).read_text("utf-8").replace("# Live desk", "# The live desk")
+    (pages / lab.PAGE).write_text(changed, "utf-8")
+    copies(pages, home, lab.PAGE, Console())
+    assert (folder / "00_tour.ipynb").read_text("utf-8") == "mine"
+    assert "# The live desk" in (folder / lab.PAGE).read_text("utf-8")
+
+
+def test_a_workspace_is_kept_as_long_as_it_shows_the_desk(tmp_path: Path) -> None:
+    spaces, defaults = workspace(tmp_path, lab.PAGE)
+    made = next(spaces.iterdir())
+    first = json.loads(made.read_text("utf-8"))
+    assert first["data"]["layout-restorer:data"]["left"]["collapsed"]
+    assert json.loads((defaults / "overrides.json").read_text("utf-8"))
+    first["data"]["mine"] = 1
+    made.write_text(json.dumps(first), "utf-8")
+    workspace(tmp_path, lab.PAGE)
+    assert json.loads(made.read_text("utf-8"))["data"]["mine"] == 1
+    workspace(tmp_path, "other.ipynb")
+    assert "mine" not in json.loads(made.read_text("utf-8"))["data"]
