@@ -7,6 +7,7 @@ aggressor of a trade. Closed hours are told by the exchange's stamp, not by the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from mia_kernel.adapters.dbn_rows import book_part, level_part, ohlcv_part, trade_part
 from mia_kernel.adapters.dbn_tables import TABLES, read_table
-from mia_kernel.adapters.parts import Ask, Part, full_contract, split_symbol
+from mia_kernel.adapters.parts import Ask, OptionFile, Part, full_contract, split_symbol
 from mia_kernel.adapters.quality import Verdict
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
@@ -60,6 +61,7 @@ _LAYOUTS: dict[str, tuple[int, np.dtype[Any], Any]] = {
 }
 
 _STOCKS = {stock.symbol for stock in STOCKS}
+_OPTION = re.compile(r"[A-Z0-9]{2,6} [CP]\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +174,10 @@ def _table_parts(member: Member, head: DbnHead, ask: Ask) -> list[Part]:
     if not parts:
         first = list(others.items())[:3]
         shown = ", ".join(f"{name or 'without name'} ({rows} rows)" for name, rows in first)
-        raise DataError("an instrument MIA does not know", path=member.path, field="symbol", value=shown,
-                        rule="ES, MES, NQ or MNQ futures",
-                        way_out="give --symbol, or choose a file of these")  # fmt: skip
+        kind = OptionFile if all(_OPTION.fullmatch(name) for name in others) else DataError
+        raise kind("options on a future" if kind is OptionFile else "an instrument MIA does not know",
+                   path=member.path, field="symbol", value=shown, rule="ES, MES, NQ or MNQ futures",
+                   way_out=None if kind is OptionFile else "give --symbol, or choose a file of these")  # fmt: skip
     return parts
 
 
@@ -224,6 +227,9 @@ def _instrument(member: Member, head: DbnHead, number: int, ts: int, ask: Ask) -
         if root in _STOCKS:
             raise InputError("a stock", field="symbol", value=root)
     except InputError as error:
+        if _OPTION.fullmatch(name):
+            raise OptionFile("options on a future", path=member.path, field="symbol", value=name,
+                             rule="ES, MES, NQ or MNQ futures") from error  # fmt: skip
         raise DataError("an instrument MIA does not know", path=member.path, field="symbol", value=name,
                         rule="ES, MES, NQ or MNQ futures", way_out="choose a file of these") from error  # fmt: skip
     return root, None if contract is None else full_contract(contract, year)

@@ -1,7 +1,7 @@
 """The shelf of formats: each is recognised by its content, and read where this version can read it.
 
 Adding one is a line in `FORMATS`: a name, what it is, how its first bytes look, and its reader (None:
-recognised, not yet read). The first that matches wins, so narrow ones stand before wide ones.
+files of options, read elsewhere). The first that matches wins, so narrow ones stand before wide ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from mia_kernel.adapters.cme import is_cme, read_cme
 from mia_kernel.adapters.databento import is_dbn, read_dbn
 from mia_kernel.adapters.lean import is_lean, read_lean
 from mia_kernel.adapters.lobster import is_lobster, read_lobster
-from mia_kernel.adapters.parts import Ask, Part
+from mia_kernel.adapters.parts import Ask, OptionFile, Part
+from mia_kernel.adapters.recorded_parts import read_recordings
 from mia_kernel.adapters.replay import is_recording
 from mia_kernel.adapters.sierra import is_sierra_header, read_sierra
 from mia_kernel.adapters.sierra_dom import is_sierra_dom, read_sierra_dom
@@ -37,7 +38,7 @@ RECORDING = "mia-parquet"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One kind of file. `read` is None where this version only knows its name."""
+    """One kind of file. `read` is None where it holds options, which the catalog does not keep."""
 
     name: str
     title: str
@@ -53,6 +54,11 @@ def _is_chain(member: Member) -> bool:
     head = member.data[:2000]
     table = re.search(rb'(?m)^"?Expiration Date"?,', head) is not None
     return table or (b'"options"' in head and b'"data"' in head)
+
+
+def _is_open_interest(member: Member) -> bool:
+    head = member.data[:400]
+    return b'"ticker"' in head and b'"pull_dates"' in head
 
 
 def _is_bar_json(member: Member) -> bool:
@@ -81,10 +87,11 @@ FORMATS: tuple[Format, ...] = (
         lambda m: m.data[:4] == marketdepth.MAGIC,
         marketdepth.read_depth,
     ),
-    Format(RECORDING, "MIA recording", lambda m: is_recording(m.data)),
+    Format(RECORDING, "MIA recording", lambda m: is_recording(m.data), read_recordings),
     Format("bars-parquet", "bars in Parquet", _is_bar_parquet, read_bar_parquet),
     Format("acsil", "Sierra ACSIL export", is_acsil, read_acsil),
     Format("chain", "option chain", _is_chain),
+    Format("occ", "open interest of options (OCC)", _is_open_interest),
     Format("bars-json", "bars in JSON", _is_bar_json, read_bar_json),
     Format("sierra", "Sierra bar text", lambda m: is_sierra_header(_names(m)), read_sierra),
     Format("sierra-dom", "Sierra trades with DOM", lambda m: is_sierra_dom(_names(m)), read_sierra_dom),
@@ -122,7 +129,8 @@ def unknown(member: Member) -> FormatError:
                        way_out="check the file, or name its format with --format")  # fmt: skip
 
 
-def not_yet(known: Format, path: str) -> FormatError:
-    """Return the error for a format that this version only recognises."""
-    return FormatError(f"{known.title} is not yet read by this version", path=path, field="format", value=known.name,
-                       rule="read: " + ", ".join(f.name for f in FORMATS if f.read or f.name == RECORDING))  # fmt: skip
+def of_options(known: Format, path: str) -> OptionFile:
+    """Return the error for a file of options: known and sound, and not for the catalog."""
+    way = "mia options store keeps it, mia options levels reads it" if known.name == "chain" else None
+    return OptionFile(f"{known.title}: options are not kept in the catalog", path=path, field="format",
+                      value=known.name, rule="futures and their index", way_out=way)  # fmt: skip

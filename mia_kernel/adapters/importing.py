@@ -1,8 +1,8 @@
 """Importing: files into the catalog, each with its verdict; a broken file stores nothing.
 
-`import_sources` walks files and folders. Every file ends as one `ImportResult`: stored, already known, or
-refused with the error's text. The first error of the outside world (disk full) stops the walk, because the
-next file would meet it too.
+`import_sources` walks files and folders; a recorded session is one source. Every source ends as one
+`ImportResult`: stored, already known, a file of options (named and passed over), or refused with the error's
+text. The first error of the outside world (disk full) stops the walk, because the next file would meet it too.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from tqdm import tqdm
 
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.companions import companions, gather
-from mia_kernel.adapters.parts import Ask, Part
+from mia_kernel.adapters.parts import Ask, OptionFile, Part
 from mia_kernel.adapters.quality import QualityParams, Verdict
-from mia_kernel.adapters.sierra_config import FILE_NAME
+from mia_kernel.adapters.recorded_parts import session_parts
 from mia_kernel.adapters.sources import parts_of
 from mia_kernel.adapters.stamps import check_zone
+from mia_kernel.adapters.walk import find_sources
+from mia_kernel.adapters.wrappers import UnreadableError
 from mia_kernel.core import events as ev
-from mia_kernel.core.errors import DataError, InputError
+from mia_kernel.core.errors import CorruptError, DataError, InputError, MiaError
 from mia_kernel.core.session import trading_days_of
 
-Status = Literal["stored", "known", "refused"]
+Status = Literal["stored", "known", "options", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,12 @@ class ImportResult:
     Attributes
     ----------
     status : str
-        "stored", "known" (its content, or every row of it, was stored before) or "refused".
+        "stored", "known" (its content, or every row of it, was stored before), "options" (nothing is wrong with
+        it, but it is of options; `error` says where they belong) or "refused".
     rows, rows_known : int
         Rows stored now, and rows of the file that were stored before and not stored again.
     error : str or None
-        Why it was refused.
+        Why it was refused or passed over.
     together_with : tuple of str
         Further files of the same source that were read with it.
     exit_code : int
@@ -136,54 +139,55 @@ def import_sources(
         If the disk is full or another import runs; the catalog is as before the file.
     """
     ask = Ask(symbol, None if tz is None else check_zone(tz), quality or QualityParams(), progress)
-    given = [file for path in paths for file in _files(Path(path))]
+    walked = [find_sources(path) for path in map(Path, paths)]
+    given = [source for found in walked for source in found.sources]
     # Files that are one source together are imported with the first of them.
-    files = list(dict.fromkeys(companions(file)[0] if fmt is None else file for file in given))
+    files = list(dict.fromkeys(file if fmt or file.is_dir() else companions(file)[0] for file in given))
     results: list[ImportResult] = []
     retry: list[int] = []
+    named = set(map(Path, paths))
     for file in tqdm(files, desc="import", unit="file", disable=not progress or len(files) < 2):
         try:
             results.append(_import_file(file, catalog, ask, fmt))
-        except InputError as error:
-            if error.field == "tz" and tz is None:
+        except OptionFile as error:
+            # Meant by name it is an error; met in a folder it is only told.
+            code = error.exit_code if file in named else 0
+            results.append(ImportResult(str(file), "options", error=str(error), exit_code=code))
+        except (InputError, CorruptError, UnreadableError) as error:
+            if isinstance(error, InputError) and error.field == "tz" and tz is None:
                 retry.append(len(results))
-            results.append(ImportResult(str(file), "refused", error=str(error), exit_code=error.exit_code))
+            results.append(_refused(file, error))
     for at in retry:
         results[at] = _retry_with_neighbours(files, at, results, catalog, ask, fmt)
-    return results
+    shut = [closed for found in walked for closed in found.closed]
+    return results + [
+        _refused(path, UnreadableError(f"{path}: cannot be opened: {why}")) for path, why in shut
+    ]
+
+
+def _refused(file: Path, error: MiaError) -> ImportResult:
+    return ImportResult(str(file), "refused", error=str(error), exit_code=error.exit_code)
 
 
 def worst_exit_code(results: Iterable[ImportResult]) -> int:
-    """Return 2 if a file was refused, else 0."""
+    """Return 2 if a file was refused, 3 if one could not be read, else 0."""
     return max((result.exit_code for result in results), default=0)
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_data(file, path))
-        if not found:
-            raise InputError("the folder holds no file", path=str(path), rule="a file, or a folder of files")
-        return found
-    if not path.exists():
-        raise InputError("no such file", path=str(path), way_out="check the path")
-    return [path]
-
-
-_ABOUT = {FILE_NAME, "README.md", "README.txt", "LICENSE"}
-
-
-def _is_data(file: Path, below: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(below).parts)
-    return not hidden and file.name not in _ABOUT
-
-
 def _import_file(file: Path, catalog: Catalog, ask: Ask, fmt: str | None) -> ImportResult:
-    found, import_id = gather(file)
-    together = tuple(str(other) for other in companions(file) if other != file)
+    if file.is_dir():
+        made, import_id = session_parts(file, ask.quality)
+        together: tuple[str, ...] = ()
+    else:
+        found, import_id = gather(file)
+        together = tuple(str(other) for other in companions(file) if other != file)
+        made = []
     if catalog.holds(import_id):
         rows = _rows_of(catalog, import_id)
         return ImportResult(str(file), "known", import_id, rows_known=rows, together_with=together)
-    parts = [part for part in parts_of(found, file, ask, fmt) if len(part.events) or part.tables]
+    if not file.is_dir():
+        made = parts_of(found, file, ask, fmt)
+    parts = [part for part in made if len(part.events) or part.tables]
     if not parts:
         raise DataError(
             "no usable row in the file", path=str(file), rule="at least one row that passes the checks"
@@ -220,7 +224,7 @@ def _retry_with_neighbours(
     try:
         return _import_file(files[at], catalog, replace(ask, tz=zones.pop()), fmt)
     except InputError as error:
-        return ImportResult(str(files[at]), "refused", error=str(error), exit_code=error.exit_code)
+        return _refused(files[at], error)
 
 
 def _rows_of(catalog: Catalog, import_id: str) -> int:

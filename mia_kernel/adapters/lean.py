@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.bookrows import usable
-from mia_kernel.adapters.parts import Ask, Part, contract_code, to_ticks
+from mia_kernel.adapters.parts import Ask, OptionFile, Part, contract_code, to_ticks
 from mia_kernel.adapters.quality import Findings, Verdict
 from mia_kernel.adapters.rawbars import RawBars, bar_rows
 from mia_kernel.adapters.stamps import NS, parse_date
@@ -74,10 +74,14 @@ def read_lean(members: list[Member], ask: Ask) -> list[Part]:
 
 def _named(member: Member) -> _File:
     match = _NAME.search(member.path)
+    if re.search(r"_(american|european)[_.]", member.path):
+        raise OptionFile("options in Lean's layout", path=member.path, field="name", value=member.name,
+                         rule="futures: YYYYMMDD_es_minute_trade_YYYYMM.csv",
+                         way_out="mia options levels reads the folder of a day's files")  # fmt: skip
     if match is None or match[2].upper() not in INSTRUMENTS:
         raise DataError("not a Lean file of a future MIA knows", path=member.path, field="name", value=member.name,
                         rule="YYYYMMDD_es_minute_trade_YYYYMM.csv",
-                        way_out="options: `mia options` reads chains; indices are not read")  # fmt: skip
+                        way_out="indices are not read")  # fmt: skip
     day = parse_date(match[1])
     if day is None:
         raise FormatError("not a date", path=member.path, field="name", value=match[1], rule="YYYYMMDD")

@@ -27,6 +27,10 @@ _TOKEN = re.compile(
 _STOCKS = frozenset(stock.symbol for stock in STOCKS)
 
 
+class OptionFile(FormatError):
+    """A file of options: nothing is wrong with it, and it is not for the catalog of market data."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What the user said about a source; None where the file must say it."""

@@ -38,6 +38,8 @@ class SessionEntry:
     decisions: int | None
     digest: str | None
     folder: str
+    score: float | None
+    causes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,15 @@ def closing_of(folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_bytes()) if path.is_file() else None
 
 
+def verdict_of(folder: Path) -> dict[str, Any] | None:
+    """Return the verdict a session carries (`Verdict.to_json`): of its end, else of its last sealing, else None."""
+    closing = closing_of(folder) or {}
+    told = [m.sources[0].get("verdict") for m in Store(folder).manifests() if m.sources]
+    return closing.get("verdict") or next((verdict for verdict in reversed(told) if verdict), None)
+
+
 def list_sessions(data_folder: Path) -> list[SessionEntry]:
-    """Return the recorded sessions, oldest first."""
+    """Return the recorded sessions, oldest first, each with the score and causes of its verdict."""
     return [_entry(folder) for folder in session_folders(data_folder)]
 
 
@@ -158,6 +167,7 @@ def session_folders(data_folder: Path) -> list[Path]:
 def _entry(folder: Path) -> SessionEntry:
     about, closing = about_session(folder), closing_of(folder) or {}
     segments = [segment for manifest in Store(folder).manifests() for segment in manifest.segments]
+    verdict = verdict_of(folder) or {}
     return SessionEntry(
         session_id=about.session_id,
         mode=about.mode,
@@ -169,6 +179,8 @@ def _entry(folder: Path) -> SessionEntry:
         decisions=closing.get("decisions"),
         digest=closing.get("digest"),
         folder=str(folder),
+        score=verdict.get("score"),
+        causes=tuple(verdict.get("causes", ())),
     )
 
 

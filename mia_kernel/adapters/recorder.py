@@ -7,7 +7,8 @@ beside them, and the tail is removed. `recorded` reads a session back, sealed or
 
 Tables: `standard` (components, score; closed bars in `bars`), `microstructure` (book and flow measures at
 every decision), `options` (views of the chain), `session` (state of feed and loop), `post_trade` (what the
-venue said, closed positions). Nothing is thinned.
+venue said, closed positions). Nothing is thinned. The verdict of the rows so far (`running`, the checks of a file)
+stands with every sealing and with the closing: a session carries it, however it ended.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ import pyarrow.parquet as pq
 
 from mia_kernel.adapters.catalog import new_york_dates
 from mia_kernel.adapters.catalog_stage import CONTINUOUS
-from mia_kernel.adapters.columns import source_to_json, whole_table
+from mia_kernel.adapters.columns import source_to_json, whole_rows, whole_table
+from mia_kernel.adapters.quality import QualityParams
+from mia_kernel.adapters.running import RunningChecks
 from mia_kernel.adapters.store import Manifest, Segment, Store, outside, write_flushed
 from mia_kernel.adapters.tail import TailWriter, encode, read_tail
 from mia_kernel.core.errors import CorruptError, MiaError
@@ -100,7 +103,13 @@ class SessionRecorder:
         path = folder / ABOUT
         if not path.exists():
             write_flushed(path, json.dumps(about.to_json(), indent=1).encode())
-        numbers = [int(manifest.import_id.split("-")[0]) for manifest in self._store.manifests()]
+        self._checks = RunningChecks(
+            QualityParams.model_validate(about.settings.get("quality", {})), sampled=about.source.carries.bars
+        )
+        earlier = sorted(self._store.manifests(), key=lambda manifest: manifest.import_id)
+        # Rows of an interrupted session are judged with the first sealing, in its thread.
+        self._unjudged = [s for m in earlier for s in m.segments if s.kind == EVENTS]
+        numbers = [int(manifest.import_id.split("-")[0]) for manifest in earlier]
         numbers += [int(file.stem.split("-")[1]) for file in folder.glob("tail-*.bin")]
         self._number = max(numbers, default=0) + 1
         self._tail = TailWriter(tail_path(folder, self._number))
@@ -157,7 +166,9 @@ class SessionRecorder:
             self.seal(wait=True)
             self._tail.close()
             self._tail.path.unlink()
-            write_flushed(self.folder / f"{CLOSING}.json", json.dumps(dict(closing), indent=1).encode())
+            self._judge(())
+            told = {**closing, "verdict": self._checks.verdict().to_json()}
+            write_flushed(self.folder / f"{CLOSING}.json", json.dumps(told, indent=1).encode())
         except OSError as error:
             raise outside(error, self.folder) from error
         finally:
@@ -200,6 +211,7 @@ class SessionRecorder:
             parts[EVENTS] = whole_table(tail.rows)
         if tail.objects:
             parts[OBJECTS] = _objects_table(tail.objects)
+        self._judge(tail.rows)
         if parts:
             stamps = tail.rows["ts_event"] if len(tail.rows) else np.array([0, 0], np.int64)
             segments: list[Segment] = []
@@ -211,10 +223,17 @@ class SessionRecorder:
                 name=self.about.session_id,
                 imported_at=datetime.now(UTC).isoformat(timespec="microseconds"),
                 segments=tuple(segments),
-                sources=({"torn_bytes": tail.torn_bytes},),
+                sources=({"torn_bytes": tail.torn_bytes, "verdict": self._checks.verdict().to_json()},),
             )
             self._store.publish(manifest, staged)
         path.unlink()
+
+    def _judge(self, rows: EventArray | tuple[()]) -> None:
+        earlier, self._unjudged = self._unjudged, []
+        for segment in earlier:
+            self._checks.add(whole_rows(pq.ParquetFile(pa.BufferReader(self._store.read(segment))).read()))
+        if len(rows):
+            self._checks.add(rows)
 
     def _stage(
         self, number: int, kind: str, table: pa.Table, stamps: Any, staged: dict[str, Path]

@@ -16,7 +16,7 @@ from pathlib import Path
 from mia_kernel.adapters.beside import merge_sources
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.companions import companions, gather
-from mia_kernel.adapters.formats import RECORDING, Format, format_named, not_yet, recognise, unknown
+from mia_kernel.adapters.formats import RECORDING, Format, format_named, of_options, recognise, unknown
 from mia_kernel.adapters.join import choose, join_folder
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import QualityParams
@@ -243,7 +243,7 @@ def _format_of(found: list[Member], fmt: str | None, path: Path) -> Format:
 
 def _read(known: Format, found: list[Member], ask: Ask) -> list[Part]:
     if known.read is None:
-        raise not_yet(known, found[0].path)
+        raise of_options(known, found[0].path)
     if len(found) > 1:
         for member in found:
             if not member.data:

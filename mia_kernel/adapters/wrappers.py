@@ -45,6 +45,10 @@ _DAMAGE = (
 """What the standard library raises on damaged or encrypted archives."""
 
 
+class UnreadableError(OutsideError):
+    """The system does not let a file be read: this one, not the disk that the catalog lies on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One plain file: its bytes, its own name, and the path that names it in a message."""
@@ -61,7 +65,9 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise InputError("no such file", path=str(path), way_out="check the path") from error
     except OSError as error:
-        raise OutsideError(f"{path}: cannot be read: {error.strerror}; check permissions and disk") from error
+        raise UnreadableError(
+            f"{path}: cannot be read: {error.strerror}; check permissions and disk"
+        ) from error
 
 
 def members(path: Path, data: bytes | None = None) -> Iterator[Member]:

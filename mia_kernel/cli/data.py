@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,10 +72,27 @@ def _print_results(results: Sequence[ImportResult]) -> None:
     if rows:
         print_table(("file", "status", "series", "rows", "verdict", "causes"), rows)
     for result in results:
-        if result.status == "known":
-            click.echo(f"{Path(result.path).name}: known, nothing stored again")
+        if result.status == "options":
+            click.echo(f"passed over: {result.error}")
         elif result.error is not None:
             click.echo(f"refused: {result.error}", err=True)
+    _print_sum(results)
+
+
+def _print_sum(results: Sequence[ImportResult]) -> None:
+    """Say in one line what became of everything, and where to look next."""
+    by_status = Counter(result.status for result in results)
+    words = {
+        "stored": "stored",
+        "known": "known before",
+        "options": "of options, passed over",
+        "refused": "refused",
+    }
+    told = ", ".join(f"{by_status[status]} {word}" for status, word in words.items() if by_status[status])
+    rows = sum(result.rows for result in results)
+    click.echo(f"{len(results)} sources: {told}; {rows:,} rows stored")
+    if len(results) > 1 and rows:
+        click.echo("see it: mia data health, or notebook 01_data_quality")
 
 
 @click.group(invoke_without_command=True)
@@ -184,8 +202,20 @@ def sessions(json_path: str | None) -> None:
         click.echo("no session was recorded; way out: mia run")
         return
     print_table(
-        ("session", "mode", "source", "rows", "MB", "decisions"),
-        [(s.session_id, s.mode, s.source, f"{s.rows:,}", f"{s.bytes / 1e6:.1f}", s.decisions) for s in found],
+        ("session", "mode", "source", "rows", "MB", "decisions", "quality", "causes"),
+        [
+            (
+                s.session_id,
+                s.mode,
+                s.source,
+                f"{s.rows:,}",
+                f"{s.bytes / 1e6:.1f}",
+                s.decisions,
+                _score(s.score),
+                "; ".join(s.causes),
+            )
+            for s in found
+        ],
     )
 
 

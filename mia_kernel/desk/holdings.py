@@ -166,7 +166,7 @@ class Holdings:
 
     @property
     def repairs(self) -> pd.DataFrame:
-        """What the checks did, one row per file and finding: repaired, set aside, or refused with the reason."""
+        """What the checks did, one row per file and finding: repaired, set aside, refused, passed over."""
         columns = ["file", "what", "finding", "rows", "text"]
         rows: list[tuple[str, str, str, int, str]] = []
         for name, verdict in self._verdicts():
@@ -175,8 +175,9 @@ class Holdings:
                 rows += [
                     (name, done, what, count, texts.get(what, "")) for what, count in verdict[done].items()
                 ]
-        refused = [result for result in self.imported if result.status == "refused"]
-        rows += [(Path(r.path).name, "refused", "file", 0, r.error or "") for r in refused]
+        told = {"refused": "file", "options": "not for the catalog"}
+        rows += [(Path(r.path).name, r.status, told[r.status], 0, r.error or "")
+                 for r in self.imported if r.status in told]  # fmt: skip
         return pd.DataFrame(rows, columns=columns)
 
     def _verdicts(self) -> list[tuple[str, dict[str, Any]]]:

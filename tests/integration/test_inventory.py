@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mia_kernel.adapters.catalog import Catalog
-from mia_kernel.adapters.importing import ImportResult, import_sources
+from mia_kernel.adapters.importing import ImportResult, import_sources, worst_exit_code
 from tests.shared_data import needs_shared_data, shared_file
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
@@ -118,7 +118,7 @@ def test_definitions_are_tables(tmp_path: Path) -> None:
     (result,) = _import(tmp_path, "dbn/definition-glbx-es-fut.dbn.zst").values()
     assert [(part.contract, part.rows) for part in result.parts] == [("ESM23", 2)]
     (options,) = _import(tmp_path, "dbn/definition-glbx-es-opt.dbn.zst").values()
-    assert options.status == "refused"
+    assert (options.status, options.exit_code) == ("options", 2)
     assert "ESM4 C4250" in str(options.error)
 
 
@@ -166,6 +166,23 @@ def test_per_contract_bars_are_whole(tmp_path: Path) -> None:
         name for name, r in results.items() if r.parts[0].verdict.counts.get("side_mismatch", 0) > 1
     }
     assert not mismatched
+
+
+@needs_shared_data
+def test_files_of_options_are_named_and_stop_nothing(tmp_path: Path) -> None:
+    """Copies beside one file of futures: the folder ends well, every chain is told where it belongs."""
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("options/spx_20230914_1631ET_eod.csv", "options/occ_oi_SPX_20260810_20260818.json",
+                 "spx_chains/cboe_delayed_quotes_RUT_20230921.json", "dbn/definition-glbx-es-opt.dbn.zst",
+                 "lean_es_futureoptions_202001/202003_20200106_trade_american.zip", "vix/VIX_daily.csv"):  # fmt: skip
+        (own / Path(name).name).symlink_to(shared_file(name))
+    results = import_sources([own], Catalog(tmp_path / "data"))
+    assert worst_exit_code(results) == 0
+    told = {Path(result.path).name: result for result in results}
+    assert told.pop("VIX_daily.csv").status == "stored"
+    assert {result.status for result in told.values()} == {"options"}
+    assert "mia options store" in str(told["spx_20230914_1631ET_eod.csv"].error)
 
 
 @pytest.mark.long

@@ -54,7 +54,7 @@ def test_every_real_file_is_named_by_its_content(pattern: str, expected: tuple[s
 def test_formats_that_are_no_recording_are_refused_by_name(pattern: str) -> None:
     assert SHARED is not None
     file = next(file for file in sorted(SHARED.glob(pattern)) if file.is_file())
-    with pytest.raises(FormatError, match="not yet read by this version"):
+    with pytest.raises(FormatError, match="options are not kept in the catalog"):
         open_source(file)
 
 

@@ -165,7 +165,7 @@ def test_a_backup_is_read_back_and_finds_damage(tmp_path: Path) -> None:
     assert copy.sessions == 1  # the other one was cut off: it waits to be continued
     kept = tmp_path / "copy" / "sessions" / "s1"
     assert read_session(kept).events.tobytes() == rows(10).tobytes()
-    assert closing_of(kept) == {"decisions": 0}
+    assert (closing_of(kept) or {})["decisions"] == 0
     file = next(kept.rglob("kind=events/*.parquet"))
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(CorruptError, match="does not match"):
