@@ -14,7 +14,12 @@ GOOD, DEGRADED = 0.95, 0.80
 _ABSENT = "rgba(255,59,92,0.35)"
 _FEWEST_WEEKS = 30
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
-_WHAT = {"repaired": theme.CAUTION, "quarantined": "#a78bfa", "refused": theme.ALARM, "options": theme.NEUTRAL}
+_WHAT = {
+    "repaired": theme.CAUTION,
+    "quarantined": "#a78bfa",
+    "refused": theme.ALARM,
+    "options": theme.NEUTRAL,
+}
 
 
 def calendar_map(days: Any, *, stamp: str | None = None) -> go.Figure:
