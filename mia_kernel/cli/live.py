@@ -25,6 +25,7 @@ from mia_kernel.adapters.ibkr_params import address_of, is_broker, permit
 from mia_kernel.adapters.messages import GuardianStatus, Status
 from mia_kernel.adapters.recorded import SESSIONS, closing_of, is_session
 from mia_kernel.cli.output import pairs, stop
+from mia_kernel.cli.replay import note_asked
 from mia_kernel.cli.report import daily_page
 from mia_kernel.cli.stopping import stopping
 from mia_kernel.core.errors import InputError, MiaError, OutsideError
@@ -41,6 +42,7 @@ from mia_kernel.live.companions import (
 )
 from mia_kernel.live.housekeeping import daily_backup
 from mia_kernel.live.loop import Timer
+from mia_kernel.live.parity import note_parity
 from mia_kernel.live.publish import Publisher
 from mia_kernel.live.session import new_session_id
 from mia_kernel.settings import Settings, load
@@ -314,6 +316,8 @@ def end_when(session: BrokerSession, over_ns: int) -> None:
 def finish(session: BrokerSession, settings: Settings, journal: Path) -> None:
     """Seal and check the record, close the journal, copy the data, write the daily page."""
     answer = session.close()
+    note_asked(session.run, str(session.folder), ())
+    note_parity(session.run, answer)
     session.run.close()
     log.info(answer.sentence, extra={"session": session.folder.name, "stopped_by": session.loop.stopped_by})
     click.echo(answer.sentence)

@@ -17,12 +17,12 @@ from mia_kernel.adapters.recorded_feed import row_at
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.live import Wanted, check, supervise
 from mia_kernel.cli.output import json_option, stop
-from mia_kernel.cli.replay import compile_once, effective, show, source_options
+from mia_kernel.cli.replay import compile_once, effective, note_asked, show, source_options
 from mia_kernel.cli.report import daily_page
 from mia_kernel.cli.stopping import stopping
 from mia_kernel.cli.terminal import TerminalView
 from mia_kernel.core.errors import InputError
-from mia_kernel.live.parity import Parity
+from mia_kernel.live.parity import Parity, note_parity
 from mia_kernel.live.publish import Publisher
 from mia_kernel.live.session import Session, abandon, dry_run
 from mia_kernel.settings import Settings
@@ -91,11 +91,11 @@ def run(
     quiet = headless or json_path == "-"
     with contextlib.nullcontext() if quiet else TerminalView() as view:
         session = dry_run(settings, recording, path, uri=source, speed=pace, watcher=view, first=first)
+        note_asked(session.run, source, extra, symbol=symbol, tz=tz)
         publisher = Publisher(settings.home, session.loop, mode=mode, run_id=session.folder.name)
         with stopping(session.loop), publisher:
             taken_to_its_end(session)
-    figures = dict(session.run.close())
-    answer = session.close()
+    figures, answer = closed(session)
     log.info(answer.sentence, extra={"session": str(session.folder), "stopped_by": session.loop.stopped_by})
     figures |= {"session": str(session.folder), "parity": parity_json(answer)}
     show(figures, json_path)
@@ -140,6 +140,16 @@ def taken_to_its_end(session: Session) -> None:
     except BaseException:
         abandon(session)
         raise
+
+
+def closed(session: Session) -> tuple[dict[str, Any], Parity]:
+    """Seal and replay the record, write the answer into the journal and close it; return summary and answer."""
+    try:
+        answer = session.close()
+        note_parity(session.run, answer)
+    finally:  # a record that cannot be sealed or replayed must not cost the journal its end
+        figures = dict(session.run.close())
+    return figures, answer
 
 
 def parity_json(answer: Parity) -> dict[str, Any]:

@@ -242,7 +242,10 @@ def _parity_check(records: Sequence[Mapping[str, Any]]) -> tuple[str, str] | Non
     if not records:
         return None
     equal, total = int(records[-1]["equal"]), int(records[-1]["total"])
-    return (PROVEN if equal == total else DIFFERS), f"parity {equal:,}/{total:,} with the recorded session"
+    said = f"parity {equal:,}/{total:,} with the recorded session"
+    if equal == total:
+        return PROVEN, said
+    return DIFFERS, f"{said}: decision {records[-1]['first_difference']} is the first that differs"
 
 
 def _replayed(

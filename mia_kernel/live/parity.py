@@ -64,6 +64,14 @@ def parity(settings: Settings, folder: Path, live: EachDigest) -> tuple[Parity, 
     return Parity(equal, total, first, live.hexdigest(), again.hexdigest()), run
 
 
+def note_parity(run: Run, answer: Parity) -> None:
+    """Write the answer into the run's journal, where the pages of the day print it."""
+    if run.journal is None:
+        return
+    told = {name: getattr(answer, name) for name in ("equal", "total", "first_difference", "replay_digest")}
+    run.journal.append_record("parity", run.last.ts_event if run.last else 0, told)
+
+
 def parity_of_record(settings: Settings, folder: Path) -> Parity:
     """Compare a session's stored decisions with a replay made now (another machine, other cores)."""
     table = read_table(folder, "standard")

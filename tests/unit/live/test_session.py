@@ -15,17 +15,19 @@ import pytest
 
 from mia_kernel import cli
 from mia_kernel.adapters.inbox import Inbox
+from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.recorded import closing_of, read_session, read_table
 from mia_kernel.adapters.synthetic import synthetic_recording
 from mia_kernel.cli import run as run_command
 from mia_kernel.core.events import Carries, Recording, SourceInfo, StateChange, empty
 from mia_kernel.core.orders import OrderReport, OrderStatus, Role
+from mia_kernel.desk.review import material_of
 from mia_kernel.execution.silent import SilentVenue
 from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.parity import compare, parity_of_record
 from mia_kernel.live.session import dry_run
 from mia_kernel.runtime import Run
-from mia_kernel.settings import Settings
+from mia_kernel.settings import Settings, load
 
 pytestmark = [pytest.mark.unit, pytest.mark.integration]
 
@@ -168,6 +170,13 @@ def test_dry_run_says_parity_and_gives_the_digest_of_replay(
         again = json.loads((tmp_path / "again.json").read_text())
         assert again["digest"] == figures["digest"]
         assert again["round_trips"] == figures["round_trips"]
+    journal = Path(out.split("journal ")[1].split("\n")[0])
+    decided = f"parity {figures['decisions']:,}/{figures['decisions']:,} with the recorded session"
+    checks = material_of(journal, load(arguments={"home": str(tmp_path)}).settings, prove=False).checks
+    assert checks["replay"] == ("proven", decided)
+    assert {checks["journal"][0], checks["decisions"][0]} == {"proven"}
+    with JournalReader(journal) as reader:
+        assert reader.records("asked")[0]["source"] == str(file)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no polite kill there")
