@@ -22,8 +22,10 @@ REENTRY_NS = 5 * 60 * 1_000_000_000
 HOUR_NS = 3_600_000_000_000
 MOST_PER_HOUR, MOST_PER_DAY = 10, 20
 EARLY_EXIT_R = 0.3
-BY_HAND = frozenset({"manual", "hand", "user"})
-"""Exit reasons that no strategy, bracket or limit gave."""
+BY_MACHINE = frozenset(
+    {"", "stop", "trailing_stop", "target", "closed", "disarmed", "engine_lost", "unprotected", "signal"}
+)
+"""Exit reasons that bracket, engine and guardian give; limits give the code of their gate."""
 
 Sent = Mapping[str, tuple[Decision, PlaceBracket]]
 """Bracket to the decision that permitted it and the command that was sent."""
@@ -65,7 +67,7 @@ def rules(trips: Sequence[RoundTrip], columns: DecisionTable) -> list[Rule]:
         _revenge(trips),
         _outside_hours(trips),
         _overtrading(trips),
-        _early_exit(trips),
+        _early_exit(trips, columns.gate_codes),
     ]
 
 
@@ -130,7 +132,12 @@ def _overtrading(trips: Sequence[RoundTrip]) -> Rule:
     return Rule("overtrading", len(trips), tuple(broken))
 
 
-def _early_exit(trips: Sequence[RoundTrip]) -> Rule:
-    by_hand = [t for t in trips if t.exit_reason in BY_HAND]
-    early = [t.id for t in by_hand if t.risk_cents > 0 and 0 < t.net_cents / t.risk_cents < EARLY_EXIT_R]
-    return Rule("early_exit", len(by_hand), tuple(early))
+def by_hand(reason: str, gate_codes: Sequence[str]) -> bool:
+    """Return whether a person ended a position: its reason is no bracket's, no gate's and not the guardian's own."""
+    return reason not in BY_MACHINE and reason not in gate_codes and not reason.startswith("the ")
+
+
+def _early_exit(trips: Sequence[RoundTrip], gate_codes: Sequence[str]) -> Rule:
+    by_people = [t for t in trips if by_hand(t.exit_reason, gate_codes)]
+    early = [t.id for t in by_people if t.risk_cents > 0 and 0 < t.net_cents / t.risk_cents < EARLY_EXIT_R]
+    return Rule("early_exit", len(by_people), tuple(early))

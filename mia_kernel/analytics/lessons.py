@@ -8,16 +8,19 @@ Lessons are written into the journal when a run closes; statistics over many of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.analytics import chain_around
 from mia_kernel.analytics.autopsy import Fill
 from mia_kernel.analytics.performance import outcome
+from mia_kernel.analytics.say import mark
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.decisions import CONTEXT_NAMES, GRADE_NAMES, OK, PREMIUM, STRONG, WEAK, Decision
+from mia_kernel.core.events import OptionView
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import new_york_minute, trading_day_of
@@ -84,6 +87,7 @@ class Lesson:
     what_failed: tuple[str, ...]
     improvement_suggestion: str | None
     risk_management_notes: tuple[str, ...]
+    gamma_phase: str | None = None
 
 
 def lessons(
@@ -92,6 +96,7 @@ def lessons(
     *,
     path: NDArray[Any] | None = None,
     fills: Sequence[Fill] = (),
+    views: Sequence[OptionView] = (),
 ) -> list[Lesson]:
     """Return a lesson per round trip, in order.
 
@@ -103,6 +108,8 @@ def lessons(
         What the price did (`ts`, `high`, `low`); without it time to profit and entry timing are unknown.
     fills : sequence of Fill
         Of the same run; without them delay and fill quality are unknown.
+    views : sequence of OptionView
+        What the option chains beside the market said, in order; without them walls, flip and gamma phase are unknown.
     """
     by_bracket = {command.bracket_id: d for _, d in columns.signals for command in d.intents}
     entries = {fill.bracket_id: fill for fill in reversed(fills) if fill.role == "entry"}
@@ -112,7 +119,13 @@ def lessons(
         row = int(np.searchsorted(ts, trip.exit_ts, side="right")) - 1
         decision = by_bracket.get(trip.bracket_id)
         walked = None if path is None else _walk(path, trip)
-        made.append(_lesson(trip, decision, columns, row, walked, entries.get(trip.bracket_id)))
+        lesson = _lesson(trip, decision, columns, row, walked, entries.get(trip.bracket_id))
+        view = None if decision is None else chain_around.in_force(views, decision.ts_event)
+        if decision is not None and view is not None:
+            around = {**lesson.market_context, **chain_around.distances(view, decision.price_ticks)}
+            phase = chain_around.gamma_phase(decision.ts_event)
+            lesson = replace(lesson, market_context=around, gamma_phase=phase)
+        made.append(lesson)
     return made
 
 
@@ -216,7 +229,9 @@ def _of_decision(decision: Decision | None, context: Mapping[str, float | None])
         "confluence_score": None if decision is None else decision.score.total,
         "coverage": None if decision is None else decision.score.coverage,
         "risk_reward_ratio": _planned_ratio(decision),
-        "win_probability_estimated": None,
+        "win_probability_estimated": None
+        if decision is None or decision.opinion is None
+        else decision.opinion.probability,
         "confidence_level": None if signal is None else signal.confidence,
         "market_context": _around(decision, context),
         "contributions": _contributions(decision),
@@ -316,19 +331,19 @@ def _verdicts(
     worked: list[str] = []
     failed: list[str] = []
     if result_r is not None and result_r >= 1.0:
-        worked.append("made its planned risk or more")
+        worked.append(mark("made its planned risk or more"))
     if mae_r is not None and mae_r <= 0.3 and trip.net_cents > 0:
-        worked.append("hardly went against the entry")
+        worked.append(mark("hardly went against the entry"))
     if trip.exit_reason == "trailing_stop" and trip.net_cents > 0:
-        worked.append("the trailing stop kept a profit")
+        worked.append(mark("the trailing stop kept a profit"))
     if mae_r is not None and mae_r > EARLY_MAE_R:
-        failed.append("went more than 0.6 R against the entry")
+        failed.append(mark("went more than 0.6 R against the entry"))
     if mfe_r is not None and result_r is not None and mfe_r >= 1.0 and result_r < 0:
-        failed.append("gave back 1 R or more")
+        failed.append(mark("gave back 1 R or more"))
     if mfe_r is not None and mfe_r < PROFIT_R and trip.net_cents < 0:
-        failed.append("never worked")
+        failed.append(mark("never worked"))
     if slipped is not None and slipped > 2.0:
-        failed.append("slipped more than 2 ticks")
+        failed.append(mark("slipped more than 2 ticks"))
     return tuple(worked), tuple(failed)
 
 
@@ -336,22 +351,22 @@ def _suggestion(
     timing: str | None, mfe_r: float | None, result_r: float | None, slipped: float | None
 ) -> str | None:
     if mfe_r is not None and result_r is not None and mfe_r >= 1.0 and result_r < 0:
-        return "compare with a stop at break-even after 1 R (what-if)"
+        return mark("compare with a stop at break-even after 1 R (what-if)")
     if timing == "early":
-        return "compare with an entry after the first push back (what-if)"
+        return mark("compare with an entry after the first push back (what-if)")
     if timing == "late":
-        return "compare with entries within one ATR of VWAP (what-if)"
+        return mark("compare with entries within one ATR of VWAP (what-if)")
     if slipped is not None and slipped > 2.0:
-        return "look at the spread at entry in the fill autopsy"
+        return mark("look at the spread at entry in the fill autopsy")
     return None
 
 
 def _notes(trip: RoundTrip, mae_r: float | None, result_r: float | None) -> tuple[str, ...]:
     notes: list[str] = []
     if result_r is not None and result_r < -1.25:
-        notes.append("lost more than 1.25 R: the stop slipped or gapped")
+        notes.append(mark("lost more than 1.25 R: the stop slipped or gapped"))
     if trip.exit_reason == "stop" and mae_r is not None and mae_r >= 1.0:
-        notes.append("the initial stop ended it")
+        notes.append(mark("the initial stop ended it"))
     return tuple(notes)
 
 

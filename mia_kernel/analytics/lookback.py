@@ -19,7 +19,7 @@ from mia_kernel.analytics.ghosts import follow
 from mia_kernel.analytics.lessons import lessons
 from mia_kernel.analytics.lookback_record import LookBack
 from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.core.events import Recording
+from mia_kernel.core.events import OptionView, Recording
 from mia_kernel.core.orders import OrderReport, RoundTrip
 from mia_kernel.state.costs import CostParams
 
@@ -46,7 +46,8 @@ def look_back(run: Finished) -> LookBack:
     fills = autopsy(events, run.reports, costs)
     signals = [decision for _, decision in table.signals]
     ghosts = follow(path, signals, table.gate_codes, table.gate_levels.tolist(), costs)
-    made = lessons(run.round_trips, table, path=path, fills=fills)
+    views = [event for event in run.recording.objects if isinstance(event, OptionView)]
+    made = lessons(run.round_trips, table, path=path, fills=fills, views=views)
     return LookBack(tuple(ghosts), tuple(fills), tuple(made))
 
 

@@ -8,10 +8,14 @@ Sentences pass through `say`, so a catalog can put them into another language; t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Any
+
+import numpy as np
 
 from mia_kernel.analytics.adherence import Rule, adherence
 from mia_kernel.analytics.advice import Advice, Day, Evidence, Kind, Level, Mood
+from mia_kernel.analytics.bootstrap import mean_interval
 from mia_kernel.analytics.effectiveness import (
     DAY_NS,
     EXPIRES_DAYS,
@@ -28,18 +32,19 @@ from mia_kernel.analytics.mentor_words import (
     HABITS,
     PROPOSED,
     RULES,
-    Say,
     capital,
     group_words,
     in_r,
-    plain,
     usd,
 )
 from mia_kernel.analytics.performance import MIN_GROUP_TRIPS
+from mia_kernel.analytics.say import Say, plain
 
 MIN_DAY_TRADES = 3
 DAY_LOSS_USD = -500.0
 MEAN_LOSS_USD = -200.0
+SCATTER_USD = 300.0
+SUMMARY_EVERY = 25
 
 
 def mood(day: Day) -> Mood:
@@ -73,6 +78,7 @@ def advise(day: Day, say: Say = plain) -> list[Advice]:
         daily(day, say),
         *_habits(day, say),
         *_alerts(day, say),
+        *_summary(day, say),
         *_learned(day, say),
         *_improvements(day, say),
         *_celebrations(day, say),
@@ -216,7 +222,23 @@ def _alerts(day: Day, say: Say) -> list[Advice]:
                 Evidence("mean loss (USD)", mean, len(losers), None, _ids(losers)),
             )
     made += _factor_alert(day, say, until)
-    return made
+    return made + _scatter_alert(day, say, until)
+
+
+def _scatter_alert(day: Day, say: Say, until: int) -> list[Advice]:
+    n = len(day.window)
+    if n < MIN_GROUP_TRIPS:
+        return []
+    scatter = stdev(row.pnl_net for row in day.window)
+    if scatter <= SCATTER_USD:
+        return []
+    text = say("Single trades scatter by {std} USD over {n} trades; the limit of attention is {limit} USD.")
+    text = text.format(std=f"{scatter:,.2f}", n=n, limit=f"{SCATTER_USD:,.0f}")
+    evidence = Evidence("standard deviation (USD)", scatter, n, None, _ids(day.window))
+    return [
+        Advice("alert:scatter", day.end_ts, Kind.PERFORMANCE_ALERT, "warning", say("Performance"), text, evidence,
+               True, 3, until)
+    ]  # fmt: skip
 
 
 def _factor_alert(day: Day, say: Say, until: int) -> list[Advice]:
@@ -235,8 +257,40 @@ def _factor_alert(day: Day, say: Say, until: int) -> list[Advice]:
     ]  # fmt: skip
 
 
+def _summary(day: Day, say: Say) -> list[Advice]:
+    """Return the window in one sentence when the day took its count of trades over a multiple of 25, from 30 on."""
+    n = len(day.window)
+    before = n - len(day.lessons)
+    in_multiples = [row.result_r for row in day.window if row.result_r is not None]
+    if n < MIN_GROUP_TRIPS or n // SUMMARY_EVERY == before // SUMMARY_EVERY or not in_multiples:
+        return []
+    value, interval = fmean(in_multiples), mean_interval(np.array(in_multiples))
+    text = say(
+        "{n} trades in 90 days: {wins} won, {losses} lost, {net} USD net, {value} R per trade{interval}."
+    )
+    text = text.format(
+        n=n,
+        wins=sum(row.outcome == "win" for row in day.window),
+        losses=sum(row.outcome == "loss" for row in day.window),
+        net=usd(sum(row.pnl_net for row in day.window)),
+        value=in_r(value),
+        interval=_interval(interval, say),
+    )
+    evidence = Evidence("expectancy (R)", value, n, interval, _ids(day.window))
+    return [
+        Advice("summary", day.end_ts, Kind.LESSON_LEARNED, "info", say("A summary"), text, evidence, False, 3,
+               day.end_ts + EXPIRES_DAYS * DAY_NS)
+    ]  # fmt: skip
+
+
+def _interval(found: tuple[float, float] | None, say: Say) -> str:
+    if found is None:
+        return ""
+    return say(" (95 % interval {low} to {high})").format(low=in_r(found[0]), high=in_r(found[1]))
+
+
 def _learned(day: Day, say: Say) -> list[Advice]:
-    """Return what every 25 trades of the window teach: the best and the worst group whose interval leaves out 0."""
+    """Return the best and the worst group of the window whose interval leaves out 0."""
     n = len(day.window)
     if n < MIN_GROUP_TRIPS:
         return []
@@ -278,11 +332,7 @@ def _improvements(day: Day, say: Say) -> list[Advice]:
 
 def _proposal(day: Day, p: Proposal, say: Say) -> Advice:
     group = group_words(p.by, p.group, say)
-    interval = (
-        ""
-        if p.interval is None
-        else say(" (95 % interval {low} to {high})").format(low=in_r(p.interval[0]), high=in_r(p.interval[1]))
-    )
+    interval = _interval(p.interval, say)
     text = say(PROPOSED[p.action]).format(group=group, value=in_r(p.value), n=p.n, interval=interval)
     return Advice(
         key=f"proposal:{p.key}",

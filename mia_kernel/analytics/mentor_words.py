@@ -1,25 +1,8 @@
-"""What the mentor's rules, habits, groups and proposals are called in a sentence, ready for another language.
-
-`mark` only tells the catalogs that a sentence is there; it is translated where it is shown.
-"""
+"""What the mentor's rules, habits, groups and proposals are called in a sentence, ready for another language."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-Say = Callable[[str], str]
-"""Puts a sentence, its `{}` fields still in it, into the reader's language."""
-
-
-def plain(text: str) -> str:
-    """Return the sentence as it is: English is the language of the code."""
-    return text
-
-
-def mark(text: str) -> str:
-    """Return the text: it is translated where it is shown."""
-    return text
-
+from mia_kernel.analytics.say import Say, coded, mark, plain
 
 RULES = {
     "permission": mark("trades without permission"),
@@ -58,7 +41,13 @@ PROPOSED = {
 
 def group_words(by: str, name: str, say: Say = plain) -> str:
     """Return how a group is called in a sentence."""
-    return f"{say(GROUPED_BY[by])} {name.replace('_', ' ')}"
+    return f"{say(GROUPED_BY[by])} {group_name(name, say)}"
+
+
+def group_name(name: str, say: Say = plain) -> str:
+    """Return the name of a group as words: one code, or a pattern and its side."""
+    first, _, side = name.rpartition(" ")
+    return f"{coded(first, say)} {say(side)}" if side in ("long", "short") else coded(name, say)
 
 
 def usd(value: float) -> str:

@@ -14,6 +14,9 @@ from mia_kernel.analytics.advice import COOL_DOWN_NS, Day, Kind, choose
 from mia_kernel.analytics.lessons import Lesson, lessons
 from mia_kernel.analytics.mentor import advise, mood
 from mia_kernel.analytics.performance import performance
+from mia_kernel.analytics.table import DecisionTable
+from mia_kernel.core.decisions import Opinion
+from mia_kernel.core.events import OptionView
 from mia_kernel.core.orders import ReplaceStop, RoundTrip
 from tests.fakes import journals
 
@@ -176,3 +179,75 @@ def test_french_says_the_same_numbers() -> None:
     assert [a.evidence for a in english] == [a.evidence for a in french]
     assert all(a.message != b.message for a, b in zip(english, french, strict=True))
     assert "Demain" in french[0].message
+
+
+def test_scattered_results_are_an_alert_from_thirty_trades_on() -> None:
+    for n, spread, said in ((60, 9.0, True), (60, 0.1, False), (29, 9.0, False)):
+        found = [a for a in advise(day(window=many(n, 0.0, spread=spread))) if a.key == "alert:scatter"]
+        assert bool(found) is said, (n, spread)
+        if found:
+            assert found[0].evidence.value > 300.0
+            assert found[0].evidence.n == n
+
+
+def test_every_twenty_five_trades_the_window_is_summed_up() -> None:
+    own = len(LESSONS)
+    for n, said in ((50, True), (50 + own, False), (75 + own - 1, True), (29, False)):
+        found = [a for a in advise(day(window=many(n, 0.4))) if a.key == "summary"]
+        assert bool(found) is said, n
+        for advice in found:
+            assert advice.evidence.n == n
+            assert f"{n} trades in 90 days" in advice.message
+            assert "95 % interval" in advice.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked"), [("by hand", 1), ("lunch is ready", 1), ("stop", 0), ("coverage", 0)]
+)
+def test_a_small_profit_taken_by_hand_is_a_habit(reason: str, asked: int) -> None:
+    trip = MATERIAL.trips[0]
+    small = replace(trip, exit_reason=reason, gross_cents=trip.fees_cents + round(0.2 * trip.risk_cents))
+    rule = next(r for r in rules([small], MATERIAL.table) if r.code == "early_exit")
+    assert rule.asked == asked
+    assert rule.broken_by == ((trip.id,) if asked else ())
+
+
+def view_at(ts: int, **figures: float | None) -> OptionView:
+    return OptionView(ts, ts, 0, ts, 0, False, 1.0, "test", figures)
+
+
+def test_walls_flip_and_phase_stand_in_a_lesson_where_a_chain_was_in_force() -> None:
+    trip = MATERIAL.trips[0]
+    decision = next(
+        d for _, d in MATERIAL.table.signals if any(c.bracket_id == trip.bracket_id for c in d.intents)
+    )
+    price, ts = decision.price_ticks, decision.ts_event
+    fresh = view_at(
+        ts - 60 * 10**9, call_wall_ticks=price + 40.0, put_wall_ticks=price - 60.0, gamma_flip_ticks=None
+    )
+    row = lessons([trip], MATERIAL.table, views=[fresh])[0]
+    assert row.market_context["from_call_wall_ticks"] == -40.0
+    assert row.market_context["from_put_wall_ticks"] == 60.0
+    assert row.market_context["from_gamma_flip_ticks"] is None
+    assert row.gamma_phase == "normal"
+    for views in (
+        (),
+        (view_at(ts - 3_600 * 10**9, call_wall_ticks=price),),
+        (view_at(ts + 1, call_wall_ticks=price),),
+    ):
+        row = lessons([trip], MATERIAL.table, views=views)[0]
+        assert row.gamma_phase is None
+        assert "from_call_wall_ticks" not in row.market_context
+
+
+def test_the_models_probability_stands_in_a_lesson_where_a_model_spoke() -> None:
+    trip = MATERIAL.trips[0]
+    table = DecisionTable(
+        MATERIAL.table.names, MATERIAL.table.gate_codes, MATERIAL.table.gate_levels.tolist()
+    )
+    for decision in journals.decisions(400):
+        table.append(
+            replace(decision, opinion=Opinion("m", 0.62, 0.6, 0.9, "")) if decision.signal else decision
+        )
+    assert lessons([trip], table)[0].win_probability_estimated == 0.62
+    assert LESSONS[0].win_probability_estimated is None
