@@ -2,7 +2,7 @@
 
     python scripts/make_catalogs.py          # after a sentence was added or a translation changed
 
-Sentences are the texts given to `say(...)` and `mark(...)` in the package.
+Sentences are the texts given to `say(...)`, `mark(...)` and `marks(...)` in the package.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def sentences() -> dict[str, str]:
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)
-                and node.func.id in ("say", "mark")
+                and node.func.id in ("say", "mark", "marks")
             ):
-                first = node.args[0] if node.args else None
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found.setdefault(first.value, path.relative_to(PACKAGE).as_posix())
+                for text in node.args:
+                    if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value:
+                        found.setdefault(text.value, path.relative_to(PACKAGE).as_posix())
     return found
 
 

@@ -34,6 +34,7 @@ _IMPORT = re.compile(r"^import \{([^}]*)\} from \"\./([\w.]+)\";\n", re.MULTILIN
 _NAMED = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 _LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default (.*);\n", re.MULTILINE)
+_EXTRA = re.compile(r"<extra>([^<]*)</extra>")
 _EXPORT = re.compile(r"^export (?=async|function|class|const|let)", re.MULTILINE)
 
 
@@ -133,6 +134,25 @@ def pack(frame: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
 def column(frame: Mapping[str, Any], series: str, name: str) -> NDArray[np.float64]:
     """Return a column of a frame as float64, empty where the frame has none."""
     return np.asarray(frame.get(series, {}).get(name, ()), np.float64)
+
+
+def translated(figure: go.Figure, frame: Mapping[str, Any]) -> go.Figure:
+    """Put the words of a figure into the language of its frame (`said`: a word of ours to the reader's)."""
+    said = frame.get("said") or {}
+    for trace in figure.data if said else ():
+        if trace.name in said:
+            trace.name = said[trace.name]
+        hover = trace.hovertemplate
+        if isinstance(hover, str):
+            trace.hovertemplate = _EXTRA.sub(
+                lambda found: f"<extra>{said.get(found[1], found[1])}</extra>", hover
+            )
+    title = figure.layout.title
+    if title.text in said:
+        title.text = said[title.text]
+    for note in figure.layout.annotations if said else ():
+        note.text = said.get(note.text, note.text)
+    return figure
 
 
 def new_york(ns: Any) -> NDArray[Any]:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from widgets import delta, equity, price, theme
-from widgets.base import View, column, module, new_york
+from widgets.base import View, column, module, new_york, translated
 
 HEIGHTS = {"price": 430, "score": 110, "delta": 130, "equity": 140}
 TITLES = {
@@ -45,7 +45,7 @@ class DayView(View):
         figure.update_xaxes(theme.axis(showgrid=False, rangeslider={"visible": False}))
         figure.update_layout(theme.layout(sum(heights) + 90, bargap=0.15))
         self._notes(figure, shown)
-        return figure
+        return translated(figure, self.frame)
 
     def _notes(self, figure: go.Figure, shown: list[str]) -> None:
         for row, name in enumerate(shown, start=1):

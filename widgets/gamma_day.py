@@ -9,13 +9,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from widgets import price, theme
-from widgets.base import column, frame_stamp, new_york
+from widgets.base import column, frame_stamp, new_york, translated
 from widgets.gamma import MODELLED, VIOLET, sheet
 from widgets.page import Html
 
 REACH = 0.35
 """A level further from the day's range than this share of it is named at the edge, not drawn."""
 
+OUTSIDE = "not in the picture: "
 _LINES = (
     ("call_wall", "call wall", "solid", 1.8),
     ("put_wall", "put wall", "dash", 1.8),
@@ -41,7 +42,9 @@ def gamma_day(frame: Mapping[str, Any]) -> go.Figure | Html:
     _expected(figure, frame, x, low - room, high + room)
     outside: list[str] = []
     ends: list[float] = []
-    for name, label, dash, width in _LINES:
+    said = frame.get("said") or {}
+    for name, english, dash, width in _LINES:
+        label = said.get(english, english)
         values = column(frame, "gamma", name)
         known = values[np.isfinite(values)]
         if not len(known):
@@ -63,13 +66,13 @@ def gamma_day(frame: Mapping[str, Any]) -> go.Figure | Html:
         )
         _label(figure, label, float(known[-1]), ends, (high - low + 2 * room) * 0.035)
     if outside:
-        _edge(figure, "not in the picture: " + " · ".join(outside))
+        _edge(figure, said.get(OUTSIDE, OUTSIDE) + " · ".join(outside))
     figure.update_layout(
         xaxis=theme.axis(rangeslider={"visible": False}, showgrid=False),
         yaxis=theme.axis(side="left", tickformat=",.0f", range=[low - room, high + room]),
         legend={"orientation": "h", "x": 0, "y": -0.08, "yanchor": "top"},
     )
-    return figure
+    return translated(figure, frame)
 
 
 def _expected(figure: go.Figure, frame: Mapping[str, Any], x: Any, low: float, high: float) -> None:

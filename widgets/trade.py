@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from widgets import price, theme
-from widgets.base import column, frame_stamp, new_york
+from widgets.base import column, frame_stamp, new_york, translated
 
 
 def trade(frame: Mapping[str, Any]) -> go.Figure:
@@ -57,4 +57,4 @@ def trade(frame: Mapping[str, Any]) -> go.Figure:
         xaxis=theme.axis(rangeslider={"visible": False}, showgrid=False),
         yaxis=theme.axis(side="right", tickformat=".2f"),
     )
-    return figure
+    return translated(figure, frame)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from widgets import theme
-from widgets.base import column, frame_stamp
+from widgets.base import column, frame_stamp, translated
 
 
 def week(frame: Mapping[str, Any]) -> go.Figure:
@@ -29,10 +29,10 @@ def week(frame: Mapping[str, Any]) -> go.Figure:
     )  # fmt: skip
     figure.update_layout(theme.layout(320, hovermode="x"))
     label = list(days["label"])
-    text = [f"{int(n)} trades" if n else "no trade" for n in counts]
+    text = [f"n = {int(n)}" for n in counts]
     figure.add_trace(
         go.Bar(x=label, y=net, marker={"color": [theme.side_colour(v) for v in net]}, name="day", customdata=text,
-               hovertemplate="%{y:+,.2f} USD, %{customdata}<extra></extra>"),
+               hovertemplate="%{y:+,.2f} USD, %{customdata}<extra>day</extra>"),
         row=1, col=1,
     )  # fmt: skip
     line = {"color": theme.NEUTRAL, "width": 2}
@@ -55,4 +55,4 @@ def week(frame: Mapping[str, Any]) -> go.Figure:
         figure.add_annotation(note)
     if not len(single):
         figure.add_annotation(text="no trade", x=0.86, y=0.5, xref="paper", yref="paper", showarrow=False)
-    return figure
+    return translated(figure, frame)

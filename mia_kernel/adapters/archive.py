@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,18 +17,33 @@ from widgets.page import page_style
 
 KINDS = ("daily", "weekly", "postmortem", "model")
 NUM = " class=num"
-HEADS = (
-    ("", ""),
-    ("page", ""),
-    ("source", ""),
-    ("trades", NUM),
-    ("net USD", NUM),
-    ("R per trade", NUM),
-    ("rules", ""),
-    ("parity", ""),
-    ("first sentence", ""),
-)
-NAMES = {"daily": "Day", "weekly": "Week", "postmortem": "Trade", "model": "Model"}
+Say = Callable[[str], str]
+"""Puts a text of the index into the reader's language."""
+
+
+def as_it_is(text: str) -> str:
+    """Return the text: English is the language of the code."""
+    return text
+
+
+def heads(say: Say) -> tuple[tuple[str, str], ...]:
+    """Return the heads of the list with what their columns hold."""
+    return (
+        ("", ""),
+        (say("page"), ""),
+        (say("source"), ""),
+        (say("trades"), NUM),
+        (say("net USD"), NUM),
+        (say("R per trade"), NUM),
+        (say("rules"), ""),
+        (say("parity"), ""),
+        (say("first sentence"), ""),
+    )
+
+
+def names(say: Say) -> Mapping[str, str]:
+    """Return what each kind of page is called."""
+    return {"daily": say("Day"), "weekly": say("Week"), "postmortem": say("Trade"), "model": say("Model")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ def entries(folder: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: (-entry.end_ts, entry.kind, entry.path.name))
 
 
-def write_index(folder: Path) -> Path:
+def write_index(folder: Path, say: Say = as_it_is, language: str = "en") -> Path:
     """Write `index.html` over all pages of the folder and return its path.
 
     Raises
@@ -63,7 +78,7 @@ def write_index(folder: Path) -> Path:
     partial = target.with_name("index.html.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(_page(folder, entries(folder)), "utf-8")
+        partial.write_text(_page(folder, entries(folder), say, language), "utf-8")
         os.replace(partial, target)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -81,36 +96,43 @@ def _card(path: Path) -> Mapping[str, Any]:
     return card if isinstance(card, dict) else {}
 
 
-def _page(folder: Path, found: list[Entry]) -> str:
-    rows = "".join(_row(folder, entry) for entry in found)
-    heads = "".join(f'<th{kind} scope="col">{name}</th>' for name, kind in HEADS)
+def _page(folder: Path, found: list[Entry], say: Say, language: str) -> str:
+    rows = "".join(_row(folder, entry, say) for entry in found)
+    head = "".join(f'<th{kind} scope="col">{html.escape(name)}</th>' for name, kind in heads(say))
+    empty = html.escape(say("No page yet: {command} makes one.")).format(
+        command="<code>mia report daily</code>"
+    )
     body = (
-        f'<div class="mia-scroll"><table class="mia-table"><thead><tr>{heads}</tr></thead>'
+        f'<div class="mia-scroll"><table class="mia-table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
         if found
-        else "<p>No page yet: <code>mia report daily</code> makes one.</p>"
+        else f"<p>{empty}</p>"
     )
+    title = html.escape(say("Reports"))
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>MIA reports</title>'
+        f'<!DOCTYPE html>\n<html lang="{html.escape(language)}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>MIA · {title}</title>'
         f'<style>{page_style()}</style></head><body class="mia-page"><section class="mia">'
-        f"<h1>Reports</h1>{body}</section></body></html>\n"
+        f"<h1>{title}</h1>{body}</section></body></html>\n"
     )
 
 
-def _row(folder: Path, entry: Entry) -> str:
+def _row(folder: Path, entry: Entry, say: Say) -> str:
     card = entry.card
     link = html.escape(entry.path.relative_to(folder).as_posix(), quote=True)
     title = html.escape(str(card.get("title") or entry.path.stem))
     when = datetime.fromtimestamp(entry.end_ts // 1_000_000_000, UTC).astimezone(NEW_YORK)
     broken = card.get("rules_broken")
-    rules = "—" if broken is None else "kept" if not broken else "broken: " + ", ".join(map(str, broken))
-    parity = (card.get("checks") or {}).get("replay", "—")
+    rules = "—"
+    if broken is not None:
+        said = ", ".join(say(str(code).replace("_", " ")) for code in broken)
+        rules = say("broken: {rules}").format(rules=said) if broken else say("kept")
+    parity = say(str((card.get("checks") or {}).get("replay", "—")))
     sentence = next(iter(card.get("sentences") or ()), "")
     tag = card.get("tag", "")
     source = ("SYNTHETIC " if tag == "synthetic" else "") + str(card.get("source", ""))
     cells = (
-        NAMES[entry.kind],
+        html.escape(names(say)[entry.kind]),
         f"<a href='{link}'>{title}</a><br><span class='faint'>{when:%Y-%m-%d}</span>",
         html.escape(source),
     )

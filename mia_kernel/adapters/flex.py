@@ -66,23 +66,11 @@ class Comparison:
         return not (self.differing or self.only_ours or self.only_theirs)
 
     @property
-    def sentence(self) -> str:
-        """The comparison in words."""
-        if self.holds:
-            return f"{self.agreed} of {self.agreed} fills agree to the cent"
-        named = [*self.differing, *self.only_ours, *self.only_theirs]
-        more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        fees = self.fee_difference_cents / 100
-        return (
-            f"{self.agreed} fills agree, {len(self.differing)} differ, {len(self.only_ours)} only here, "
-            f"{len(self.only_theirs)} only there; fees differ by {fees:+.2f} USD: {'; '.join(named[:MOST_NAMED])}{more}"
-        )
-
-
-def compare_statement(path: Path, reports: Sequence[OrderReport]) -> tuple[str, str]:
-    """Return the verdict (`proven` or `differs`) and the sentence of a statement held against our reports."""
-    found = compare(read_statement(path), reports)
-    return ("proven" if found.holds else "differs"), f"{path.name}: {found.sentence}"
+    def named(self) -> str:
+        """The first fills that do not agree."""
+        found = [*self.differing, *self.only_ours, *self.only_theirs]
+        more = f" (+ {len(found) - MOST_NAMED})" if len(found) > MOST_NAMED else ""
+        return "; ".join(found[:MOST_NAMED]) + more
 
 
 def read_statement(path: Path) -> list[StatementFill]:

@@ -39,4 +39,6 @@ def speech(language: str) -> Callable[[str], str]:
             rule="one of " + ", ".join(languages()),
         )
     # English has no catalog: its sentences are the keys.
-    return gettext.translation(DOMAIN, LOCALES, languages=[language], fallback=language == "en").gettext
+    found = gettext.translation(DOMAIN, LOCALES, languages=[language], fallback=language == "en")
+    # The empty text is where a catalog keeps its head.
+    return lambda text: found.gettext(text) if text else ""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mia_kernel.analytics.say import Say, coded, plain
 from mia_kernel.analytics.words import FEEDS, FLAG_CHANGES, FLAG_SENTENCES, GATE_WORDS, UNIT_WORDS
 from mia_kernel.core.decisions import (
     BLOCKING,
@@ -125,17 +126,17 @@ def waterfall(decision: Decision, facts: RunFacts) -> list[Line]:
     return sorted(lines, key=lambda line: (-abs(line.contribution), -line.weight, line.name))
 
 
-def refusals(decision: Decision, facts: RunFacts) -> list[Refusal]:
+def refusals(decision: Decision, facts: RunFacts, say: Say = plain) -> list[Refusal]:
     """Return every gate that failed, in the order they are asked, blocking ones first."""
     found = [
-        _refusal(decision, facts, i)
+        _refusal(decision, facts, i, say)
         for i in range(len(facts.gate_codes))
         if decision.gate_outcome[i] == FAILED
     ]
     return sorted(found, key=lambda r: not r.blocking)
 
 
-def _refusal(decision: Decision, facts: RunFacts, i: int) -> Refusal:
+def _refusal(decision: Decision, facts: RunFacts, i: int, say: Say) -> Refusal:
     code, unit = facts.gate_codes[i], facts.gate_units[i]
     required, actual = _known(decision.gate_required[i]), _known(decision.gate_actual[i])
     return Refusal(
@@ -144,26 +145,38 @@ def _refusal(decision: Decision, facts: RunFacts, i: int) -> Refusal:
         required=required,
         actual=actual,
         unit=unit,
-        sentence=gate_sentence(code, required, actual, unit),
+        sentence=gate_sentence(code, required, actual, unit, say),
     )
 
 
-def gate_sentence(code: str, required: float | None, actual: float | None, unit: str) -> str:
+def gate_words(code: str, say: Say = plain) -> str:
+    """Return how a gate is called in a sentence."""
+    return say(GATE_WORDS[code]) if code in GATE_WORDS else coded(code, say)
+
+
+def gate_sentence(
+    code: str, required: float | None, actual: float | None, unit: str, say: Say = plain
+) -> str:
     """Return a failed gate as one sentence with both numbers, as far as they are known."""
     if code in FLAG_SENTENCES:
-        return FLAG_SENTENCES[code]
-    words = GATE_WORDS.get(code, code.replace("_", " "))
+        return say(FLAG_SENTENCES[code])
+    words = gate_words(code, say)
+    asked, found = amount(required, unit, say), amount(actual, unit, say)
+    if actual is None and required is None:
+        return say("{gate} is unknown").format(gate=words)
     if actual is None:
-        return f"{words} is unknown" + (f" (asked: {amount(required, unit)})" if required is not None else "")
+        return say("{gate} is unknown (asked: {asked})").format(gate=words, asked=asked)
     if required is None:
-        return f"{words} does not allow it ({amount(actual, unit)})"
+        return say("{gate} does not allow it ({found})").format(gate=words, found=found)
     if actual == required:
-        return f"{words} is at its limit of {amount(required, unit)}"
-    relation = "under" if actual < required else "over"
-    return f"{words} {amount(actual, unit)} is {relation} {amount(required, unit)}"
+        return say("{gate} is at its limit of {asked}").format(gate=words, asked=asked)
+    text = (
+        say("{gate} {found} is under {asked}") if actual < required else say("{gate} {found} is over {asked}")
+    )
+    return text.format(gate=words, found=found, asked=asked)
 
 
-def nearest_change(decision: Decision, facts: RunFacts) -> Change | None:
+def nearest_change(decision: Decision, facts: RunFacts, say: Say = plain) -> Change | None:
     """Return the smallest single change that would have turned the first blocking refusal.
 
     Returns
@@ -178,21 +191,24 @@ def nearest_change(decision: Decision, facts: RunFacts) -> Change | None:
         return None
     first = blocking[0]
     if first.code == "coverage":
-        return _coverage_change(decision, facts, first)
+        return _coverage_change(decision, facts, first, say)
     if first.code == "grade" and first.required is not None:
         percent = facts.grade_percent.get(int(first.required))
-        return None if percent is None else _score_change(decision, facts, percent)
+        return None if percent is None else _score_change(decision, facts, percent, say)
     required, actual = first.required, first.actual
     if first.code in FLAG_CHANGES:
-        return Change(first.code, 0.0, 1.0, FLAG_CHANGES[first.code])
+        return Change(first.code, 0.0, 1.0, say(FLAG_CHANGES[first.code]))
     if required is None or actual is None or actual == required:
         return None
-    words = GATE_WORDS.get(first.code, first.code.replace("_", " "))
-    text = f"{words} at {amount(required, first.unit)} instead of {amount(actual, first.unit)} would pass"
+    text = say("{gate} at {asked} instead of {found} would pass").format(
+        gate=gate_words(first.code, say),
+        asked=amount(required, first.unit, say),
+        found=amount(actual, first.unit, say),
+    )
     return Change(first.code, actual, required, text)
 
 
-def _coverage_change(decision: Decision, facts: RunFacts, refusal: Refusal) -> Change | None:
+def _coverage_change(decision: Decision, facts: RunFacts, refusal: Refusal, say: Say) -> Change | None:
     floor = refusal.required if refusal.required is not None else facts.coverage_floor
     missing = floor - decision.score.coverage
     vector = decision.vector
@@ -204,14 +220,18 @@ def _coverage_change(decision: Decision, facts: RunFacts, refusal: Refusal) -> C
     enough = sorted(item for item in lost if item[0] >= missing - 1e-12)
     if not enough:
         total = sum(weight for weight, _ in lost)
-        text = f"no single input lifts coverage over {floor:.2f}; all {len(lost)} missing add {total:.2f}"
+        text = say("no single input lifts coverage over {floor}; all {n} missing add {total}").format(
+            floor=f"{floor:.2f}", n=len(lost), total=f"{total:.2f}"
+        )
         return Change("coverage", decision.score.coverage, floor, text)
     weight, name = enough[0]
-    feed = FEEDS.get(name, f"a known {name.replace('_', ' ')}")
-    return Change(name, decision.score.coverage, floor, f"{feed} would add {weight:.2f} of coverage")
+    known = say("a known {component}").format(component=name.replace("_", " "))
+    feed = say(FEEDS[name]) if name in FEEDS else known
+    text = say("{feed} would add {weight} of coverage").format(feed=feed, weight=f"{weight:.2f}")
+    return Change(name, decision.score.coverage, floor, text)
 
 
-def _score_change(decision: Decision, facts: RunFacts, percent: float) -> Change | None:
+def _score_change(decision: Decision, facts: RunFacts, percent: float, say: Say) -> Change | None:
     vector, score = decision.vector, decision.score
     needed = percent / 50.0 - 1.0
     side = score.side or 1
@@ -226,11 +246,15 @@ def _score_change(decision: Decision, facts: RunFacts, percent: float) -> Change
         if abs(wanted) <= 1.0 and (best is None or abs(wanted - value) < best[0]):
             best = (abs(wanted - value), i, wanted)
     if best is None:
-        text = f"no single component lifts |S| from {abs(score.total):.2f} to {needed:.2f}"
+        text = say("no single component lifts |S| from {found} to {asked}").format(
+            found=f"{abs(score.total):.2f}", asked=f"{needed:.2f}"
+        )
         return Change("score", abs(score.total), needed, text)
     _, i, wanted = best
     name, value = vector.names[i], float(vector.values[i])
-    text = f"{name} at {wanted:+.2f} instead of {value:+.2f} would reach {percent:.0f} %"
+    text = say("{component} at {asked} instead of {found} would reach {percent} %").format(
+        component=name, asked=f"{wanted:+.2f}", found=f"{value:+.2f}", percent=f"{percent:.0f}"
+    )
     return Change(name, value, wanted, text)
 
 
@@ -241,13 +265,13 @@ def light(decision: Decision) -> Light:
     return "neutral" if decision.score.grade > 0 else "no trade"
 
 
-def why(decision: Decision, facts: RunFacts, *, form: Form = "full") -> str:
+def why(decision: Decision, facts: RunFacts, *, form: Form = "full", say: Say = plain) -> str:
     """Return why the score is what it is: one line, or the waterfall as text that adds up."""
     score = decision.score
-    side = {1: "long", -1: "short"}.get(score.side, "no side")
+    side = coded({1: "long", -1: "short"}.get(score.side, "no side"), say)
     head = (
         f"{score.percent:.2f} % {GRADE_NAMES[score.grade]} {side}, S {score.total:+.4f}, "
-        f"coverage {score.coverage:.2f} ({facts.weights_name})"
+        f"{say('coverage')} {score.coverage:.2f} ({facts.weights_name})"
     )
     if form == "brief":
         return head
@@ -256,41 +280,45 @@ def why(decision: Decision, facts: RunFacts, *, form: Form = "full") -> str:
     rows = [
         f"  {line.name:<{width}}  {line.weight:.4f} × {_value(line.value):>6} = {line.contribution:+.4f}"
         if line.status == "ok"
-        else f"  {line.name:<{width}}  {line.weight:.4f} × {'—':>6}   {line.status.replace('_', ' ')}"
+        else f"  {line.name:<{width}}  {line.weight:.4f} × {'—':>6}   {coded(line.status, say)}"
         for line in lines
     ]
     total = sum(line.contribution for line in lines)
-    tail = [f"  {'sum':<{width}}  {'':6}   {'':>6}   {total:+.4f}"]
-    return "\n".join([head, *rows, *tail, *_permission(decision)])
+    tail = [f"  {say('sum'):<{width}}  {'':6}   {'':>6}   {total:+.4f}"]
+    return "\n".join([head, *rows, *tail, *_permission(decision, say)])
 
 
-def _permission(decision: Decision) -> list[str]:
+def _permission(decision: Decision, say: Say) -> list[str]:
     verdict = decision.verdict
     if verdict is None:
         return []
     if not verdict.allowed:
-        return [f"Refused: {verdict.code}" + (f" ({verdict.message})" if verdict.message else "")]
-    return [f"Allowed: {verdict.qty} {verdict.symbol}, bound by {verdict.binding.replace('_', ' ')}"]
+        reason = f"{verdict.code} ({verdict.message})" if verdict.message else verdict.code
+        return [say("Refused: {reason}").format(reason=reason)]
+    text = say("Allowed: {qty} {symbol}, bound by {limit}")
+    return [text.format(qty=verdict.qty, symbol=verdict.symbol, limit=coded(verdict.binding, say))]
 
 
-def why_not(decision: Decision, facts: RunFacts, *, form: Form = "full") -> str:
+def why_not(decision: Decision, facts: RunFacts, *, form: Form = "full", say: Say = plain) -> str:
     """Return why there was no trade: every failed gate with its numbers and the nearest change that flips it."""
-    found = refusals(decision, facts)
+    found = refusals(decision, facts, say)
     if not found:
         if decision.signal is not None:
-            return "Nothing was in the way."
-        return "No gate failed; no strategy asked for a trade at this point."
-    change = nearest_change(decision, facts)
+            return say("Nothing was in the way.")
+        return say("No gate failed; no strategy asked for a trade at this point.")
+    change = nearest_change(decision, facts, say)
     nearest = f"; {change.sentence}" if change else ""
     if form == "brief":
-        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        return f"Refused: {found[0].sentence}{more}{nearest}."
+        more = say(", and {n} more").format(n=len(found) - 1) if len(found) > 1 else ""
+        return say("Refused: {reason}").format(reason=f"{found[0].sentence}{more}{nearest}.")
     width = max(len(r.code) for r in found)
-    rows = [f"  {r.level:<8}  {r.code:<{width}}  {r.sentence}" for r in found]
-    flips = [f"Nearest change: {change.sentence}."] if change else []
+    rows = [f"  {coded(r.level, say):<8}  {r.code:<{width}}  {r.sentence}" for r in found]
+    flips = [say("Nearest change: {change}.").format(change=change.sentence)] if change else []
     blocking = sum(r.blocking for r in found)
-    count = f"{blocking} blocking" + (f", {len(found) - blocking} more" if len(found) > blocking else "")
-    return "\n".join([f"Refused: {count}.", *rows, *flips])
+    count = say("{n} blocking").format(n=blocking)
+    if len(found) > blocking:
+        count += say(", {n} more").format(n=len(found) - blocking)
+    return "\n".join([say("Refused: {reason}").format(reason=f"{count}."), *rows, *flips])
 
 
 def reachable_coverage(status: Any, names: Sequence[str], static_weights: Mapping[str, float]) -> float:
@@ -307,18 +335,18 @@ def reachable_coverage(status: Any, names: Sequence[str], static_weights: Mappin
     return float(sum(static_weights.get(name, 0.0) for name, ok in zip(names, ever, strict=True) if ok))
 
 
-def amount(value: float | None, unit: str) -> str:
+def amount(value: float | None, unit: str, say: Say = plain) -> str:
     """Return a gate's number with its unit as a person reads it; unknown is an em dash."""
     if value is None:
         return "—"
     if unit == "grade":
         return GRADE_NAMES[int(value)]
     whole = unit not in ("share", "ratio", "score") and abs(value - round(value)) < 1e-9
-    return f"{value:.0f} {_unit(unit)}".rstrip() if whole else f"{value:.2f} {_unit(unit)}".rstrip()
+    return f"{value:.0f} {_unit(unit, say)}".rstrip() if whole else f"{value:.2f} {_unit(unit, say)}".rstrip()
 
 
-def _unit(unit: str) -> str:
-    return UNIT_WORDS.get(unit, unit)
+def _unit(unit: str, say: Say) -> str:
+    return UNIT_WORDS[unit] if unit in UNIT_WORDS else say(unit)
 
 
 def _bounds(stored: Mapping[str, float] | None) -> Mapping[int, float]:

@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mia_kernel.analytics.say import Say, plain
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -41,11 +43,15 @@ def table(
     *,
     numeric: Iterable[int] = (),
     faint: Iterable[int] = (),
+    say: Say = plain,
 ) -> str:
-    """Return an HTML table; `numeric` columns have right-aligned heads, `faint` rows are greyed."""
+    """Return an HTML table; `numeric` columns have right-aligned heads, `faint` rows are greyed.
+
+    Heads are in the language of the code; `say` translates them.
+    """
     right, grey = set(numeric), set(faint)
     head = "".join(
-        f'<th{" class=num" if i in right else ""} scope="col">{esc(h)}</th>' for i, h in enumerate(heads)
+        f'<th{" class=num" if i in right else ""} scope="col">{esc(say(h))}</th>' for i, h in enumerate(heads)
     )
     body = "".join(
         f"<tr{' class=faint' if i in grey else ''}>"
@@ -57,9 +63,9 @@ def table(
     return f'<div class="mia-scroll"><table class="mia-table">{inside}</table></div>'
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return a list of names and values; values are escaped by the caller."""
-    inside = "".join(f"<div><dt>{esc(name)}</dt><dd>{value}</dd></div>" for name, value in pairs)
+def facts(pairs: Iterable[tuple[str, str]], say: Say = plain) -> str:
+    """Return a list of names and values; names are translated by `say`, values are escaped by the caller."""
+    inside = "".join(f"<div><dt>{esc(say(name))}</dt><dd>{value}</dd></div>" for name, value in pairs)
     return f'<dl class="mia-facts">{inside}</dl>'
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mia_kernel.analytics.equity import marked_equity
+from mia_kernel.analytics.say import Say, mark, marks
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
 from mia_kernel.core.instrument import TICK_POINTS
@@ -28,6 +29,22 @@ LEVELS = (
     ("Low", "session_low_ticks", "session", "dot"),
 )
 """Levels a decision carries: label, context column, family, line."""
+
+
+PICTURE_WORDS = marks(
+    "Price (points) · New York time", "Score S, −1 to +1", "Delta per bar and cumulative (contracts)",
+    "Equity, marked (USD)", "No price: the run has no decision.", "round trip", "refused signal", "entry", "score",
+    "equity", "delta", "cumulative delta", "stop", "target", "day", "running", "trade", "no trade", "SYNTHETIC",
+    "REPLAY", "Net by day and running (USD)", "Single trades, net (USD)", "call wall", "put wall",
+    "zero gamma", "0DTE call wall", "0DTE put wall", "pin", "expected range, 1 SD", "not in the picture: ",
+    "Price with the levels then in force (points), modelled: dealers long calls, short puts",
+)  # fmt: skip
+"""What the pictures of a page say, word for word as the views write it."""
+
+
+def picture_words(say: Say) -> dict[str, str]:
+    """Return what the pictures of a page say in the reader's language; empty where it is that of the code."""
+    return {text: said for text in PICTURE_WORDS if (said := say(text)) != text}
 
 
 def day_frame(
@@ -87,7 +104,7 @@ def _from_bars(bars: Any) -> dict[str, Any]:
             "volume": bars["volume"],
         },
         "lines": {"vwap": vwap, "vwap_upper": vwap + sd, "vwap_lower": vwap - sd},
-        "bars_from": "the source's own trades and bars",
+        "bars_from": mark("the source's own trades and bars"),
     }
     known = bars["known_volume"] > 0
     if known.any():
@@ -103,7 +120,7 @@ def _from_bars(bars: Any) -> dict[str, Any]:
 def _from_decisions(table: DecisionTable) -> dict[str, Any]:
     ts, price = table.column("ts_event"), table.column("price_ticks") * TICK_POINTS
     if len(ts) == 0:
-        return {"bars": {}, "bars_from": "nothing: no decision was taken"}
+        return {"bars": {}, "bars_from": mark("nothing: no decision was taken")}
     minute = ts // MINUTE_NS
     start = np.flatnonzero(np.concatenate([[True], minute[1:] != minute[:-1]]))
     last = np.concatenate([start[1:] - 1, [len(ts) - 1]])
@@ -120,7 +137,7 @@ def _from_decisions(table: DecisionTable) -> dict[str, Any]:
             "close": price[last],
         },
         "lines": {"vwap": vwap, "vwap_upper": vwap + sd, "vwap_lower": vwap - sd},
-        "bars_from": "the price at each decision, not every trade",
+        "bars_from": mark("the price at each decision, not every trade"),
     }
     running = context(table, "cumulative_delta")[last]
     if np.isfinite(running).any():

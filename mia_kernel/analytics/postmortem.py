@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from mia_kernel.analytics.explain import RunFacts, why
+from mia_kernel.analytics.explain import RunFacts, amount, why
 from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
 from mia_kernel.analytics.lessons import Lesson
-from mia_kernel.analytics.mentor_words import Say, mark, plain
-from mia_kernel.analytics.picture import day_frame
-from mia_kernel.analytics.report_material import Material, clock
-from mia_kernel.analytics.report_tables import post_mortem
+from mia_kernel.analytics.picture import day_frame, picture_words
+from mia_kernel.analytics.report_material import Material, clock, source_words
+from mia_kernel.analytics.report_tables import note, post_mortem
+from mia_kernel.analytics.report_verdict import result_line
+from mia_kernel.analytics.say import Say, coded, mark, marks, plain
 from mia_kernel.core.decisions import LEVEL_NAMES, OUTCOME_NAMES, Decision
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.instrument import TICK_POINTS, instrument
@@ -83,19 +84,19 @@ def trade_report(
     decision = next((d for _, d in material.table.signals if _belongs(d, trip)), None)
     lessons = () if material.look is None else material.look.lessons
     lesson = next((row for row in lessons if row.bracket_id == trip.bracket_id), None)
-    side = "long" if trip.side > 0 else "short"
+    side = coded("long" if trip.side > 0 else "short", say)
     title = f"{side} {trip.qty} {trip.symbol} · {clock(trip.entry_ts)}"
     stops = _stops(material, trip)
     return TradeReport(
         title=title,
         source_tag=str(material.source["tag"]),
-        frame=_frame(material, trip, stops),
-        verdict=_verdict(material, trip, title),
-        story=_story(lesson, decision, run),
-        timeline=_timeline(trip, decision, reports, stops),
-        gates=_gates(decision, run),
-        contributions=_contributions(lesson),
-        alternatives=_alternatives(material, trip, stops),
+        frame={**_frame(material, trip, stops), "said": picture_words(say)},
+        verdict=_verdict(material, trip, title, say),
+        story=_story(lesson, decision, run, say),
+        timeline=_timeline(trip, decision, reports, stops, say),
+        gates=_gates(decision, run, say),
+        contributions=_contributions(lesson, say),
+        alternatives=_alternatives(material, trip, stops, say),
         again=_again(material, trip),
         titles={name: say(words) for name, words in TITLES.items()},
         card={
@@ -166,35 +167,34 @@ def _frame(material: Material, trip: RoundTrip, stops: Sequence[tuple[int, int]]
     return frame
 
 
-def _verdict(material: Material, trip: RoundTrip, title: str) -> str:
-    result = number(trip.net_cents / 100, unit="USD", signed=True)
+def _verdict(material: Material, trip: RoundTrip, title: str, say: Say) -> str:
     in_r = trip.net_cents / trip.risk_cents if trip.risk_cents > 0 else None
-    tag = str(material.source["tag"])
+    result = say("{result} R of {risk} USD planned").format(
+        result="—" if in_r is None else f"{in_r:+.2f}".replace("-", "−"), risk=f"{trip.risk_cents / 100:,.2f}"
+    )
+    gross = number(trip.gross_cents / 100, signed=True).text
     rows = [
-        ("result", "—" if in_r is None else f"{in_r:+.2f} R of {trip.risk_cents / 100:,.2f} USD planned"),
-        ("ended by", esc(trip.exit_reason.replace("_", " "))),
-        ("gross, costs", f"{trip.gross_cents / 100:+,.2f}, {trip.fees_cents / 100:,.2f} USD"),
-        ("MAE, MFE", f"{trip.mae_ticks:.0f}, {trip.mfe_ticks:.0f} ticks"),
-        ("time", f"{(trip.exit_ts - trip.entry_ts) / 60e9:,.1f} min"),
-        ("confluence", f"{trip.confluence_percent:.2f} %"),
+        (say("result"), "—" if in_r is None else esc(result)),
+        (say("ended by"), esc(coded(trip.exit_reason, say))),
+        (say("gross, costs"), f"{gross}, {trip.fees_cents / 100:,.2f} USD"),
+        (say("MAE, MFE"), f"{trip.mae_ticks:.0f}, {trip.mfe_ticks:.0f} {say('ticks')}"),
+        (say("time"), f"{(trip.exit_ts - trip.entry_ts) / 60e9:,.1f} min"),
+        (say("confluence"), f"{trip.confluence_percent:.2f} %"),
     ]
-    mark_ = "SYNTHETIC market: nothing on this page is a result" if tag == "synthetic" else f"{tag} data"
     return (
-        f"<section class='mia mia-verdict'><p class='mia-source'>{esc(mark_)}</p><h1>{esc(title)}</h1>"
-        f"<p class='mia-result'><span class='{result.kind}'>{result.text}</span> net of costs</p>"
-        f"{facts(rows)}</section>"
+        f"<section class='mia mia-verdict'>"
+        f"<p class='mia-source'>{esc(source_words(str(material.source['tag']), say))}</p><h1>{esc(title)}</h1>"
+        f"{result_line({'n': 1, 'net_usd': trip.net_cents / 100}, say)}{facts(rows)}</section>"
     )
 
 
-def _story(lesson: Lesson | None, decision: Decision | None, run: RunFacts) -> str:
-    parts = [post_mortem(lesson)] if lesson is not None else []
+def _story(lesson: Lesson | None, decision: Decision | None, run: RunFacts, say: Say) -> str:
+    parts = [post_mortem(lesson, say)] if lesson is not None else []
     if decision is not None:
-        parts.append(why(decision, run))
-    return (
-        f"<pre>{esc(chr(10).join(parts))}</pre>"
-        if parts
-        else "<p class='mia-note'>Its decision is not in this record.</p>"
-    )
+        parts.append(why(decision, run, say=say))
+    if not parts:
+        return note(say("Its decision is not in this record."))
+    return "".join(f"<pre>{esc(part)}</pre>" for part in parts)
 
 
 def _timeline(
@@ -202,30 +202,24 @@ def _timeline(
     decision: Decision | None,
     reports: Sequence[OrderReport],
     stops: Sequence[tuple[int, int]],
+    say: Say,
 ) -> str:
     found: list[tuple[int, str, str, float | None]] = []
     if decision is not None and decision.signal is not None:
         s = decision.signal
         said = f"{s.strategy.replace('_', ' ')}: {s.reason}"
-        found.append((decision.ts_event, "decided", said, decision.price_ticks * TICK_POINTS))
+        found.append((decision.ts_event, say("decided"), said, decision.price_ticks * TICK_POINTS))
     for ts, ticks in stops[1:]:
-        found.append((ts, "stop moved", "in the trade's favour", ticks * TICK_POINTS))
+        found.append((ts, say("stop moved"), say("in the trade's favour"), ticks * TICK_POINTS))
     for r in reports:
         if r.bracket_id != trip.bracket_id:
             continue
         filled = r.last_qty > 0 and r.last_ticks is not None
         price = r.last_ticks * TICK_POINTS if filled and r.last_ticks is not None else None
-        words = f"{r.role.value} {r.status.value.replace('_', ' ')}" + (
-            f" ({r.reason.replace('_', ' ')})" if r.reason else ""
-        )
-        found.append(
-            (
-                r.ts_event,
-                "filled" if filled else "venue",
-                words + (f", {', '.join(r.tags)}" if r.tags else ""),
-                price,
-            )
-        )
+        words = f"{coded(r.role.value, say)} {coded(r.status.value, say)}"
+        words += f" ({coded(r.reason, say)})" if r.reason else ""
+        words += f", {', '.join(r.tags)}" if r.tags else ""
+        found.append((r.ts_event, say("filled") if filled else say("venue"), words, price))
     found.sort(key=lambda row: row[0])
     first = found[0][0] if found else trip.entry_ts
     rows = [
@@ -238,34 +232,45 @@ def _timeline(
         ]
         for ts, kind, words, price in found
     ]
-    return table(("time", "s", "what", "how", "price"), rows, numeric=(0, 1, 4))
+    return table(marks("time", "s", "what", "how", "price"), rows, numeric=(0, 1, 4), say=say)
 
 
-def _gates(decision: Decision | None, run: RunFacts) -> str:
+def _gates(decision: Decision | None, run: RunFacts, say: Say) -> str:
     if decision is None:
-        return "<p class='mia-note'>Its decision is not in this record.</p>"
+        return note(say("Its decision is not in this record."))
     rows = []
     for i, code in enumerate(run.gate_codes):
         outcome = OUTCOME_NAMES[int(decision.gate_outcome[i])]
         rows.append(
             [
-                text(code.replace("_", " ")),
-                text(LEVEL_NAMES[int(run.gate_levels[i])]),
-                text(outcome.replace("_", " "), "alarm" if outcome == "failed" else ""),
-                number(float(decision.gate_required[i]), ".2f"),
-                number(float(decision.gate_actual[i]), ".2f"),
-                text(run.gate_units[i] if run.gate_units[i] not in ("flag", "state") else ""),
+                text(coded(code, say)),
+                text(coded(LEVEL_NAMES[int(run.gate_levels[i])], say)),
+                text(coded(outcome, say), "alarm" if outcome == "failed" else ""),
+                *_numbers(decision, run, i, say),
             ]
         )
     size = ""
     if decision.verdict is not None:
-        limits = ", ".join(f"{k.replace('_', ' ')} {v:.0f}" for k, v in decision.verdict.limits.items())
-        binding = decision.verdict.binding.replace("_", " ")
-        size = f"<p class='mia-note'>{esc(f'Size bound by {binding}; contracts each limit allows: {limits}.')}</p>"
-    return table(("gate", "weight", "outcome", "requires", "found", "unit"), rows, numeric=(3, 4)) + size
+        limits = ", ".join(f"{coded(k, say)} {v:.0f}" for k, v in decision.verdict.limits.items())
+        text_ = say("Size bound by {limit}; contracts each limit allows: {limits}.")
+        size = note(text_.format(limit=coded(decision.verdict.binding, say), limits=limits))
+    heads = marks("gate", "weight", "outcome", "requires", "found")
+    return table(heads, rows, numeric=(3, 4), say=say) + size
 
 
-def _contributions(lesson: Lesson | None) -> str:
+def _numbers(decision: Decision, run: RunFacts, i: int, say: Say) -> tuple[Cell, Cell]:
+    """Return what a gate asked and found, in its unit; a yes or no has no numbers."""
+    if run.gate_units[i] in ("flag", "state"):
+        return Cell("", "num"), Cell("", "num")
+    asked, found = float(decision.gate_required[i]), float(decision.gate_actual[i])
+    return _amount(asked, run.gate_units[i], say), _amount(found, run.gate_units[i], say)
+
+
+def _amount(value: float, unit: str, say: Say) -> Cell:
+    return text(amount(value if value == value else None, unit, say).replace("-", "−"), "num")
+
+
+def _contributions(lesson: Lesson | None, say: Say) -> str:
     if lesson is None:
         return ""
     names = sorted(
@@ -282,29 +287,29 @@ def _contributions(lesson: Lesson | None) -> str:
     ]
     rows.append(
         [
-            text("sum"),
+            text(say("sum")),
             number(sum(lesson.contributions.values()), ".4f", signed=True),
             number(sum(lesson.contributions_at_exit.values()), ".4f", signed=True),
         ]
     )
-    return table(("component", "at entry", "at exit"), rows, numeric=(1, 2))
+    return table(marks("component", "at entry", "at exit"), rows, numeric=(1, 2), say=say)
 
 
-def _alternatives(material: Material, trip: RoundTrip, stops: Sequence[tuple[int, int]]) -> str:
+def _alternatives(material: Material, trip: RoundTrip, stops: Sequence[tuple[int, int]], say: Say) -> str:
     bars, target = material.bars, _target(material, trip)
     if bars is None or not len(bars) or not stops or target is None:
-        return "<p class='mia-note'>The journal holds no prices to follow other exits along.</p>"
+        return note(say("The journal holds no prices to follow other exits along."))
     after = bars[bars["start"] >= trip.entry_ts]
     risk = abs(trip.entry_ticks - stops[0][1])
     cents = instrument(trip.symbol).tick_cents or 0
     rows: list[list[Cell]] = []
     for name, stop, goal, hold in (
-        ("as planned: first stop, target", stops[0][1], float(target), None),
-        ("target at 1 R", stops[0][1], trip.entry_ticks + trip.side * risk, None),
-        ("target at 3 R", stops[0][1], trip.entry_ticks + trip.side * 3 * risk, None),
-        ("stop half as far", trip.entry_ticks - trip.side * risk / 2, float(target), None),
-        ("stop twice as far", trip.entry_ticks - trip.side * risk * 2, float(target), None),
-        ("out after 30 minutes", stops[0][1], float(target), AROUND_NS),
+        (mark("as planned: first stop, target"), stops[0][1], float(target), None),
+        (mark("target at 1 R"), stops[0][1], trip.entry_ticks + trip.side * risk, None),
+        (mark("target at 3 R"), stops[0][1], trip.entry_ticks + trip.side * 3 * risk, None),
+        (mark("stop half as far"), trip.entry_ticks - trip.side * risk / 2, float(target), None),
+        (mark("stop twice as far"), trip.entry_ticks - trip.side * risk * 2, float(target), None),
+        (mark("out after 30 minutes"), stops[0][1], float(target), AROUND_NS),
     ):
         ended = _end(after, trip, float(stop), float(goal), hold)
         if ended is None:
@@ -313,17 +318,19 @@ def _alternatives(material: Material, trip: RoundTrip, stops: Sequence[tuple[int
         net = round(trip.side * (price - trip.entry_ticks) * cents) * trip.qty - trip.fees_cents
         rows.append(
             [
-                text(name),
-                text(how),
+                text(say(name)),
+                text(coded(how, say)),
                 text(clock(ts)[11:19], "num"),
                 number(price * TICK_POINTS),
                 number(net / 100, signed=True),
                 number((net - trip.net_cents) / 100, signed=True),
             ]
         )
-    note = "Along the stored bars, the worse side of each first, from the bar after entry. One trade proves nothing."
-    heads = ("exit", "ends by", "at", "price", "net USD", "against the trade USD")
-    return table(heads, rows, numeric=(2, 3, 4, 5)) + f"<p class='mia-note'>{note}</p>"
+    text_ = say(
+        "Along the stored bars, the worse side of each first, from the bar after entry. One trade proves nothing."
+    )
+    heads = marks("exit", "ends by", "at", "price", "net USD", "against the trade USD")
+    return table(heads, rows, numeric=(2, 3, 4, 5), say=say) + note(text_)
 
 
 def _end(

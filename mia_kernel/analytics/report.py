@@ -23,11 +23,11 @@ from mia_kernel.analytics.effectiveness import expired, proposals
 from mia_kernel.analytics.explain import RunFacts
 from mia_kernel.analytics.gamma_page import gamma_section
 from mia_kernel.analytics.html import esc, facts
-from mia_kernel.analytics.mentor_words import Say, mark, plain
 from mia_kernel.analytics.performance import performance
-from mia_kernel.analytics.picture import context, day_frame
-from mia_kernel.analytics.report_material import Material, clock, days_in_words, short_name
+from mia_kernel.analytics.picture import context, day_frame, picture_words
+from mia_kernel.analytics.report_material import Material, clock, days_in_words, short_name, source_words
 from mia_kernel.analytics.report_verdict import rules_kept, verdict
+from mia_kernel.analytics.say import Say, coded, mark, marks, plain
 
 TITLES = {
     "trades": mark("Trades"),
@@ -81,7 +81,7 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
         mark_ts=table.column("ts_event"),
         mark_ticks=table.column("price_ticks").astype(np.float64),
     )
-    title = f"{run.symbol} · {days_in_words(table)}"
+    title = f"{run.symbol} · {days_in_words(table, say)}"
     tag = str(material.source["tag"])
     frame = day_frame(
         table,
@@ -92,6 +92,7 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
         bars=material.bars,
     )
     frame["gamma"] = series(material.chains)
+    frame["said"] = picture_words(say)
     ghosts, fills, lessons = ((), (), ()) if material.look is None else material.look
     rules = adherence.rules(material.trips, table)
     ends = [int(table.column("ts_event")[-1])] if len(table) else [t.exit_ts for t in material.trips] or [0]
@@ -103,26 +104,26 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
         source_tag=tag,
         figures=figures,
         frame=frame,
-        verdict=verdict(material, run, figures, title),
-        trades=tables.trades(material.trips, table, run, lessons),
-        saved=look.saved(ghosts, _basis(material), say),
+        verdict=verdict(material, run, figures, title, say),
+        trades=tables.trades(material.trips, table, run, lessons, say),
+        saved=look.saved(ghosts, _basis(material, say), say),
         fills=look.fills(fills, say),
-        refusals=tables.refusals(table, run),
-        components=tables.components(table, run),
-        gamma=gamma_section(material.chains, table),
-        groups=look.effectiveness(day.window, say) if lessons else tables.groups(material.trips),
+        refusals=tables.refusals(table, run, say),
+        components=tables.components(table, run, say),
+        gamma=gamma_section(material.chains, table, say),
+        groups=look.effectiveness(day.window, say) if lessons else tables.groups(material.trips, say),
         mentor=look.mentor(advices, gone, say),
         conduct=look.conduct(rules, say),
-        quality=_quality(material, frame),
+        quality=_quality(material, frame, say),
         integrity=look.integrity(material.checks, say),
-        provenance=_provenance(material, run),
+        provenance=_provenance(material, run, say),
         advices=advices,
         titles={name: say(title) for name, title in TITLES.items()},
-        card=_card(material, title, day, advices),
+        card=_card(material, title, day, advices, say),
     )
 
 
-def _card(material: Material, title: str, day: Day, advices: Sequence[Advice]) -> dict[str, Any]:
+def _card(material: Material, title: str, day: Day, advices: Sequence[Advice], say: Say) -> dict[str, Any]:
     """Return what an index, a message or the next evening's page wants to know of this one."""
     figures = day.figures
     keys = ("n", "wins", "losses", "scratches", "net_usd", "expectancy_r", "max_drawdown_usd", "costs_usd")
@@ -140,74 +141,81 @@ def _card(material: Material, title: str, day: Day, advices: Sequence[Advice]) -
             advice.key.removeprefix("proposal:") for advice in advices if advice.key.startswith("proposal:")
         ],
         "sentences": [advice.message for advice in advices[:3]],
-        "messages": [_message(advice) for advice in choose(advices, {}, day.end_ts)],
+        "messages": [_message(advice, say) for advice in choose(advices, {}, day.end_ts)],
     }
 
 
-def _message(advice: Advice) -> dict[str, str]:
-    e = advice.evidence
-    interval = "" if e.interval is None else f", 95 % interval {e.interval[0]:+.2f} to {e.interval[1]:+.2f}"
-    evidence = f"{e.statistic} {e.value:,.2f}, n = {e.n}{interval}"
+def _message(advice: Advice, say: Say) -> dict[str, str]:
     return {
         "kind": advice.kind,
         "level": advice.level,
         "title": advice.title,
         "text": advice.message,
-        "evidence": evidence,
+        "evidence": look.evidence(advice, say),
     }
 
 
-def _basis(material: Material) -> str:
+def _basis(material: Material, say: Say) -> str:
     carries = material.source.get("carries") or {}
     if carries.get("trades"):
-        return "along the recorded trades"
+        return say("along the recorded trades")
     seconds = carries.get("bar_seconds")
-    return f"along bars of {seconds} s, the worse side of each first" if seconds else "along recorded bars"
+    text = say("along bars of {seconds} s, the worse side of each first")
+    return text.format(seconds=seconds) if seconds else say("along recorded bars")
 
 
-def _quality(material: Material, frame: Mapping[str, Any]) -> str:
+CARRIED = marks("trades", "quotes", "book", "aggressor", "bar seconds", "aggressor kind", "bars")
+"""What a source may carry, as its description names it."""
+
+
+def _quality(material: Material, frame: Mapping[str, Any], say: Say) -> str:
     table, source = material.table, material.source
     quality = context(table, "data_quality")
     known = quality[np.isfinite(quality)]
     carries = source.get("carries") or {}
-    has = [name.replace("_", " ") for name, value in carries.items() if value and value != "none"]
-    lacks = [name.replace("_", " ") for name, value in carries.items() if not value or value == "none"]
+    has = [coded(name, say) for name, value in carries.items() if value and value != "none"]
+    lacks = [coded(name, say) for name, value in carries.items() if not value or value == "none"]
+    under = say("{n} of {total} decisions").format(n=f"{int((known < 0.8).sum()):,}", total=f"{len(known):,}")
     rows = [
-        ("source", esc(short_name(source["name"]))),
-        ("tag", esc(str(source["tag"]).upper() if source["tag"] == "synthetic" else source["tag"])),
-        ("carries", esc(", ".join(has)) or "—"),
-        ("lacks", esc(", ".join(lacks)) or "—"),
-        ("quality at decisions", _spread(known)),
-        ("under 0.80", f"{int((known < 0.8).sum()):,} of {len(known):,} decisions" if len(known) else "—"),
-        ("candles from", esc(frame["bars_from"])),
+        (say("source"), esc(short_name(source["name"]))),
+        (say("market"), esc(source_words(str(source["tag"]), say))),
+        (say("carries"), esc(", ".join(has)) or "—"),
+        (say("lacks"), esc(", ".join(lacks)) or "—"),
+        (say("quality at decisions"), _spread(known, say)),
+        (say("under 0.80"), esc(under) if len(known) else "—"),
+        (say("candles from"), esc(say(frame["bars_from"]))),
     ]
-    rows += [("note", esc(note)) for note in source.get("notes") or ()]
+    rows += [(say("note"), esc(note)) for note in source.get("notes") or ()]
     return facts(rows)
 
 
-def _spread(values: Any) -> str:
+def _spread(values: Any, say: Say) -> str:
     if not len(values):
         return "—"
     low, middle, high = np.quantile(values, (0.0, 0.5, 1.0))
-    return f"lowest {low:.2f}, median {middle:.2f}, highest {high:.2f}"
+    text = say("lowest {low}, median {middle}, highest {high}")
+    return esc(text.format(low=f"{low:.2f}", middle=f"{middle:.2f}", high=f"{high:.2f}"))
 
 
-def _provenance(material: Material, run: RunFacts) -> str:
+def _provenance(material: Material, run: RunFacts, say: Say) -> str:
     header, trailer, source = material.header, material.trailer, material.source
     ts = material.table.column("ts_event")
     rows = [
-        ("code", esc(header["code_version"])),
-        ("settings", f"<code>{esc(header['settings_id'])}</code>"),
-        ("model", esc(header["model_id"])),
-        ("weights", esc(run.weights_name)),
-        ("decision digest", f"<code>{esc(trailer.get('digest'))}</code>"),
-        ("journal head", f"<code>{esc(material.chain)}</code>" if material.chain else "not journalled"),
-        ("adapter", esc(source.get("adapter"))),
-        ("contract", esc(source.get("contract") or run.symbol)),
-        ("data sha-256", f"<code>{esc(source.get('content_sha256'))}</code>"),
-        ("prices", esc(str(source.get("adjustment", "unknown")).replace("_", " "))),
-        ("first decision", clock(int(ts[0])) if len(ts) else "—"),
-        ("last decision", clock(int(ts[-1])) if len(ts) else "—"),
+        (say("code"), esc(header["code_version"])),
+        (say("settings"), f"<code>{esc(header['settings_id'])}</code>"),
+        (say("model"), esc(header["model_id"])),
+        (say("weights"), esc(run.weights_name)),
+        (say("decision digest"), f"<code>{esc(trailer.get('digest'))}</code>"),
+        (
+            say("journal head"),
+            f"<code>{esc(material.chain)}</code>" if material.chain else esc(say("not journalled")),
+        ),
+        (say("adapter"), esc(source.get("adapter"))),
+        (say("contract"), esc(source.get("contract") or run.symbol)),
+        (say("data sha-256"), f"<code>{esc(source.get('content_sha256'))}</code>"),
+        (say("prices"), esc(coded(str(source.get("adjustment", "unknown")), say))),
+        (say("first decision"), clock(int(ts[0])) if len(ts) else "—"),
+        (say("last decision"), clock(int(ts[-1])) if len(ts) else "—"),
     ]
     return facts(rows)
 

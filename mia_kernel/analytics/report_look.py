@@ -12,8 +12,9 @@ from mia_kernel.analytics.effectiveness import LIST_FROM, Group, all_groups
 from mia_kernel.analytics.ghosts import Account, Ghost, ledger
 from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
 from mia_kernel.analytics.lessons import Lesson
-from mia_kernel.analytics.mentor_words import GROUPED_BY, RULES, Say, capital, mark, plain
+from mia_kernel.analytics.mentor_words import GROUPED_BY, RULES, capital, group_name, group_words, in_r
 from mia_kernel.analytics.performance import MIN_GROUP_TRIPS
+from mia_kernel.analytics.say import Say, coded, mark, marks, plain
 
 SHOWN_IDS = 3
 NOTHING_REFUSED = mark("No signal was refused, so no gate saved or cost anything.")
@@ -34,9 +35,9 @@ def saved(ghosts: Sequence[Ghost], basis: str, say: Say = plain) -> str:
     if not ghosts:
         return f"<p class='mia-note'>{esc(say(NOTHING_REFUSED))}</p>"
     accounts = ledger(ghosts)
-    rows = [_account(account) for account in accounts]
+    rows = [_account(account, say) for account in accounts]
     faint = [i for i, account in enumerate(accounts) if account.too_few]
-    heads = (
+    heads = marks(
         "gate", "refused", "alone", "followed", "winners", "saved USD", "cost USD", "balance USD",
         "mean per signal USD", "95 % interval", "says",
     )  # fmt: skip
@@ -45,12 +46,15 @@ def saved(ghosts: Sequence[Ghost], basis: str, say: Say = plain) -> str:
         "({basis}). A signal refused by several gates stands with each; the last row counts it once. "
         "These are ghosts: none of this was traded."
     ).format(basis=basis)
-    return table(heads, rows, numeric=range(1, 10), faint=faint) + f"<p class='mia-note'>{esc(note)}</p>"
+    return (
+        table(heads, rows, numeric=range(1, 10), faint=faint, say=say)
+        + f"<p class='mia-note'>{esc(note)}</p>"
+    )
 
 
-def _account(account: Account) -> list[Cell]:
+def _account(account: Account, say: Say) -> list[Cell]:
     return [
-        text(account.gate.replace("_", " ")),
+        text(coded(account.gate, say)),
         number(account.n, ",.0f"),
         number(account.alone, ",.0f"),
         number(account.followed, ",.0f"),
@@ -59,16 +63,16 @@ def _account(account: Account) -> list[Cell]:
         number(account.cost_usd),
         number(account.balance_usd, signed=True),
         number(account.mean_usd, signed=True),
-        _interval(account.interval_usd, ",.0f"),
-        text(account.said, "faint" if account.too_few else ""),
+        _interval(account.interval_usd, ",.0f", say),
+        text(coded(account.said, say), "faint" if account.too_few else ""),
     ]
 
 
-def _interval(found: tuple[float, float] | None, form: str) -> Cell:
+def _interval(found: tuple[float, float] | None, form: str, say: Say) -> Cell:
     if found is None:
         return Cell("—", "num faint")
     low, high = (format(x, "+" + form).replace("-", "−") for x in found)
-    return Cell(f"{low} to {high}", "num")
+    return Cell(esc(say("{low} to {high}").format(low=low, high=high)), "num")
 
 
 def fills(found: Sequence[Fill], say: Say = plain) -> str:
@@ -78,11 +82,11 @@ def fills(found: Sequence[Fill], say: Say = plain) -> str:
         return f"<p class='mia-note'>{esc(sentence)}</p>"
     rows = [
         [
-            text(role.role),
+            text(coded(role.role, say)),
             number(role.n, ",.0f"),
             number(role.delay_ms, ",.0f"),
             number(role.slippage_ticks, ".2f"),
-            _interval(role.slippage_interval, ".2f"),
+            _interval(role.slippage_interval, ".2f", say),
             number(role.delay_ticks, ".2f"),
             number(role.spread_ticks, ".2f"),
             number(role.impact_ticks, ".2f"),
@@ -93,7 +97,7 @@ def fills(found: Sequence[Fill], say: Say = plain) -> str:
         ]
         for role in by_role(found)
     ]
-    heads = (
+    heads = marks(
         "fill", "n", "order to fill ms", "slippage", "95 % interval", "delay", "half spread", "impact", "after 1 s",
         "10 s", "60 s", "model", "over model", "fees over model USD",
     )  # fmt: skip
@@ -101,7 +105,7 @@ def fills(found: Sequence[Fill], say: Say = plain) -> str:
         "Ticks, positive is worse for us. Slippage is against the mid at the decision; delay is what the mid moved "
         "before the fill, impact the rest. A dash: the source does not carry it."
     )
-    return table(heads, rows, numeric=range(1, 14)) + f"<p class='mia-note'>{esc(note)}</p>"
+    return table(heads, rows, numeric=range(1, 14), say=say) + f"<p class='mia-note'>{esc(note)}</p>"
 
 
 def conduct(rules: Sequence[Rule], say: Say = plain) -> str:
@@ -125,26 +129,53 @@ def mentor(advices: Sequence[Advice], gone: Sequence[str], say: Say = plain, mos
     shown = list(advices[:most])
     parts = [_advice(advice, say) for advice in shown]
     if gone:
-        words = say("No longer supported by the data: {proposals}.").format(proposals=", ".join(gone))
+        names = ", ".join(proposal_name(key, say) for key in gone)
+        words = say("No longer supported by the data: {proposals}.").format(proposals=names)
         parts.append(f"<p class='mia-note'>{esc(words)}</p>")
     more = len(advices) - len(shown)
     if more > 0:
         rest = "".join(_advice(advice, say) for advice in advices[most:])
-        parts.append(f"<details><summary>{more} more</summary>{rest}</details>")
+        parts.append(f"<details><summary>{esc(say('{n} more').format(n=more))}</summary>{rest}</details>")
     return "".join(parts)
 
 
 def _advice(advice: Advice, say: Say) -> str:
     e = advice.evidence
-    interval = "" if e.interval is None else f", 95 % interval {e.interval[0]:+.2f} to {e.interval[1]:+.2f}"
     rest = len(e.trade_ids) - SHOWN_IDS
-    trades = ", ".join(e.trade_ids[:SHOWN_IDS]) + (f" and {rest} more" if rest > 0 else "")
-    value = f"{e.value:,.2f}".replace("-", "−")
-    evidence = f"{e.statistic} {value}, n = {e.n}{interval}" + (f"; trades {trades}" if trades else "")
+    trades = ", ".join(e.trade_ids[:SHOWN_IDS])
+    if rest > 0:
+        trades = say("{trades} and {n} more").format(trades=trades, n=rest)
+    stands_on = evidence(advice, say)
+    if trades:
+        stands_on = say("{evidence}; trades {trades}").format(evidence=stands_on, trades=trades)
     kind = " class='alarm'" if advice.level == "critical" else ""
     return (
         f"<div class='mia-advice'><p><b{kind}>{esc(advice.title)}.</b> {esc(advice.message)}</p>"
-        f"<p class='mia-note'>{esc(say('Evidence'))}: {esc(evidence)}</p></div>"
+        f"<p class='mia-note'>{esc(say('Evidence'))}: {esc(stands_on)}</p></div>"
+    )
+
+
+def evidence(advice: Advice, say: Say = plain) -> str:
+    """Return what an advice stands on: statistic, value, n and interval."""
+    e = advice.evidence
+    value = f"{e.value:,.2f}".replace("-", "−")
+    text = f"{say(e.statistic)} {value}, n = {e.n}"
+    if e.interval is None:
+        return text
+    low, high = map(in_r, e.interval)
+    return text + say(", 95 % interval {low} to {high}").format(low=low, high=high)
+
+
+ACTIONS = {"veto": mark("not trading"), "promote": mark("the full size in"), "reduce": mark("less size in")}
+
+
+def proposal_name(key: str, say: Say = plain) -> str:
+    """Return the key of a proposal (`action:grouping:group`) as words."""
+    action, by, name = key.split(":", 2)
+    return (
+        f"{say(ACTIONS[action])} {group_words(by, name, say)}"
+        if action in ACTIONS and by in GROUPED_BY
+        else key
     )
 
 
@@ -168,7 +199,7 @@ def effectiveness(lessons: Sequence[Lesson], say: Say = plain) -> str:
 def _groups(by: str, listed: Sequence[Group], rest: int, say: Say) -> str:
     rows = [
         [
-            text(group.name.replace("_", " ")),
+            text(group_name(group.name, say)),
             number(group.n, ",.0f"),
             number(group.win_rate * 100, ".0f", unit="%"),
             Cell(
@@ -180,15 +211,17 @@ def _groups(by: str, listed: Sequence[Group], rest: int, say: Say) -> str:
             number(group.expectancy_r, ".2f", signed=True),
             Cell(esc(say("too few")), "num faint")
             if group.too_few
-            else _interval(group.expectancy_interval, ".2f"),
+            else _interval(group.expectancy_interval, ".2f", say),
             number(group.median_mae_r, ".2f"),
             number(group.net_usd, ",.0f", signed=True),
         ]
         for group in listed
     ]
-    heads = (say(GROUPED_BY[by]), "n", "win", "95 %", "R", "95 %", "MAE R", "net USD")
-    more = f"<p class='mia-note'>{rest} trades in groups under {LIST_FROM}.</p>" if rest else ""
-    body = table(heads, rows, numeric=range(1, 8), faint=[i for i, g in enumerate(listed) if g.too_few])
+    heads = (GROUPED_BY[by], *marks("n", "win", "95 %", "R", "95 %", "MAE R", "net USD"))
+    small = say("{n} trades in groups under {least}.").format(n=rest, least=LIST_FROM)
+    more = f"<p class='mia-note'>{esc(small)}</p>" if rest else ""
+    faint = [i for i, group in enumerate(listed) if group.too_few]
+    body = table(heads, rows, numeric=range(1, 8), faint=faint, say=say)
     return f"<div>{body}{more}</div>"
 
 

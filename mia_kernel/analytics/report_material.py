@@ -10,11 +10,16 @@ from zoneinfo import ZoneInfo
 
 from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.lookback_record import LookBack
+from mia_kernel.analytics.say import Say, day_words, mark, plain
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import trading_days_of
 
 NEW_YORK = ZoneInfo("America/New_York")
+SOURCES = {
+    "synthetic": mark("SYNTHETIC market: nothing on this page is a result"),
+    "live": mark("live feed"),
+}
 
 
 @dataclass(frozen=True)
@@ -75,18 +80,18 @@ def short_name(name: str) -> str:
     return name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
-def days_in_words(table: DecisionTable) -> str:
+def days_in_words(table: DecisionTable, say: Say = plain) -> str:
     """Return the trading day of a run, or its first and last."""
     ts = table.column("ts_event")
     if len(ts) == 0:
-        return "no decision"
-    first, last = (_day_words(int(d)) for d in trading_days_of(ts[[0, -1]]))
-    return first if first == last else f"{first} to {last}"
+        return say("no decision")
+    first, last = (day_words(int(day), say) for day in trading_days_of(ts[[0, -1]]))
+    return first if first == last else say("{first} to {last}").format(first=first, last=last)
 
 
-def _day_words(day: int) -> str:
-    when = datetime(day // 10000, day // 100 % 100, day % 100, tzinfo=UTC)
-    return f"{when:%A} {when.day} {when:%B %Y}"
+def source_words(tag: str, say: Say = plain) -> str:
+    """Return what kind of market a page is about; a synthetic one is said loudly."""
+    return say(SOURCES[tag]) if tag in SOURCES else say("Replay of recorded data")
 
 
 def clock(ns: int) -> str:

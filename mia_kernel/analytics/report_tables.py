@@ -13,6 +13,7 @@ from mia_kernel.analytics import explain
 from mia_kernel.analytics.html import Cell, esc, number, section, table, text, unfold
 from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.performance import MIN_GROUP_TRIPS, by_group
+from mia_kernel.analytics.say import Say, coded, mark, marks, plain
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.analytics.words import FEEDS
 from mia_kernel.core.decisions import ABSENT, BLOCKING, FAILED, GRADE_NAMES, NOT_READY, OK, PASSED, STALE
@@ -23,23 +24,33 @@ NEW_YORK = ZoneInfo("America/New_York")
 MAX_REFUSED_SIGNALS = 40
 MAX_TRADES = 200
 SIDES = {1: "long", -1: "short"}
+WEIGHTS = marks("blocks", "warns", "informs")
+"""What a gate does when it fails, by level."""
 
 
 def trades(
-    trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunFacts, lessons: Sequence[Lesson] = ()
+    trips: Sequence[RoundTrip],
+    columns: DecisionTable,
+    run: explain.RunFacts,
+    lessons: Sequence[Lesson] = (),
+    say: Say = plain,
 ) -> str:
     """Return the trades, each unfolding to its post-mortem, then the refused signals.
 
     Of more than MAX_TRADES the best and the worst are shown; the journal holds them all.
     """
-    parts = ["<p class='mia-note'>No round trip was closed.</p>"]
+    parts = [note(say("No round trip was closed."))]
     if trips:
-        parts = [_trips(_telling(trips), columns, run, {row.bracket_id: row for row in lessons})]
+        parts = [_trips(_telling(trips), columns, run, {row.bracket_id: row for row in lessons}, say)]
         if len(trips) > MAX_TRADES:
-            note = f"{MAX_TRADES} of {len(trips):,}: the best and the worst half of them; all are in the journal."
-            parts.append(f"<p class='mia-note'>{note}</p>")
-    refused = _refused(columns, run)
-    return "".join(parts) + refused
+            text = say("{shown} of {n}: the best and the worst half of them; all are in the journal.")
+            parts.append(note(text.format(shown=MAX_TRADES, n=f"{len(trips):,}")))
+    return "".join(parts) + _refused(columns, run, say)
+
+
+def note(sentence: str) -> str:
+    """Return a sentence in small letters."""
+    return f"<p class='mia-note'>{esc(sentence)}</p>"
 
 
 def _telling(trips: Sequence[RoundTrip]) -> Sequence[RoundTrip]:
@@ -51,28 +62,78 @@ def _telling(trips: Sequence[RoundTrip]) -> Sequence[RoundTrip]:
     return sorted([*ranked[:half], *ranked[-half:]], key=lambda trip: trip.exit_ts)
 
 
-def post_mortem(lesson: Lesson) -> str:
+def post_mortem(lesson: Lesson, say: Say = plain) -> str:
     """Return what a lesson says of its trade as lines of text; unknown is an em dash."""
-    timing = lesson.entry_timing or "—"
-    first = "never" if lesson.time_to_profit_min is None else f"after {lesson.time_to_profit_min:.1f} min"
-    regime = " · ".join(
-        (
-            f"volatility {lesson.volatility_regime or '—'}",
-            f"market {(lesson.market_regime or '—').replace('_', ' ')}",
-        )
-    )
+    first = say("never")
+    if lesson.time_to_profit_min is not None:
+        first = say("after {minutes} min").format(minutes=f"{lesson.time_to_profit_min:.1f}")
     lines = [
-        f"{lesson.direction} {lesson.size} {lesson.symbol}, {lesson.duration_min:.1f} min, {regime}",
-        f"planned reward to risk {_plain(lesson.risk_reward_ratio)}, result {_plain(lesson.result_r, '+.2f')} R, "
-        f"MAE {_plain(lesson.mae_r)} R, MFE {_plain(lesson.mfe_r)} R, profit of 0.2 R {first}, entry {timing}",
-        f"slippage {_plain(lesson.slippage_ticks)} ticks, order to fill {_plain(lesson.execution_delay_ms, ',.0f')} ms",
-        *(f"worked: {text}" for text in lesson.what_worked),
-        *(f"failed: {text}" for text in lesson.what_failed),
-        *(f"note: {text}" for text in lesson.risk_management_notes),
+        say("{side} {size} {symbol}, {minutes} min, volatility {volatility} · market {market}").format(
+            side=coded(lesson.direction, say),
+            size=lesson.size,
+            symbol=lesson.symbol,
+            minutes=f"{lesson.duration_min:.1f}",
+            volatility=_word(lesson.volatility_regime, say),
+            market=_word(lesson.market_regime, say),
+        ),
+        say("planned reward to risk {planned}, result {result} R, MAE {mae} R, MFE {mfe} R").format(
+            planned=_plain(lesson.risk_reward_ratio),
+            result=_plain(lesson.result_r, "+.2f"),
+            mae=_plain(lesson.mae_r),
+            mfe=_plain(lesson.mfe_r),
+        ),
+        say("profit of 0.2 R {first}, entry {timing}").format(
+            first=first, timing=_word(lesson.entry_timing, say)
+        ),
+        say("slippage {ticks} ticks, order to fill {delay} ms").format(
+            ticks=_plain(lesson.slippage_ticks), delay=_plain(lesson.execution_delay_ms, ",.0f")
+        ),
+        *around(lesson, say),
+        *(say("worked: {text}").format(text=say(text)) for text in lesson.what_worked),
+        *(say("failed: {text}").format(text=say(text)) for text in lesson.what_failed),
+        *(say("note: {text}").format(text=say(text)) for text in lesson.risk_management_notes),
     ]
     if lesson.improvement_suggestion:
-        lines.append(f"next: {lesson.improvement_suggestion}")
+        lines.append(say("next: {text}").format(text=say(lesson.improvement_suggestion)))
     return "\n".join(lines)
+
+
+AROUND = {
+    "from_vwap_ticks": mark("VWAP"),
+    "from_poc_ticks": mark("POC"),
+    "from_gamma_flip_ticks": mark("gamma flip"),
+    "from_call_wall_ticks": mark("call wall"),
+    "from_put_wall_ticks": mark("put wall"),
+}
+"""Levels whose distance a post-mortem tells, by their name in a lesson's market context."""
+
+
+def around(lesson: Lesson, say: Say = plain) -> list[str]:
+    """Return where the entry stood: VIX, distances to the levels that were known, gamma phase, the model's word."""
+    context = lesson.market_context
+    found = [
+        f"{say(name)} {_plain(value, '+,.0f')}"
+        for key, name in AROUND.items()
+        if (value := context.get(key)) is not None
+    ]
+    lines = []
+    if found:
+        lines.append(say("ticks above: {levels}").format(levels=", ".join(found)))
+    if context.get("vix") is not None:
+        lines.append(f"VIX {_plain(context['vix'])}")
+    if lesson.gamma_phase is not None:
+        lines.append(say("gamma phase {phase}").format(phase=coded(lesson.gamma_phase, say)))
+    if lesson.win_probability_estimated is not None:
+        lines.append(
+            say("the model gave a win {probability}").format(
+                probability=f"{lesson.win_probability_estimated:.0%}"
+            )
+        )
+    return lines
+
+
+def _word(code: str | None, say: Say) -> str:
+    return "—" if code is None else coded(code, say)
 
 
 def _plain(value: float | None, form: str = ".2f") -> str:
@@ -80,7 +141,11 @@ def _plain(value: float | None, form: str = ".2f") -> str:
 
 
 def _trips(
-    trips: Sequence[RoundTrip], columns: DecisionTable, run: explain.RunFacts, lessons: Mapping[str, Lesson]
+    trips: Sequence[RoundTrip],
+    columns: DecisionTable,
+    run: explain.RunFacts,
+    lessons: Mapping[str, Lesson],
+    say: Say,
 ) -> str:
     by_bracket = {command.bracket_id: d for _, d in columns.signals for command in d.intents}
     rows: list[list[Cell]] = []
@@ -88,10 +153,12 @@ def _trips(
         tick = float(instrument(trip.symbol).tick_size)
         in_r = trip.net_cents / trip.risk_cents if trip.risk_cents > 0 else None
         decision = by_bracket.get(trip.bracket_id)
-        reason = explain.why(decision, run) if decision else "the decision is not in this record"
+        reason = (
+            explain.why(decision, run, say=say) if decision else say("Its decision is not in this record.")
+        )
         if trip.bracket_id in lessons:
-            reason = f"{post_mortem(lessons[trip.bracket_id])}\n\n{reason}"
-        side = SIDES[trip.side]
+            reason = f"{post_mortem(lessons[trip.bracket_id], say)}\n\n{reason}"
+        side = esc(coded(SIDES[trip.side], say))
         rows.append(
             [
                 Cell(unfold(f"{trip.id}", reason)),
@@ -100,7 +167,7 @@ def _trips(
                 Cell(f"{side} {trip.qty} {esc(trip.symbol)}", "up" if trip.side > 0 else "down"),
                 number(trip.entry_ticks * tick),
                 number(trip.exit_ticks * tick),
-                text(trip.exit_reason.replace("_", " ")),
+                text(coded(trip.exit_reason, say)),
                 number(trip.side * (trip.exit_ticks - trip.entry_ticks), ",.1f", signed=True),
                 number(trip.fees_cents / 100),
                 number(trip.net_cents / 100, signed=True),
@@ -108,42 +175,45 @@ def _trips(
                 number(trip.mae_ticks, ".0f"),
                 number(trip.mfe_ticks, ".0f"),
                 text(GRADE_NAMES[trip.grade]),
-                text(trip.phase.replace("_", " ")),
+                text(coded(trip.phase, say)),
             ]
         )
-    heads = [
-        *("why", "in", "out", "side", "entry", "exit", "exit by", "ticks", "costs USD", "net USD", "R"),
-        *("MAE ticks", "MFE ticks", "grade", "phase"),
-    ]
-    return table(heads, rows, numeric=(1, 2, 4, 5, 7, 8, 9, 10, 11, 12))
+    heads = marks(
+        "why", "in", "out", "side", "entry", "exit", "exit by", "ticks", "costs USD", "net USD", "R", "MAE ticks",
+        "MFE ticks", "grade", "phase",
+    )  # fmt: skip
+    return table(heads, rows, numeric=(1, 2, 4, 5, 7, 8, 9, 10, 11, 12), say=say)
 
 
-def _refused(columns: DecisionTable, run: explain.RunFacts) -> str:
+def _refused(columns: DecisionTable, run: explain.RunFacts, say: Say) -> str:
     found = [d for _, d in columns.signals if not (d.verdict and d.verdict.allowed)]
     if not found:
         return ""
     rows = [
         [
             text(_time(d.ts_event), "num"),
-            Cell(SIDES[d.signal.side], "up" if d.signal.side > 0 else "down") if d.signal else Cell("—"),
+            text(coded(SIDES[d.signal.side], say), "up" if d.signal.side > 0 else "down")
+            if d.signal
+            else Cell("—"),
             number(d.price_ticks * run.tick_points),
             number(d.score.percent),
             text(GRADE_NAMES[d.score.grade]),
-            text(explain.why_not(d, run, form="brief")),
+            text(explain.why_not(d, run, form="brief", say=say)),
         ]
         for d in found[:MAX_REFUSED_SIGNALS]
     ]
     more = len(found) - len(rows)
-    note = f"<p class='mia-note'>{more} more refused signals are in the journal.</p>" if more else ""
-    heads = ("time", "side", "price", "confluence %", "grade", "why not")
-    return f"<h3>Refused signals ({len(found)})</h3>" + table(heads, rows, numeric=(0, 2, 3)) + note
+    rest = note(say("{n} more refused signals are in the journal.").format(n=more)) if more else ""
+    heads = marks("time", "side", "price", "confluence %", "grade", "why not")
+    title = esc(say("Refused signals ({n})").format(n=len(found)))
+    return f"<h3>{title}</h3>" + table(heads, rows, numeric=(0, 2, 3), say=say) + rest
 
 
-def refusals(columns: DecisionTable, run: explain.RunFacts) -> str:
+def refusals(columns: DecisionTable, run: explain.RunFacts, say: Say = plain) -> str:
     """Return which gate refused how often, and how often it was the only one in the way."""
     outcome = columns.column("gate_outcome")
     if len(outcome) == 0:
-        return "<p class='mia-note'>No decision was taken.</p>"
+        return note(say("No decision was taken."))
     levels = np.array(run.gate_levels)
     failed = outcome == FAILED
     alone = failed & ((failed & (levels == BLOCKING)).sum(axis=1, keepdims=True) == 1)
@@ -155,37 +225,40 @@ def refusals(columns: DecisionTable, run: explain.RunFacts) -> str:
         asked = int(((outcome[:, i] == PASSED) | failed[:, i]).sum())
         count = int(failed[:, i].sum())
         if not count:
-            (quiet if asked else unasked).append(code.replace("_", " "))
+            (quiet if asked else unasked).append(coded(code, say))
             continue
         found = actual[failed[:, i], i]
         wanted = required[failed[:, i], i]
         blocking = bool(levels[i] == BLOCKING)
         cells = [
-            text(code.replace("_", " ")),
-            text(("blocks", "warns", "informs")[int(levels[i])]),
+            text(coded(code, say)),
+            text(say(WEIGHTS[int(levels[i])])),
             number(asked, ",.0f"),
             number(count, ",.0f"),
             _share(count, asked),
             number(int(alone[:, i].sum()), ",.0f") if blocking else Cell("", "num"),
-            _amount(wanted[np.isfinite(wanted)], run.gate_units[i]),
-            _amount(found[np.isfinite(found)], run.gate_units[i]),
+            _amount(wanted[np.isfinite(wanted)], run.gate_units[i], say),
+            _amount(found[np.isfinite(found)], run.gate_units[i], say),
         ]
         rows.append((not blocking, -count, cells))
     rows.sort(key=lambda row: row[:2])
-    heads = ("gate", "weight", "asked", "refused", "share", "alone in the way", "requires", "found (median)")
+    heads = marks(
+        "gate", "weight", "asked", "refused", "share", "alone in the way", "requires", "found (median)"
+    )
     faint = [i for i, row in enumerate(rows) if row[0]]
-    body = table(heads, [row[2] for row in rows], numeric=(2, 3, 4, 5, 6, 7), faint=faint) if rows else ""
-    return body + _list("Never refused", quiet) + _list("Never asked, or without an answer", unasked)
+    cells = [row[2] for row in rows]
+    body = table(heads, cells, numeric=(2, 3, 4, 5, 6, 7), faint=faint, say=say) if rows else ""
+    if quiet:
+        body += note(say("Never refused: {gates}.").format(gates=", ".join(quiet)))
+    if unasked:
+        body += note(say("Never asked, or without an answer: {gates}.").format(gates=", ".join(unasked)))
+    return body
 
 
-def _list(title: str, names: Sequence[str]) -> str:
-    return f"<p class='mia-note'>{title}: {esc(', '.join(names))}.</p>" if names else ""
-
-
-def _amount(values: Any, unit: str) -> Cell:
+def _amount(values: Any, unit: str, say: Say) -> Cell:
     if unit in ("flag", "state") or not len(values):
         return Cell("—" if unit not in ("flag", "state") else "", "num faint")
-    return text(explain.amount(float(np.median(values)), unit), "num")
+    return text(explain.amount(float(np.median(values)), unit, say), "num")
 
 
 def _share(count: int, asked: int) -> Cell:
@@ -195,7 +268,7 @@ def _share(count: int, asked: int) -> Cell:
     return Cell(f"<span class='bar' style='--share:{share:.3f}'></span>{share:.0%}", "num")
 
 
-def components(columns: DecisionTable, run: explain.RunFacts) -> str:
+def components(columns: DecisionTable, run: explain.RunFacts, say: Say = plain) -> str:
     """Return each weighed component: weight, how often it was known and why not, mean and range."""
     status, values = columns.column("status"), columns.column("values")
     n = len(status)
@@ -216,34 +289,25 @@ def components(columns: DecisionTable, run: explain.RunFacts) -> str:
                 number(float(known.mean()) if len(known) else None, ".3f", signed=True),
                 number(float(known.min()) if len(known) else None, ".3f"),
                 number(float(known.max()) if len(known) else None, ".3f"),
-                text(FEEDS.get(name, "") if not counts[0] else ""),
+                text(say(FEEDS.get(name, "")) if not counts[0] else ""),
             ]
         )
-    heads = (
-        "component",
-        "weight",
-        "known",
-        "not ready",
-        "stale",
-        "absent",
-        "mean",
-        "min",
-        "max",
-        "would need",
+    heads = marks(
+        "component", "weight", "known", "not ready", "stale", "absent", "mean", "min", "max", "would need"
     )
-    return table(heads, rows, numeric=range(1, 9), faint=faint)
+    return table(heads, rows, numeric=range(1, 9), faint=faint, say=say)
 
 
-def groups(trips: Sequence[RoundTrip]) -> str:
+def groups(trips: Sequence[RoundTrip], say: Say = plain) -> str:
     """Return what worked by phase, by grade and by side, each with n; "too few" in grey."""
     if not trips:
-        return "<p class='mia-note'>Nothing to compare: no round trip was closed.</p>"
+        return note(say("Nothing to compare: no round trip was closed."))
     parts = []
     for title, key in (
-        ("by phase", lambda t: t.phase.replace("_", " ")),
-        ("by grade", lambda t: GRADE_NAMES[t.grade]),
-        ("by side", lambda t: SIDES[t.side]),
-        ("by exit", lambda t: t.exit_reason.replace("_", " ")),
+        (mark("by phase"), lambda t: coded(t.phase, say)),
+        (mark("by grade"), lambda t: GRADE_NAMES[t.grade]),
+        (mark("by side"), lambda t: coded(SIDES[t.side], say)),
+        (mark("by exit"), lambda t: coded(t.exit_reason, say)),
     ):
         found = by_group(trips, key)
         rows = [
@@ -254,15 +318,15 @@ def groups(trips: Sequence[RoundTrip]) -> str:
                 Cell("–".join(f"{x:.0%}" for x in row["win_rate_ci"]), "num"),
                 number(row["expectancy_r"], ".2f", signed=True),
                 number(row["net_usd"], signed=True),
-                text("too few" if row["too_few"] else "", "faint"),
+                text(say("too few") if row["too_few"] else "", "faint"),
             ]
             for row in found
         ]
-        heads = (title, "n", "win rate", "95 % interval", "expectancy R", "net USD", "")
+        heads = (title, *marks("n", "win rate", "95 % interval", "expectancy R", "net USD"), "")
         faint = [i for i, row in enumerate(found) if row["too_few"]]
-        parts.append(table(heads, rows, numeric=(1, 2, 3, 4, 5), faint=faint))
-    note = f"<p class='mia-note'>Under {MIN_GROUP_TRIPS} round trips a group proves nothing.</p>"
-    return f"<div class='mia-columns'>{''.join(parts)}</div>{note}"
+        parts.append(table(heads, rows, numeric=(1, 2, 3, 4, 5), faint=faint, say=say))
+    few = say("Under {n} round trips a group proves nothing.").format(n=MIN_GROUP_TRIPS)
+    return f"<div class='mia-columns'>{''.join(parts)}</div>{note(few)}"
 
 
 def _time(ns: int) -> str:

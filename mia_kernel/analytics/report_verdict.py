@@ -10,10 +10,11 @@ import numpy as np
 from mia_kernel.analytics.adherence import rules
 from mia_kernel.analytics.explain import RunFacts, reachable_coverage
 from mia_kernel.analytics.html import esc, facts, number
-from mia_kernel.analytics.mentor_words import RULES
+from mia_kernel.analytics.mentor_words import RULES, in_r
 from mia_kernel.analytics.performance import targets
 from mia_kernel.analytics.picture import context
-from mia_kernel.analytics.report_material import Material, clock, short_name
+from mia_kernel.analytics.report_material import Material, clock, short_name, source_words
+from mia_kernel.analytics.say import Say, coded, mark, plain
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.core.decisions import FAILED, OK
 from mia_kernel.core.session import open_mask
@@ -22,68 +23,83 @@ MIN_INTERVAL_TRIPS = 10
 MINUTE_NS = 60_000_000_000
 GAP_NS = 15 * MINUTE_NS
 LIMIT_WORDS = {
-    "daily_loss": "the daily loss limit",
-    "hard_daily_loss": "the hard daily loss limit",
-    "weekly_loss": "the weekly loss limit",
-    "drawdown": "the drawdown limit",
-    "minimum_balance": "the minimum balance",
-    "consecutive_losses": "losses in a row",
+    "daily_loss": mark("the daily loss limit"),
+    "hard_daily_loss": mark("the hard daily loss limit"),
+    "weekly_loss": mark("the weekly loss limit"),
+    "drawdown": mark("the drawdown limit"),
+    "minimum_balance": mark("the minimum balance"),
+    "consecutive_losses": mark("losses in a row"),
 }
 """Limits that close positions and halt, as exit reasons."""
 
 
-def verdict(material: Material, run: RunFacts, figures: Mapping[str, Any], title: str) -> str:
+def verdict(
+    material: Material, run: RunFacts, figures: Mapping[str, Any], title: str, say: Say = plain
+) -> str:
     """Return the box: source, result, sentences, facts and what the targets show."""
-    tag = str(material.source["tag"])
-    mark = {"synthetic": "SYNTHETIC market: nothing on this page is a result", "live": "live feed"}
     name = esc(short_name(material.source["name"]))
-    head = f"<p class='mia-source'>{esc(mark.get(tag, 'Replay of recorded data'))} · {name}</p>"
-    result = number(figures["net_usd"], unit="USD", signed=True)
+    head = f"<p class='mia-source'>{esc(source_words(str(material.source['tag']), say))} · {name}</p>"
     box = [
         head,
         f"<h1>{esc(title)}</h1>",
-        f"<p class='mia-result'><span class='{result.kind}'>{result.text}</span> net of costs</p>"
-        if figures["n"]
-        else "<p class='mia-result'>No trade</p>",
-        *(f"<p>{sentence}</p>" for sentence in _sentences(material, run, figures)),
-        facts(_headline(material, run, figures)),
-        _targets(figures),
+        result_line(figures, say),
+        *(f"<p>{sentence}</p>" for sentence in _sentences(material, run, figures, say)),
+        facts(_headline(material, run, figures, say)),
+        targets_line(figures, say),
     ]
     return f"<section class='mia mia-verdict'>{''.join(box)}</section>"
 
 
-def _sentences(material: Material, run: RunFacts, figures: Mapping[str, Any]) -> list[str]:
+def result_line(figures: Mapping[str, Any], say: Say = plain) -> str:
+    """Return the one large number of a page, or that there was no trade."""
+    if not figures["n"]:
+        return f"<p class='mia-result'>{esc(say('No trade'))}</p>"
+    result = number(figures["net_usd"], unit="USD", signed=True)
+    return f"<p class='mia-result'><span class='{result.kind}'>{result.text}</span> {esc(say('net of costs'))}</p>"
+
+
+def _sentences(material: Material, run: RunFacts, figures: Mapping[str, Any], say: Say) -> list[str]:
     table = material.table
     if len(table) == 0:
-        return ["The source held no event inside an open session, so nothing was decided."]
-    out: list[str] = [*_halts(material, run), *_gaps(table)]
+        return [say("The source held no event inside an open session, so nothing was decided.")]
+    out: list[str] = [*_halts(material, run, say), *_gaps(table, say)]
     if figures["n"]:
-        out.insert(0, _trade_sentence(figures))
+        out.insert(0, _trade_sentence(figures, say))
     most = table.coverage_max()
-    reachable = reachable_coverage(table.column("status"), table.names, run.static_weights)
     if most is not None and most < run.coverage_floor:
-        lost = [n for n, w in run.static_weights.items() if w > 0 and not _ever(table, n)]
-        weights = esc(run.weights_name)
-        known = f"what this source carries can reach {reachable:.2f} of the weights of {weights}"
-        way = (
-            " <code>--weights bars</code> weighs only what a poor source can carry; it is a research preset."
-            if run.weights_name != "bars"
-            else ""
-        )
-        out.append(
-            f"Coverage never reached the floor of {run.coverage_floor:.2f} (highest {most:.2f}): {known}. "
-            f"Never present: {esc(', '.join(lost))}.{way}"
-        )
+        out.append(_coverage_sentence(table, run, most, say))
     elif not figures["n"]:
         asked = len(table.signals)
-        if asked:
-            out.append(f"{asked} signals were raised and none was permitted; the table of refusals says why.")
-        else:
-            out.append("No strategy raised a signal; the table of refusals says what was in the way.")
+        text = say("{n} signals were raised and none was permitted; the table of refusals says why.")
+        if not asked:
+            text = say("No strategy raised a signal; the table of refusals says what was in the way.")
+        out.append(esc(text.format(n=asked)))
     return out
 
 
-def _halts(material: Material, run: RunFacts) -> list[str]:
+def _coverage_sentence(table: DecisionTable, run: RunFacts, most: float, say: Say) -> str:
+    reachable = reachable_coverage(table.column("status"), table.names, run.static_weights)
+    lost = [n.replace("_", " ") for n, w in run.static_weights.items() if w > 0 and not _ever(table, n)]
+    text = say(
+        "Coverage never reached the floor of {floor} (highest {most}): what this source carries can reach "
+        "{reachable} of the weights of {weights}. Never present: {lost}."
+    )
+    said = esc(
+        text.format(
+            floor=f"{run.coverage_floor:.2f}",
+            most=f"{most:.2f}",
+            reachable=f"{reachable:.2f}",
+            weights=run.weights_name,
+            lost=", ".join(lost),
+        )
+    )
+    if run.weights_name == "bars":
+        return said
+    way = say("{option} weighs only what a poor source can carry; it is a research preset.")
+    return f"{said} {esc(way).format(option='<code>--weights bars</code>')}"
+
+
+def _halts(material: Material, run: RunFacts, say: Say) -> list[str]:
     """Say from when to when trading was not active, and how many decisions that refused."""
     if "trading_state" not in run.gate_codes or len(material.table) == 0:
         return []
@@ -92,14 +108,16 @@ def _halts(material: Material, run: RunFacts) -> list[str]:
         return []
     ts = material.table.column("ts_event")[failed]
     by = sorted({t.exit_reason for t in material.trips if t.exit_reason in LIMIT_WORDS})
-    because = f" after {esc(', '.join(LIMIT_WORDS[name] for name in by))}" if by else ""
-    return [
-        f"Trading was halted{because}: from {clock(int(ts[0]))} to {clock(int(ts[-1]))[11:]} "
-        f"{int(failed.sum()):,} decisions could not enter."
-    ]
+    because = say("Trading was halted after {limits}:").format(
+        limits=", ".join(say(LIMIT_WORDS[name]) for name in by)
+    )
+    span = say("from {first} to {last} {n} decisions could not enter.").format(
+        first=clock(int(ts[0])), last=clock(int(ts[-1]))[11:], n=f"{int(failed.sum()):,}"
+    )
+    return [esc(f"{because if by else say('Trading was halted:')} {span}")]
 
 
-def _gaps(table: DecisionTable) -> list[str]:
+def _gaps(table: DecisionTable, say: Say) -> list[str]:
     """Say where the record is silent for a quarter of an hour and more while the market was open."""
     ts = table.column("ts_event")
     wide = np.flatnonzero(np.diff(ts) >= GAP_NS)
@@ -107,83 +125,113 @@ def _gaps(table: DecisionTable) -> list[str]:
     if not silent:
         return []
     first, last = max(silent, key=lambda gap: gap[1] - gap[0])
-    times = f"{len(silent)} time{'s' if len(silent) > 1 else ''}"
-    return [
-        f"No data for 15 minutes and more {times} while the market was open; the longest gap lasted "
-        f"{(last - first) / 60e9:,.0f} minutes from {clock(first)}."
-    ]
+    text = say(
+        "The record is silent for 15 minutes or more while the market was open (times: {n}); the longest gap "
+        "lasted {minutes} minutes from {first}."
+    )
+    return [esc(text.format(n=len(silent), minutes=f"{(last - first) / 60e9:,.0f}", first=clock(first)))]
 
 
 def _ever(table: DecisionTable, name: str) -> bool:
     return bool((table.column("status")[:, table.names.index(name)] == OK).any())
 
 
-def _trade_sentence(figures: Mapping[str, Any]) -> str:
-    n = figures["n"]
-    text = (
-        f"{n} round trip{'s' if n > 1 else ''}: {figures['wins']} won, {figures['losses']} lost, "
-        f"{figures['scratches']} scratched."
-    )
+def _trade_sentence(figures: Mapping[str, Any], say: Say) -> str:
+    text = say("{n} round trips: {wins} won, {losses} lost, {scratches} scratched.")
+    if figures["n"] == 1:
+        text = say("1 round trip: {wins} won, {losses} lost, {scratches} scratched.")
+    text = text.format(**{key: figures[key] for key in ("n", "wins", "losses", "scratches")})
     if figures["expectancy_r"] is None:
-        return text
-    interval = figures["expectancy_r_ci"]
-    said = (
-        f"95 % interval {interval[0]:+.2f} to {interval[1]:+.2f} R"
-        if interval
-        else f"too few for an interval (n &lt; {MIN_INTERVAL_TRIPS})"
+        return esc(text)
+    expects = say("Expectancy {value} R per trade, {interval}.")
+    return esc(
+        f"{text} {expects.format(value=in_r(figures['expectancy_r']), interval=interval_r(figures, say))}"
     )
-    return f"{text} Expectancy {figures['expectancy_r']:+.2f} R per trade, {said}."
 
 
-def _headline(material: Material, run: RunFacts, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+def interval_r(figures: Mapping[str, Any], say: Say = plain) -> str:
+    """Return the expectancy's interval in words, or that there are too few trades for one."""
+    interval = figures["expectancy_r_ci"]
+    if not interval:
+        return say("too few for an interval (n < {n})").format(n=MIN_INTERVAL_TRIPS)
+    low, high = map(in_r, interval)
+    return say("95 % interval {low} to {high} R").format(low=low, high=high)
+
+
+def _headline(
+    material: Material, run: RunFacts, figures: Mapping[str, Any], say: Say
+) -> list[tuple[str, str]]:
     table = material.table
-    signals = len(table.signals)
     coverage = table.coverage_mean()
     quality = context(table, "data_quality")
     quality = quality[np.isfinite(quality)]
+    permitted = say("{n} ({permitted} permitted, {refused} refused)").format(
+        n=len(table.signals), permitted=len(table.signals) - table.denied, refused=table.denied
+    )
+    covered = say("{mean} (floor {floor})")
+    lowest = say("{mean} (lowest {low})")
     rows = [
-        ("decisions", f"{len(table):,}"),
-        ("signals", f"{signals} ({signals - table.denied} permitted, {table.denied} refused)"),
-        ("mean coverage", "—" if coverage is None else f"{coverage:.2f} (floor {run.coverage_floor:.2f})"),
-        ("data quality", f"{quality.mean():.2f} (lowest {quality.min():.2f})" if len(quality) else "—"),
-        ("rules", rules_kept(material)),
-        ("conduct", _conduct(material)),
-        ("parity", _parity(material)),
+        (say("decisions"), f"{len(table):,}"),
+        (say("signals"), esc(permitted)),
+        (
+            say("mean coverage"),
+            "—"
+            if coverage is None
+            else covered.format(mean=f"{coverage:.2f}", floor=f"{run.coverage_floor:.2f}"),
+        ),
+        (
+            say("data quality"),
+            lowest.format(mean=f"{quality.mean():.2f}", low=f"{quality.min():.2f}") if len(quality) else "—",
+        ),
+        (say("permission"), rules_kept(material, say)),
+        (say("conduct"), _conduct(material, say)),
+        (say("replay"), _parity(material, say)),
     ]
-    if figures["n"]:
-        low = number(-figures["max_drawdown_usd"], unit="USD").text
-        rows += [
-            ("win rate", _win_rate(figures)),
-            ("profit factor", esc(figures["profit_factor_text"])),
-            ("largest fall", f"{low} ({figures['max_drawdown_percent']:.2f} %, marked)"),
-            ("costs", f"{figures['costs_usd']:,.2f} USD"),
-        ]
-    return rows
+    return rows + money_rows(figures, say)
 
 
-def _conduct(material: Material) -> str:
+def money_rows(figures: Mapping[str, Any], say: Say = plain, *, marked: bool = True) -> list[tuple[str, str]]:
+    """Return what the closed trades say, each with its interval; empty without a trade.
+
+    `marked`: the largest fall was measured on every price, not only between closed trades.
+    """
+    if not figures["n"]:
+        return []
+    low, high = figures["win_rate_ci"]
+    rate = say("{value} (n = {n}, 95 % interval {low} to {high})").format(
+        value=f"{figures['win_rate']:.0%}", n=figures["n"], low=f"{low:.0%}", high=f"{high:.0%}"
+    )
+    fall = number(-figures["max_drawdown_usd"], unit="USD").text
+    how = say("{fall} ({percent} %, marked)") if marked else say("{fall} ({percent} %) between closed trades")
+    factor = figures["profit_factor_text"]
+    if factor.startswith("no losses"):
+        factor = say("no losses, n = {n}").format(n=figures["n"])
+    return [
+        (say("win rate"), esc(rate)),
+        (say("profit factor"), esc(factor)),
+        (say("largest fall"), esc(how.format(fall=fall, percent=f"{figures['max_drawdown_percent']:.2f}"))),
+        (say("costs"), f"{figures['costs_usd']:,.2f} USD"),
+    ]
+
+
+def _conduct(material: Material, say: Say) -> str:
     """Say in a few words which habits broke a rule, if any."""
     if not material.trips:
-        return "no trade"
+        return say("no trade")
     broken = [rule for rule in rules(material.trips, material.table) if not rule.kept]
     if not broken:
-        return "every rule kept"
-    said = ", ".join(f"{RULES[rule.code]} ({len(rule.broken_by)})" for rule in broken)
+        return say("every rule kept")
+    said = ", ".join(f"{say(RULES[rule.code])} ({len(rule.broken_by)})" for rule in broken)
     return f"<span class='alarm'>{esc(said)}</span>"
 
 
-def _parity(material: Material) -> str:
+def _parity(material: Material, say: Say) -> str:
     verdict, sentence = material.checks.get("replay", ("not checked", ""))
     kind = {"differs": "alarm", "not checked": "faint"}.get(verdict, "")
-    return f"<span class='{kind}'>{esc(sentence if verdict != 'not checked' else verdict)}</span>"
+    return f"<span class='{kind}'>{esc(say(verdict) if verdict == 'not checked' else sentence)}</span>"
 
 
-def _win_rate(figures: Mapping[str, Any]) -> str:
-    low, high = figures["win_rate_ci"]
-    return f"{figures['win_rate']:.0%} (n = {figures['n']}, 95 % interval {low:.0%} to {high:.0%})"
-
-
-def rules_kept(material: Material) -> str:
+def rules_kept(material: Material, say: Say = plain) -> str:
     """Say whether every closed position was permitted by the gate beforehand."""
     sent = {
         command.bracket_id
@@ -193,18 +241,24 @@ def rules_kept(material: Material) -> str:
     }
     broken = [trip.id for trip in material.trips if trip.bracket_id not in sent]
     if not material.trips:
-        return "no trade, none to break"
+        return say("no trade, none to break")
+    n = len(material.trips)
     if broken:
-        return f"<span class='alarm'>broken: round trips {esc(broken)} had no permission</span>"
-    return f"kept: {len(material.trips)} of {len(material.trips)} entries were permitted"
+        said = say("broken: round trips {trips} had no permission").format(trips=", ".join(map(str, broken)))
+        return f"<span class='alarm'>{esc(said)}</span>"
+    return esc(say("kept: {n} of {n} entries were permitted").format(n=n))
 
 
-def _targets(figures: Mapping[str, Any]) -> str:
-    words = {
-        "win_rate": "win rate ≥ 65 %",
-        "profit_factor": "profit factor > 2",
-        "max_drawdown": "drawdown < 15 %",
-    }
+TARGETS = {
+    "win_rate": mark("win rate ≥ 65 %"),
+    "profit_factor": mark("profit factor > 2"),
+    "max_drawdown": mark("drawdown < 15 %"),
+}
+
+
+def targets_line(figures: Mapping[str, Any], say: Say = plain) -> str:
+    """Return the user's targets, each with what the figures say of it."""
     said = targets(figures)
-    rows = " · ".join(f"{words[key]}: {said[key]}" for key in words)
-    return f"<p class='mia-note'>Targets (n = {figures['n']}, under 300 nothing is shown): {esc(rows)}</p>"
+    rows = " · ".join(f"{say(TARGETS[key])}: {coded(said[key], say)}" for key in TARGETS)
+    text = say("Targets (n = {n}, under 300 nothing is shown): {rows}").format(n=figures["n"], rows=rows)
+    return f"<p class='mia-note'>{esc(text)}</p>"

@@ -15,9 +15,12 @@ from mia_kernel.analytics.advice import Advice, Day
 from mia_kernel.analytics.effectiveness import expired, proposals
 from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
 from mia_kernel.analytics.lessons import Lesson
-from mia_kernel.analytics.mentor_words import Say, mark, plain
-from mia_kernel.analytics.performance import performance, targets
-from mia_kernel.analytics.report_material import Material, days_in_words, short_name
+from mia_kernel.analytics.mentor_words import in_r
+from mia_kernel.analytics.performance import performance
+from mia_kernel.analytics.picture import picture_words
+from mia_kernel.analytics.report_material import Material, days_in_words, short_name, source_words
+from mia_kernel.analytics.report_verdict import interval_r, money_rows, result_line, targets_line
+from mia_kernel.analytics.say import WEEKDAYS, Say, day_words, mark, marks, plain
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import trading_days_of
 from mia_kernel.core.session_table import date_of
@@ -67,22 +70,23 @@ def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
     day = Day(max(ends, default=0), figures, lessons, kept, window or lessons, parts[-1].earlier)
     advices = mentor.advise(day, say)
     gone = expired(day.earlier, proposals(day.window, day.end_ts))
-    title = days_in_words(parts[-1].table)
+    title = days_in_words(parts[-1].table, say)
     if len(days) > 1:
-        title = f"{_day(days[0])} to {_day(days[-1])} {days[-1] // 10_000}"
+        first = day_words(days[0], say, weekday=False, year=False)
+        title = say("{first} to {last}").format(first=first, last=day_words(days[-1], say, weekday=False))
     return WeekReport(
         title=title,
         source_tag=str(parts[-1].source["tag"]),
         figures=figures,
-        frame=_frame(trips, days, str(parts[-1].source["tag"])),
-        verdict=_verdict(parts, figures, title, len(days)),
-        days=_table(trips, days, parts),
-        saved=look.saved(ghosts, "as each day's page says", say),
+        frame={**_frame(trips, days, str(parts[-1].source["tag"]), say), "said": picture_words(say)},
+        verdict=_verdict(parts, figures, title, len(days), say),
+        days=_table(trips, days, parts, say),
+        saved=look.saved(ghosts, say("as each day's page says"), say),
         fills=look.fills(fills, say),
         groups=look.effectiveness(day.window, say),
         mentor=look.mentor(advices, gone, say, most=6),
         conduct=look.conduct(kept, say),
-        integrity=_integrity(parts),
+        integrity=_integrity(parts, say),
         advices=advices,
         titles={name: say(words) for name, words in TITLES.items()},
         card={
@@ -99,11 +103,6 @@ def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
             "sentences": [advice.message for advice in advices[:3]],
         },
     )
-
-
-def _day(day: int) -> str:
-    when = date_of(day)
-    return f"{when.day} {when:%B}"
 
 
 def _conduct(parts: Sequence[Material]) -> tuple[list[Rule], list[Lesson]]:
@@ -140,13 +139,13 @@ def _by_day(trips: Sequence[RoundTrip], days: Sequence[int]) -> dict[int, list[R
     return found
 
 
-def _frame(trips: Sequence[RoundTrip], days: Sequence[int], tag: str) -> dict[str, Any]:
+def _frame(trips: Sequence[RoundTrip], days: Sequence[int], tag: str, say: Say) -> dict[str, Any]:
     by_day = _by_day(trips, days)
     net = [sum(trip.net_cents for trip in by_day[day]) / 100 for day in by_day]
     return {
         "source_tag": tag,
         "days": {
-            "label": [f"{date_of(day):%a} {_day(day)}" for day in by_day],
+            "label": [_short(day, say) for day in by_day],
             "net_usd": np.array(net),
             "cumulative_usd": np.cumsum(net),
             "trades": np.array([len(by_day[day]) for day in by_day]),
@@ -155,48 +154,33 @@ def _frame(trips: Sequence[RoundTrip], days: Sequence[int], tag: str) -> dict[st
     }
 
 
-def _verdict(parts: Sequence[Material], figures: Mapping[str, Any], title: str, days: int) -> str:
-    tag, name = str(parts[-1].source["tag"]), esc(short_name(str(parts[-1].source["name"])))
-    kind = "SYNTHETIC market: nothing on this page is a result" if tag == "synthetic" else f"{tag} data"
-    result = number(figures["net_usd"], unit="USD", signed=True)
-    head = (
-        f"<p class='mia-result'><span class='{result.kind}'>{result.text}</span> net of costs</p>"
-        if figures["n"]
-        else "<p class='mia-result'>No trade</p>"
-    )
-    said = targets(figures)
+def _verdict(parts: Sequence[Material], figures: Mapping[str, Any], title: str, days: int, say: Say) -> str:
+    name = esc(short_name(str(parts[-1].source["name"])))
+    kind = esc(source_words(str(parts[-1].source["tag"]), say))
     rows = [
-        ("days", f"{days}"),
-        ("journals", f"{len(parts)}, every chain verified"),
-        ("trades", f"{figures['n']}"),
+        (say("days"), f"{days}"),
+        (say("journals"), esc(say("{n}, every chain verified").format(n=len(parts)))),
+        (say("trades"), f"{figures['n']}"),
     ]
     if figures["n"]:
-        low, high = figures["win_rate_ci"]
-        interval = figures["expectancy_r_ci"]
-        around = (
-            f" (95 % interval {interval[0]:+.2f} to {interval[1]:+.2f})"
-            if interval
-            else " (too few for an interval)"
-        )
-        rows += [
-            ("win rate", f"{figures['win_rate']:.0%} (95 % interval {low:.0%} to {high:.0%})"),
-            ("expectancy", f"{_signed(figures['expectancy_r'])} R{around}"),
-            ("profit factor", esc(figures["profit_factor_text"])),
-            ("largest fall", f"{figures['max_drawdown_usd']:,.2f} USD between closed trades"),
-            ("costs", f"{figures['costs_usd']:,.2f} USD"),
-        ]
-    note = " · ".join(f"{key.replace('_', ' ')}: {value}" for key, value in said.items())
+        expectancy = "—"
+        if figures["expectancy_r"] is not None:
+            expectancy = f"{in_r(figures['expectancy_r'])} R ({interval_r(figures, say)})"
+        rows.append((say("expectancy"), esc(expectancy)))
+    rows += money_rows(figures, say, marked=False)
     return (
-        f"<section class='mia mia-verdict'><p class='mia-source'>{esc(kind)} · {name}</p><h1>{esc(title)}</h1>{head}"
-        f"{facts(rows)}<p class='mia-note'>Targets (under 300 trades nothing is shown): {esc(note)}</p></section>"
+        f"<section class='mia mia-verdict'><p class='mia-source'>{kind} · {name}</p><h1>{esc(title)}</h1>"
+        f"{result_line(figures, say)}{facts(rows)}{targets_line(figures, say)}</section>"
     )
 
 
-def _signed(value: float | None) -> str:
-    return "—" if value is None else f"{value:+.2f}"
+def _short(day: int, say: Say) -> str:
+    """Return a day as an axis has room for it."""
+    weekday = say(WEEKDAYS[date_of(day).weekday()])[:3]
+    return f"{weekday} {day_words(day, say, weekday=False, year=False)}"
 
 
-def _table(trips: Sequence[RoundTrip], days: Sequence[int], parts: Sequence[Material]) -> str:
+def _table(trips: Sequence[RoundTrip], days: Sequence[int], parts: Sequence[Material], say: Say) -> str:
     refused: dict[int, int] = {}
     for part in parts:
         for ghost in part.look.ghosts if part.look is not None else ():
@@ -210,7 +194,7 @@ def _table(trips: Sequence[RoundTrip], days: Sequence[int], parts: Sequence[Mate
         in_r = [trip.net_cents / trip.risk_cents for trip in members if trip.risk_cents > 0]
         rows.append(
             [
-                text(f"{date_of(day):%A} {_day(day)}"),
+                text(day_words(day, say, year=False)),
                 number(len(members), ",.0f"),
                 number(sum(trip.net_cents > 0 for trip in members), ",.0f"),
                 number(refused.get(day, 0), ",.0f"),
@@ -220,22 +204,21 @@ def _table(trips: Sequence[RoundTrip], days: Sequence[int], parts: Sequence[Mate
                 number(total / 100, signed=True),
             ]
         )
-    heads = ("day", "trades", "winners", "refused signals", "R", "costs USD", "net USD", "running USD")
-    return table(
-        heads, rows, numeric=range(1, 8), faint=[i for i, row in enumerate(rows) if row[1].text == "0"]
-    )
+    heads = marks("day", "trades", "winners", "refused signals", "R", "costs USD", "net USD", "running USD")
+    faint = [i for i, row in enumerate(rows) if row[1].text == "0"]
+    return table(heads, rows, numeric=range(1, 8), faint=faint, say=say)
 
 
-def _integrity(parts: Sequence[Material]) -> str:
+def _integrity(parts: Sequence[Material], say: Say) -> str:
     rows = [
         [
-            text(days_in_words(part.table)),
+            text(days_in_words(part.table, say)),
             text(f"{(part.chain or '')[:16]}"),
             *(
-                text(part.checks.get(name, ("not checked", ""))[0])
+                text(say(part.checks.get(name, ("not checked", ""))[0]))
                 for name in ("journal", "decisions", "replay")
             ),
         ]
         for part in parts
     ]
-    return table(("day", "journal head", "journal", "decisions", "replay"), rows)
+    return table(marks("day", "journal head", "journal", "decisions", "replay"), rows, say=say)

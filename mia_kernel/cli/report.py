@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mia_kernel.adapters.journal_reader import JournalReader
+from mia_kernel.adapters.speech import speech
 from mia_kernel.core.errors import InputError
 from mia_kernel.settings import Settings, load
 
@@ -85,7 +86,7 @@ def postmortem(date: str | None, journal: Path | None, out: Path | None, pdf: bo
 @report.command()
 def index() -> None:
     """Write the index over all pages anew."""
-    click.echo(_write_index(load().settings.reports_folder))
+    click.echo(_write_index(load().settings))
 
 
 def show(page: Page) -> None:
@@ -160,12 +161,13 @@ def _page(
         language=settings.lang,
     )
     if out is None:
-        _write_index(settings.reports_folder)
+        _write_index(settings)
     return made
 
 
-def _write_index(folder: Path) -> Path:
-    return importlib.import_module("mia_kernel.adapters.archive").write_index(folder)
+def _write_index(settings: Settings) -> Path:
+    write_index = importlib.import_module("mia_kernel.adapters.archive").write_index
+    return write_index(settings.reports_folder, speech(settings.lang), settings.lang)
 
 
 def journal_of(settings: Settings, date: str | None) -> Path:

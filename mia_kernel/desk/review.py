@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mia_kernel.adapters.flex import compare_statement
+from mia_kernel.adapters.flex import compare, read_statement
 from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
@@ -25,11 +25,12 @@ from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.lookback_record import FILLS, GHOSTS, LESSONS, LookBack, stored
 from mia_kernel.analytics.postmortem import TradeReport, trade_report
 from mia_kernel.analytics.report import DayReport, Material, day_report
+from mia_kernel.analytics.say import Say, plain
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.analytics.weekly import WeekReport, week_report
 from mia_kernel.core.digest import DecisionDigest
 from mia_kernel.core.errors import CorruptError, InputError, MiaError
-from mia_kernel.core.orders import RoundTrip
+from mia_kernel.core.orders import OrderReport, RoundTrip
 from mia_kernel.core.session import trading_day_of
 from mia_kernel.core.session_table import date_of
 from mia_kernel.runtime import Run as Pass
@@ -76,9 +77,8 @@ def review(
         raise InputError(
             "no journal there", path=str(settings.journal_folder), way_out="make one with `mia replay`"
         )
-    return day_report(
-        material_of(found[0], settings, statement=statement, prove=prove), speech(settings.lang)
-    )
+    say = speech(settings.lang)
+    return day_report(material_of(found[0], settings, statement=statement, prove=prove, say=say), say)
 
 
 def week(
@@ -107,13 +107,14 @@ def week(
     """
     settings = settings or load().settings
     chosen = [Path(path) for path in journals] or week_journals(settings, end, days)
-    parts = [material_of(path, settings, prove=False) for path in chosen]
+    say = speech(settings.lang)
+    parts = [material_of(path, settings, prove=False, say=say) for path in chosen]
     if not parts:
         raise InputError(
             "no journal in that week", path=str(settings.journal_folder), field="date", value=end
         )
     parts.sort(key=_end)
-    return week_report(parts, speech(settings.lang))
+    return week_report(parts, say)
 
 
 def week_journals(settings: Settings, end: str | None, days: int) -> list[Path]:
@@ -174,7 +175,12 @@ def _journal(journal: str | Path, settings: Settings) -> Path:
 
 
 def material_of(
-    path: Path, settings: Settings, *, statement: str | Path | None = None, prove: bool = True
+    path: Path,
+    settings: Settings,
+    *,
+    statement: str | Path | None = None,
+    prove: bool = True,
+    say: Say = plain,
 ) -> Material:
     """Return what a page of a journal is made of, everything verified that can be."""
     with JournalReader(path) as reader:
@@ -194,12 +200,16 @@ def material_of(
         parity, asked = reader.records("parity"), reader.records("asked")
         chains = reader.records(OPTIONS)
     checks: Checks = {
-        "journal": (PROVEN, f"{checked.rows:,} rows verified, head {checked.head.hash[:16]}"),
-        "decisions": _digest_check(digest.hexdigest(), trailer, len(table)),
-        "replay": _parity_check(parity) or _replayed(asked, header, trailer, settings, prove=prove),
+        "journal": (
+            PROVEN,
+            say("{n} rows verified, head {head}").format(n=f"{checked.rows:,}", head=checked.head.hash[:16]),
+        ),
+        "decisions": _digest_check(digest.hexdigest(), trailer, len(table), say),
+        "replay": _parity_check(parity, say)
+        or _replayed(asked, header, trailer, settings, prove=prove, say=say),
     }
     if statement is not None:
-        checks["broker statement"] = compare_statement(Path(statement), reports)
+        checks["broker statement"] = _statement_check(Path(statement), reports, say)
     ts = table.column("ts_event")
     end = int(ts[-1]) if len(ts) else max((trip.exit_ts for trip in trips), default=0)
     return Material(
@@ -217,6 +227,26 @@ def material_of(
     )
 
 
+def _statement_check(path: Path, reports: Sequence[OrderReport], say: Say) -> tuple[str, str]:
+    found = compare(read_statement(path), reports)
+    if found.holds:
+        text = say("{file}: {n} of {n} fills agree to the cent").format(file=path.name, n=found.agreed)
+        return PROVEN, text
+    text = say(
+        "{file}: {agreed} fills agree, {differing} differ, {ours} only here, {theirs} only there; fees differ by "
+        "{fees} USD: {named}"
+    )
+    return DIFFERS, text.format(
+        file=path.name,
+        agreed=found.agreed,
+        differing=len(found.differing),
+        ours=len(found.only_ours),
+        theirs=len(found.only_theirs),
+        fees=f"{found.fee_difference_cents / 100:+.2f}".replace("-", "−"),
+        named=found.named,
+    )
+
+
 def _look(
     reader: JournalReader, table: DecisionTable, trips: Sequence[RoundTrip], bars: Any, settings: Settings
 ) -> LookBack:
@@ -228,52 +258,59 @@ def _look(
     return from_bars(bars, table, trips, settings.costs)
 
 
-def _digest_check(found: str, trailer: Mapping[str, Any], n: int) -> tuple[str, str]:
+def _digest_check(found: str, trailer: Mapping[str, Any], n: int, say: Say) -> tuple[str, str]:
     closed = trailer.get("digest")
     if closed is None:
-        return NOT_CHECKED, "the run did not close, so it names no digest"
+        return NOT_CHECKED, say("the run did not close, so it names no digest")
     if closed == found:
-        return PROVEN, f"{n:,} of {n:,} stored decisions give the digest that closed the run"
-    return DIFFERS, f"the stored decisions give {found[:16]}, the run closed with {closed[:16]}"
+        return PROVEN, say("{n} of {n} stored decisions give the digest that closed the run").format(
+            n=f"{n:,}"
+        )
+    text = say("the stored decisions give {found}, the run closed with {closed}")
+    return DIFFERS, text.format(found=found[:16], closed=closed[:16])
 
 
-def _parity_check(records: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """Return the live session's own proof, None where the journal holds none."""
+def _parity_check(records: Sequence[Mapping[str, Any]], say: Say) -> tuple[str, str] | None:
+    """Return the session's own proof, None where the journal holds none."""
     if not records:
         return None
-    equal, total = int(records[-1]["equal"]), int(records[-1]["total"])
-    said = f"parity {equal:,}/{total:,} with the recorded session"
-    if equal == total:
+    told = records[-1]
+    said = say("parity {equal}/{total} with the recorded session")
+    said = said.format(equal=f"{told['equal']:,}", total=f"{told['total']:,}")
+    if told["equal"] == told["total"]:
         return PROVEN, said
-    return DIFFERS, f"{said}: decision {records[-1]['first_difference']} is the first that differs"
+    first = say("decision {n} is the first that differs").format(n=told["first_difference"])
+    return DIFFERS, f"{said}: {first}"
 
 
 def _replayed(
     asked: Sequence[Mapping[str, Any]], header: Mapping[str, Any], trailer: Mapping[str, Any], settings: Settings, *,
-    prove: bool,
+    prove: bool, say: Say,
 ) -> tuple[str, str]:  # fmt: skip
     if not prove:
-        return NOT_CHECKED, "not asked for"
+        return NOT_CHECKED, say("not asked for")
     if not asked or trailer.get("digest") is None:
-        return NOT_CHECKED, "the journal does not say how its source was opened, or never closed"
+        return NOT_CHECKED, say("the journal does not say how its source was opened, or never closed")
     if float(trailer.get("seconds") or 0.0) > PROVE_S:
-        return NOT_CHECKED, f"its replay took {trailer['seconds']:.0f} s; `mia replay` repeats it"
+        text = say("its replay took {seconds} s; `mia replay` repeats it")
+        return NOT_CHECKED, text.format(seconds=f"{trailer['seconds']:.0f}")
     how = asked[-1]
     own = Settings.model_validate({**how["settings"], "home": settings.home, "profile": settings.profile})
     if settings_id(own) != header["settings_id"]:
-        return NOT_CHECKED, "this version reads its settings differently"
+        return NOT_CHECKED, say("this version reads its settings differently")
     try:
         recording = open_recording(
             how["source"], how["extra"], symbol=how["symbol"], tz=how["tz"], home=settings.home
         )
     except MiaError as error:
-        return NOT_CHECKED, f"its source cannot be opened here: {str(error)[:120]}"
+        return NOT_CHECKED, say("its source cannot be opened here: {error}").format(error=str(error)[:120])
     again = Pass(own, with_window(recording, how["start"], how["end"]))
     again.drive()
     total = int(trailer.get("decisions", len(again.table)))
     if again.digest.hexdigest() == trailer["digest"]:
-        return PROVEN, f"parity {total:,}/{total:,}"
-    return DIFFERS, f"the replay decides otherwise ({len(again.table):,} against {total:,} decisions)"
+        return PROVEN, say("parity {equal}/{total}").format(equal=f"{total:,}", total=f"{total:,}")
+    text = say("the replay decides otherwise ({found} against {total} decisions)")
+    return DIFFERS, text.format(found=f"{len(again.table):,}", total=f"{total:,}")
 
 
 def window_of(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mia_kernel.adapters.flex import compare, compare_statement, read_statement
+from mia_kernel.adapters.flex import compare, read_statement
 from mia_kernel.core.errors import DataError, FormatError
 from mia_kernel.core.orders import OrderReport, OrderStatus, Role
 
@@ -44,9 +44,9 @@ def trade(
 
 def test_fills_that_agree_to_the_cent_are_proven(tmp_path: Path) -> None:
     path = xml(tmp_path, trade() + trade("e2", "SELL", "-1", "2933.5"))
-    verdict, sentence = compare_statement(path, [fill(), fill("e2", -1, 11_734)])
-    assert verdict == "proven"
-    assert "2 of 2 fills agree to the cent" in sentence
+    found = compare(read_statement(path), [fill(), fill("e2", -1, 11_734)])
+    assert found.holds
+    assert (found.agreed, found.fee_difference_cents) == (2, 0)
 
 
 def test_a_cent_of_fee_and_a_tick_of_price_are_named(tmp_path: Path) -> None:
@@ -61,7 +61,8 @@ def test_a_cent_of_fee_and_a_tick_of_price_are_named(tmp_path: Path) -> None:
 def test_fills_of_one_side_only_are_named(tmp_path: Path) -> None:
     found = compare(read_statement(xml(tmp_path, trade("theirs", price="2940"))), [fill("ours")])
     assert (found.agreed, len(found.only_ours), len(found.only_theirs)) == (0, 1, 1)
-    assert "1 only here, 1 only there" in found.sentence
+    assert found.named.startswith("only here: ")
+    assert "only there: " in found.named
 
 
 def test_without_a_shared_id_side_quantity_and_price_pair_them(tmp_path: Path) -> None:

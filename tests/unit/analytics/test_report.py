@@ -42,7 +42,7 @@ def test_a_day_without_trade_says_which_gate_and_which_input() -> None:
     said = words(found.verdict)
     assert "No trade" in said
     assert "Coverage never reached the floor of 0.60 (highest 0.50)" in said
-    assert "Never present: gamma_levels, vwap_trend" in said
+    assert "Never present: gamma levels, vwap trend." in said
     assert "--weights bars" in said
     refused = words(found.refusals)
     assert re.search(r"coverage blocks 400 400 100%", refused)
