@@ -27,6 +27,7 @@ from mia_kernel.adapters.peers import Announcement, Keys, announce, expect, find
 from mia_kernel.core.errors import DataError, OutsideError
 
 __all__ = [
+    "DESK",
     "ENGINE",
     "GUARDIAN",
     "Announcement",
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 LOOPBACK = "127.0.0.1"
-GUARDIAN, ENGINE = "guardian", "engine"
+GUARDIAN, ENGINE, DESK = "guardian", "engine", "desk"
 FRAME = b"frame"
 FRAMES_WAITING = 8
 """Frames kept for a slow viewer; more are dropped for that viewer only."""

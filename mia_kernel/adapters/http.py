@@ -33,9 +33,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mia_kernel.adapters import logs
+from mia_kernel.adapters.bus import DESK, announce, withdraw
 from mia_kernel.adapters.desk_guard import DeskGuard
 from mia_kernel.adapters.desk_link import DeskLink
 from mia_kernel.adapters.desk_metrics import Machine, Metrics
+from mia_kernel.adapters.machine import code_version
 from mia_kernel.adapters.messages import (
     Acknowledge,
     Arm,
@@ -279,7 +281,12 @@ def serve(home: Path, bound: socket.socket, token: str | None) -> None:
         ws_max_size=MOST_BODY,
         timeout_graceful_shutdown=1,
     )
-    uvicorn.Server(config).run(sockets=[bound])
+    announce(home, DESK, {}, code_version())
+    try:
+        uvicorn.Server(config).run(sockets=[bound])
+    finally:
+        withdraw(home, DESK)
+        log.info("ended")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -91,6 +91,68 @@ def engine(announced: bool, alive: bool, frame_age_s: float | None) -> Finding:
     return Finding("engine", "green", f"running, frame {frame_age_s:.1f} s old")
 
 
+def desk(announced: bool, alive: bool, *, needed: bool) -> Finding:
+    """Judge the desk server; `needed` while an engine runs: without one no page sees it."""
+    if alive:
+        return Finding("desk server", "green", "running")
+    if announced:
+        return Finding(
+            "desk server", "red" if needed else "amber", "announced, and its process is gone",
+            "open the desk again (`mia lab` or `mia monitor`)",
+        )  # fmt: skip
+    if needed:
+        return Finding(
+            "desk server", "amber", "none beside the engine", "`mia lab` or `mia monitor` shows it"
+        )
+    return Finding("desk server", "green", "not running")
+
+
+def gateway(address: str, listens: bool, *, needed: bool) -> Finding:
+    """Judge whether something listens where TWS or IB Gateway is expected; `needed` in paper and production."""
+    if listens:
+        return Finding("gateway", "green", f"{address} listens")
+    if needed:
+        return Finding(
+            "gateway", "red", f"nothing listens at {address}", "start TWS or IB Gateway, with its API on"
+        )
+    return Finding("gateway", "green", f"nothing listens at {address}; a dry-run needs none")
+
+
+def options(gamma: Mapping[str, Any] | None, now_ns: int | None) -> Finding:
+    """Judge the option chain of a running engine by its own word; `now_ns` is its event time, None without one."""
+    if now_ns is None:
+        return Finding("options", "green", "no engine runs that would read a chain")
+    if gamma is None:
+        return Finding(
+            "options",
+            "amber",
+            "no chain: gamma levels are absent",
+            "add one: `--with CHAIN`, or option lines in ibkr",
+        )
+    age = (now_ns - int(gamma["as_of"])) / 60e9
+    if not gamma["fresh"]:
+        return Finding(
+            "options", "amber", f"chain {age:.0f} min old: too old to count", "bring a newer chain"
+        )
+    return Finding("options", "green", f"chain {age:.0f} min old")
+
+
+def model(name: str, age_days: float | None, trusted_days: float, problem: str) -> Finding:
+    """Judge the champion by its age: None where there is none, `problem` where it cannot be read."""
+    if problem:
+        return Finding(
+            "model", "red", problem, "`mia validate` names what is wrong; until then nothing is judged"
+        )
+    if age_days is None:
+        return Finding(
+            "model", "green", f"no champion of {name!r}: signals pass on confluence and gates alone"
+        )
+    text = f"champion trained {age_days:.1f} days ago, trusted for {trusted_days:g}"
+    if age_days > trusted_days:
+        return Finding("model", "amber", text, "`mia train` on newer days; it has no opinion any more")
+    return Finding("model", "green", text)
+
+
 def watch(
     state_age_s: float | None, waiting: Sequence[str], failing: Sequence[str], *, needed: bool
 ) -> Finding:

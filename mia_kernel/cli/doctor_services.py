@@ -1,9 +1,10 @@
-"""Probe the running parts for `mia doctor`: guardian, engine, alerts, schedule, logs, trials, this machine's load."""
+"""Probe the running parts for `mia doctor`: guardian to trial log, and this machine's load."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 import msgspec
 import psutil
 
-from mia_kernel.adapters import bus, logs, machine
+from mia_kernel.adapters import bus, logs, machine, wire
 from mia_kernel.adapters.messages import GuardianStatus, Status
+from mia_kernel.adapters.models import ModelRegistry, models_folder
 from mia_kernel.adapters.timetable import Timetable
 from mia_kernel.adapters.trials import TrialLog
 from mia_kernel.analytics import health_services as judge
 from mia_kernel.analytics.health import Finding
-from mia_kernel.core.errors import MiaError, OutsideError
+from mia_kernel.core.errors import DataError, MiaError, OutsideError
 from mia_kernel.core.session_table import date_of
 from mia_kernel.settings import Settings
 
@@ -26,10 +28,15 @@ ASK_S = 1.0
 
 def services(settings: Settings) -> list[Finding]:
     """Return what is found of every running part; nothing here waits longer than a few seconds."""
-    engine, running = _engine(settings)
+    engine, running, frame = _engine(settings)
+    guardian, mode = _guardian(settings)
     return [
-        *_guardian(settings),
+        *guardian,
         engine,
+        _desk(settings, needed=running),
+        _gateway(settings, needed=mode in ("paper", "production")),
+        judge.options(frame.get("gamma"), frame.get("ts_event")),
+        _model(settings),
         _watch(settings, needed=running),
         judge.discord(settings.secrets.discord_webhook is not None),
         _schedule(settings),
@@ -39,7 +46,7 @@ def services(settings: Settings) -> list[Finding]:
     ]
 
 
-def _guardian(settings: Settings) -> list[Finding]:
+def _guardian(settings: Settings) -> tuple[list[Finding], str]:
     announced = bus.find(settings.home, bus.GUARDIAN) is not None
     status: Mapping[str, Any] | None = None
     why = ""
@@ -51,20 +58,56 @@ def _guardian(settings: Settings) -> list[Finding]:
                 status = msgspec.structs.asdict(answer)
         except OutsideError as error:
             why = str(error)
-    return judge.guardian(status, announced, why)
+    return judge.guardian(status, announced, why), "" if status is None else str(status["mode"])
 
 
-def _engine(settings: Settings) -> tuple[Finding, bool]:
+def _engine(settings: Settings) -> tuple[Finding, bool, Mapping[str, Any]]:
     said = bus.find(settings.home, bus.ENGINE)
     if said is None or not said.alive or "frames" not in said.ports:
-        return judge.engine(said is not None, said is not None and said.alive, None), False
+        return judge.engine(said is not None, said is not None and said.alive, None), False, {}
     viewer = bus.Viewer(bus.load_keys(settings.home), said.ports["frames"])
     try:
         began = time.monotonic()
         seen = viewer.frame(ASK_S)
-        return judge.engine(True, True, None if seen is None else time.monotonic() - began), True
+        waited = None if seen is None else time.monotonic() - began
+        return judge.engine(True, True, waited), True, {} if seen is None else wire.decode(seen)
+    except DataError as error:
+        return (
+            Finding("engine", "red", f"its frame cannot be read: {error}", "one version for both"),
+            True,
+            {},
+        )
     finally:
         viewer.close()
+
+
+def _desk(settings: Settings, *, needed: bool) -> Finding:
+    said = bus.find(settings.home, bus.DESK)
+    return judge.desk(said is not None, said is not None and said.alive, needed=needed)
+
+
+def _gateway(settings: Settings, *, needed: bool) -> Finding:
+    host, port = settings.ibkr.host, settings.ibkr.port
+    try:
+        socket.create_connection((host, port), ASK_S).close()
+    except OSError:
+        return judge.gateway(f"{host}:{port}", listens=False, needed=needed)
+    return judge.gateway(f"{host}:{port}", listens=True, needed=needed)
+
+
+def _model(settings: Settings) -> Finding:
+    registry = ModelRegistry(models_folder(settings.home) / settings.ml.model)
+    name, trusted = settings.ml.model, settings.ml.expires_days
+    if not registry.folder.is_dir():
+        return judge.model(name, None, trusted, "")
+    try:
+        version = registry.in_state("champion")
+        made = None if version is None else registry.load(version)
+    except MiaError as error:
+        return judge.model(name, None, trusted, str(error))
+    if made is None:
+        return judge.model(name, None, trusted, "")
+    return judge.model(name, (time.time_ns() - max(made.trained_at, made.valid_from)) / 86_400e9, trusted, "")
 
 
 def _watch(settings: Settings, *, needed: bool) -> Finding:

@@ -28,9 +28,11 @@ CONSOLE_PX = 860
 SYNTHETIC_FROM = "10:00"
 """Half an hour after the cash open: the overnight session is taken at full speed, then the market lives."""
 END_S = 20.0
+LOOK_S = 1.0
 LOOP_END_S = 180.0
 """A loop that ends seals its record and replays it for the parity check."""
 STARTS = "loop    {source} starts: it reads and warms up first (a first start also compiles); log in {log}"
+ENDED = "ended   {what} with code {code}; its words are in MIA_HOME/run and MIA_HOME/logs"
 ENDS = "ending  the loop seals its record and replays it; Ctrl-C again does not wait"
 
 
@@ -58,12 +60,12 @@ def lab(source: str, speed: str, start: str | None, port: int, no_browser: bool)
     log.info("started", extra={"source": source})
     if start is None and source.startswith("synthetic:"):
         start = SYNTHETIC_FROM
-    with dry_run_loop(home, source, speed, start):
+    with dry_run_loop(home, source, speed, start) as started:
         folder = laid_out(home)
         command = jupyter_command(home, port, browser=not no_browser)
         server = subprocess.Popen(command, env={**os.environ, "MIA_HOME": str(home)}, cwd=folder)
         try:
-            server.wait()
+            attend(server, started)
         except KeyboardInterrupt:
             server.wait(END_S)  # JupyterLab got the same Ctrl-C and asks on its own
         finally:
@@ -77,6 +79,20 @@ def laid_out(home: Path) -> Path:
     from widgets.live import Console
 
     return copies(NOTEBOOKS, home, PAGE, Console(height=CONSOLE_PX))
+
+
+def attend(server: subprocess.Popen[bytes], started: list[subprocess.Popen[bytes]]) -> None:
+    """Wait for JupyterLab to end; tell once of each process beside it that ended on its own."""
+    gone: set[int] = set()
+    while server.poll() is None:
+        for process in started:
+            if process.poll() is not None and process.pid not in gone:
+                gone.add(process.pid)
+                told = ENDED.format(code=process.returncode, what=" ".join(map(str, process.args[2:4])))
+                click.echo(told, err=True)
+                log.warning(told)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(LOOK_S)
 
 
 def _end_in_order(number: int, frame: object) -> None:
@@ -101,7 +117,9 @@ def jupyter_command(home: Path, port: int, *, browser: bool) -> list[str]:
 
 
 @contextlib.contextmanager
-def dry_run_loop(home: Path, source: str, speed: str, start: str | None = None) -> Iterator[None]:
+def dry_run_loop(
+    home: Path, source: str, speed: str, start: str | None = None
+) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Have a guardian and a dry-run loop in `home` for as long as the context lasts; those that run stay."""
     started: list[subprocess.Popen[bytes]] = []
     folder = home / "run"
@@ -117,7 +135,7 @@ def dry_run_loop(home: Path, source: str, speed: str, start: str | None = None) 
             started.append(_start(words, folder / "loop.log", home))
             started.append(_start(["alerts", "watch"], folder / "alerts.log", home))
             click.echo(STARTS.format(source=source, log=folder / "loop.log"), err=True)
-        yield
+        yield started
     finally:
         if started:
             click.echo(ENDS, err=True)

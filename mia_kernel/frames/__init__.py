@@ -25,6 +25,8 @@ from mia_kernel.state import options
 __all__ = ["FRAME_VERSION", "Driven", "Memory", "build", "decode", "encode"]
 
 FRAME_VERSION = 1
+SIMULATED = "SIMULATED"
+"""Stamp of a market that comes over the wire of the simulated gateway: its rows look live and are not."""
 
 
 def build(
@@ -72,6 +74,7 @@ def build(
         "live": live,
         "mode": mode,
         "source_tag": source.tag,
+        "stamp": SIMULATED if source.adapter == "gateway" else None,
         "source_name": source.name,
         "symbol": source.symbol,
         "contract": source.contract,

@@ -71,3 +71,21 @@ def test_an_empty_home_is_probed_without_waiting(mia_home: Path) -> None:
     assert found["engine"] == "green"
     assert found["trials"] == "green"
     assert {"alerts", "discord", "schedule", "logs", "memory", "cpu"} <= set(found)
+
+
+def test_desk_gateway_options_and_model_have_their_lights_and_remedies() -> None:
+    assert judge.desk(False, False, needed=False).level == "green"
+    assert judge.desk(False, False, needed=True).level == "amber"
+    assert judge.desk(True, False, needed=True).level == "red"
+    assert judge.gateway("127.0.0.1:4002", listens=False, needed=True).level == "red"
+    assert judge.gateway("127.0.0.1:4002", listens=False, needed=False).level == "green"
+    now = 10**18
+    old, new = ({"as_of": now - 90 * 60 * 10**9, "fresh": fresh} for fresh in (False, True))
+    assert judge.options(None, None).level == "green"
+    assert judge.options(None, now).level == judge.options(old, now).level == "amber"
+    assert judge.options(new, now).text == "chain 90 min old"
+    assert judge.model("filter", 31.0, 30.0, "").level == "amber"
+    assert judge.model("filter", None, 30.0, "damaged").level == "red"
+    assert judge.model("filter", None, 30.0, "").level == "green"
+    found = [judge.desk(True, False, needed=True), judge.gateway("a", listens=False, needed=True)]
+    assert all(f.remedy for f in [*found, judge.options(None, now), judge.model("m", 31.0, 30.0, "")])
