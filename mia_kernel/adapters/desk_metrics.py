@@ -128,8 +128,32 @@ def _of_frame(frame: dict[str, Any]) -> Iterator[Figure]:
     yield "mia_data_quality", "Trust in the feed over the last minute, 0 to 1.", health.get("data_quality")
     yield "mia_book_age_milliseconds", "Age of the book in event time.", health.get("book_age_ms")
     yield "mia_rows", "Event rows taken by the engine.", frame.get("rows")
+    yield from _of_pace(health)
     ml = frame.get("ml") or {}
     yield "mia_ml_probability", "What the filter gives the last signal.", ml.get("probability")
+    yield "mia_ml_agreement", "How far its members agree, 0 to 1.", ml.get("agreement")
+    yield "mia_ml_signals_asked", "Signals the filter was asked about.", ml.get("asked")
+    yield "mia_ml_signals_answered", "Signals it had a probability for.", ml.get("answered")
+
+
+def _of_pace(health: dict[str, Any]) -> Iterator[Figure]:
+    spent, parity = health.get("latency") or {}, health.get("parity")
+    yield "mia_feed_latency_milliseconds", "Age of rows at arrival, median.", health.get("feed_latency_ms")
+    for name in ("p50", "p95", "p99"):
+        text = f"Arrival of a row to its decision, {name} of the newest."
+        yield f"mia_decision_latency_{name}_milliseconds", text, spent.get(f"{name}_ms")
+    yield "mia_rows_waiting", "Rows waiting in the engine's inbox.", health.get("rows_waiting")
+    yield (
+        "mia_longest_frame_milliseconds",
+        "Longest time one frame took the loop.",
+        health.get("longest_frame_ms"),
+    )
+    if parity is not None:
+        yield (
+            "mia_last_session_replayed_equal",
+            "1 where the last session replayed the same.",
+            parity[0] == parity[1],
+        )
 
 
 def _of_machine(read: dict[str, Any]) -> Iterator[Figure]:

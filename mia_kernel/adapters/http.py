@@ -33,6 +33,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mia_kernel.adapters import logs
+from mia_kernel.adapters.alert_files import standing, write_ack
 from mia_kernel.adapters.bus import DESK, announce, withdraw
 from mia_kernel.adapters.desk_guard import DeskGuard
 from mia_kernel.adapters.desk_link import DeskLink
@@ -101,17 +102,19 @@ class DeskServer:
         self.link = DeskLink(home, self._fresh.ring)
         self.machine = Machine(self.link)
         self.metrics = Metrics(self.link, self.machine)
-        routes = [
+        self.routes = [
             Route("/", self._page),
             Route("/static/{name}", self._static),
             Route("/state", self._state),
             Route("/events", self._events),
             Route("/system", self._system),
+            Route("/alerts", self._alerts),
+            Route("/seen", self._seen, methods=["POST"]),
             Route("/metrics", self._metrics),
             Route("/command/{name}", self._command, methods=["POST"]),
             WebSocketRoute("/ws", self._stream),
         ]
-        app = Starlette(routes=routes, lifespan=self._life)
+        app = Starlette(routes=self.routes, lifespan=self._life)
         self.app = DeskGuard(app, token)
 
     @contextlib.asynccontextmanager
@@ -137,6 +140,17 @@ class DeskServer:
 
     async def _system(self, _: Request) -> Response:
         return JSONResponse(await run_in_threadpool(self.machine.read))
+
+    async def _alerts(self, _: Request) -> Response:
+        return JSONResponse(standing(self.link.home))
+
+    async def _seen(self, request: Request) -> Response:
+        """Write down that a person has seen an alert; the watch reads it within a second."""
+        key = seen_key(await request.body())
+        if key not in {alert["key"] for alert in standing(self.link.home)["alerts"]}:
+            return JSONResponse({"kind": "error", "text": "no such alert"}, 400)
+        await run_in_threadpool(write_ack, self.link.home, key, "browser")
+        return JSONResponse({"kind": "seen", "key": key})
 
     async def _metrics(self, _: Request) -> Response:
         text = await run_in_threadpool(self.metrics.text)
@@ -217,6 +231,15 @@ def message_of(name: str, body: bytes) -> Message:
         return makers[name]()
     except (KeyError, ValueError) as error:
         raise InputError("a field of the command is missing or wrong", field=str(error)) from None
+
+
+def seen_key(body: bytes) -> str:
+    """Return the key of the alert a page says was seen, empty where it says none."""
+    try:
+        given = json.loads(body[:MOST_BODY])
+    except ValueError:
+        return ""
+    return str(given.get("key", "")) if isinstance(given, dict) else ""
 
 
 def _file(name: str) -> Response:

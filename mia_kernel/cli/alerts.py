@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
 from mia_kernel.adapters import bus, logs, wire
+from mia_kernel.adapters.alert_files import read_acks, read_state, write_ack, write_state
 from mia_kernel.adapters.channels import (
     Channel,
     DiscordChannel,
@@ -32,7 +31,6 @@ from mia_kernel.core.errors import DataError, InputError, OutsideError
 from mia_kernel.settings import Settings, load
 
 EVERY_S = 1.0
-STATE, ACKS = "alerts.json", "alerts.acks"
 
 
 @click.group()
@@ -94,11 +92,8 @@ def ack(key: str, by: str) -> None:
     home = load().settings.home
     if key != "all" and key not in {alert["key"] for alert in read_state(home)}:
         raise InputError("no such alert", field="KEY", value=key, way_out="`mia alerts ls` names them")
-    who = " ".join((by or os.environ.get("USER") or os.environ.get("USERNAME") or "somebody").split())
-    path = home / "run" / ACKS
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps({"key": key, "by": who}) + "\n")
+    who = by or os.environ.get("USER") or os.environ.get("USERNAME") or "somebody"
+    write_ack(home, key, who)
     click.echo(f"{key}: seen by {who}")
 
 
@@ -141,14 +136,6 @@ def channels_of(settings: Settings) -> list[Channel]:
     if settings.secrets.discord_webhook is not None:
         found.append(DiscordChannel(DiscordWebhook(settings.secrets.discord_webhook)))
     return found
-
-
-def read_state(home: Path) -> list[dict[str, Any]]:
-    """Return the alerts the running watch last wrote, empty where none runs or ran."""
-    try:
-        return json.loads((home / "run" / STATE).read_text("utf-8"))["alerts"]
-    except (OSError, ValueError, KeyError):
-        return []
 
 
 @dataclass
@@ -238,19 +225,10 @@ class Watcher:
         return {"engine": "present", **frame_facts(self._frame)}
 
     def _acknowledged(self, status: GuardianStatus | None) -> None:
-        path = self.settings.home / "run" / ACKS
-        try:
-            lines = path.read_text("utf-8").splitlines()
-        except OSError:
-            return
-        for line in lines[self._acks_read :]:
-            try:
-                said = json.loads(line)
-                self.book.acknowledge(str(said["key"]), str(said["by"]))
-            except (ValueError, KeyError, TypeError):
-                continue  # a line somebody wrote by hand
-            self._tell_guardian(str(said["key"]), status)
-        self._acks_read = len(lines)
+        found, self._acks_read = read_acks(self.settings.home, self._acks_read)
+        for key, who in found:
+            self.book.acknowledge(key, who)
+            self._tell_guardian(key, status)
 
     def _tell_guardian(self, key: str, status: GuardianStatus | None) -> None:
         notes = [
@@ -277,16 +255,12 @@ class Watcher:
         self.outbox.send(Message("alerts", "critical", "Disarm", f"{reason}; {said}", time.time_ns()))
 
     def _write(self) -> None:
-        folder = self.settings.home / "run"
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / (STATE + ".partial")
         found = [as_record(alert) | {"waits": alert.waits} for alert in self.book.alerts]
         channels = [
             {"name": s.name, "failed": s.failed, "lost": s.lost, "why": s.last_failure}
             for s in self.outbox.states
         ]
-        partial.write_text(json.dumps({"ts": time.time_ns(), "alerts": found, "channels": channels}), "utf-8")
-        os.replace(partial, folder / STATE)
+        write_state(self.settings.home, found, channels)
 
 
 def guardian_facts(status: GuardianStatus) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -20,8 +21,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from mia_kernel.adapters import messages as say
+from mia_kernel.adapters.alert_files import read_acks, write_state
 from mia_kernel.adapters.bus import Server, announce, load_keys, withdraw
-from mia_kernel.adapters.http import message_of, private_socket
+from mia_kernel.adapters.desk_guard import DeskGuard
+from mia_kernel.adapters.http import DeskServer, message_of, private_socket
 from mia_kernel.adapters.wire import encode
 from mia_kernel.core.errors import InputError, OutsideError
 
@@ -124,6 +127,78 @@ def test_without_a_token_nothing_is_said(url: str) -> None:
         assert httpx.get(url + path, timeout=30).status_code == 401
     assert httpx.get(f"{url}/?token=wrong", timeout=30).status_code == 401
     assert httpx.post(f"{url}/command/disarm", headers=OURS, timeout=30).status_code == 401
+
+
+PATHS = sorted({str(getattr(route, "path", "")) for route in DeskServer(Path(), None).routes})
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_route_refuses_who_has_no_business_here(path: str) -> None:
+    """Every route × no token, wrong token, foreign host, foreign origin, and a change without our header."""
+    app = DeskServer(Path(), TOKEN).app
+    method = "POST" if path in ("/command/{name}", "/seen") else "GET"
+    place = path.replace("{name}", "halt")
+    strange: list[tuple[dict[str, str], set[int]]] = [
+        ({}, {401}),
+        ({"Authorization": "Bearer wrong"}, {401}),
+        ({"Cookie": "mia_desk=wrong"}, {401}),
+        (BEARER | {"Host": "evil.example"}, {403}),
+        (BEARER | OURS | {"Origin": "https://evil.example"}, {403}),
+    ]
+    if method == "POST":
+        strange.append((BEARER, {403}))
+    if path == "/ws":
+        return  # a socket is refused by the same rules: see the tests of the stream
+    transport = httpx.ASGITransport(app=app)
+
+    async def ask() -> list[int]:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1") as client:
+            return [(await client.request(method, place, headers=h)).status_code for h, _ in strange]
+
+    assert all(status in allowed for status, (_, allowed) in zip(asyncio.run(ask()), strange, strict=True))
+
+
+def test_wrong_tokens_are_cut_short_and_the_right_one_still_enters() -> None:
+    app = DeskServer(Path(), TOKEN).app
+
+    async def ask() -> list[int]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:1"
+        ) as client:
+            wrong = [
+                (await client.get("/alerts", headers={"Authorization": f"Bearer {n}"})).status_code
+                for n in range(6)
+            ]
+            return [*wrong, (await client.get("/alerts", headers=BEARER)).status_code]
+
+    assert asyncio.run(ask()) == [401, 401, 401, 401, 429, 429, 200]
+
+
+def test_commands_are_limited_in_number_and_length_but_for_disarm_and_halt() -> None:
+    guard = DeskGuard(None, None)
+
+    def ask(path: str, length: int = 2) -> tuple[int, str] | None:
+        scope = {"type": "http", "method": "POST", "path": path}
+        return guard._too_much(scope, {"content-length": str(length)})
+
+    assert ask("/command/arm", 70_000) is not None
+    assert [ask("/command/arm") for _ in range(10)] == [None] * 10
+    refused = ask("/command/arm")
+    assert refused is not None
+    assert refused[0] == 429
+    assert ask("/command/halt") is None
+    assert ask("/mia/command/disarm") is None
+
+
+def test_an_alert_is_seen_from_the_page(url: str, guardian: Guardian) -> None:
+    write_state(guardian.home, [{"key": "data.silent", "title": "Feed silent", "waits": True}], [])
+    found = httpx.get(f"{url}/alerts", headers=BEARER, timeout=30).json()
+    assert found["watched"]
+    assert found["alerts"][0]["key"] == "data.silent"
+    for key, expected in (("nothing", 400), ("data.silent", 200)):
+        answer = httpx.post(f"{url}/seen", headers=BEARER | OURS, json={"key": key}, timeout=30)
+        assert answer.status_code == expected
+    assert read_acks(guardian.home, 0) == ([("data.silent", "browser")], 1)
 
 
 def test_the_printed_address_opens_the_page_once_and_leaves_a_strict_cookie(url: str) -> None:

@@ -72,12 +72,14 @@ export class Link {
   }
 
   // Posts one command once. What has no answer is unknown, and is said so; nothing is sent again by itself.
-  async command(name, body = {}) {
+  command(name, body = {}) { return this.post(`command/${name}`, body); }
+
+  async post(path, body) {
     const headers = { "Content-Type": "application/json", "X-MIA-Desk": "1" };
     const xsrf = document.cookie.match(/(?:^|; )_xsrf=([^;]+)/);
     if (xsrf) headers["X-XSRFToken"] = decodeURIComponent(xsrf[1]);
     try {
-      const answer = await fetch(`${this.base}command/${name}`, {
+      const answer = await fetch(`${this.base}${path}`, {
         method: "POST", headers, body: JSON.stringify(body), credentials: "same-origin",
       });
       const said = await answer.json().catch(() => ({ kind: "unknown", text: `answer ${answer.status}` }));
