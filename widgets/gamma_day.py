@@ -17,6 +17,8 @@ REACH = 0.35
 """A level further from the day's range than this share of it is named at the edge, not drawn."""
 
 OUTSIDE = "not in the picture: "
+JUMP_POINTS = 1.0
+
 _LINES = (
     ("call_wall", "call wall", "solid", 1.8),
     ("put_wall", "put wall", "dash", 1.8),
@@ -39,8 +41,7 @@ def gamma_day(frame: Mapping[str, Any]) -> go.Figure | Html:
     room = REACH * (high - low)
     until = int(column(frame, "bars", "ts").astype(np.int64)[-1])
     x = new_york(np.append(ts, max(until, int(ts[-1]))))
-    _expected(figure, frame, x, low - room, high + room)
-    outside: list[str] = []
+    outside = _expected(figure, frame, x, low - room, high + room)
     ends: list[float] = []
     said = frame.get("said") or {}
     for name, english, dash, width in _LINES:
@@ -54,20 +55,23 @@ def gamma_day(frame: Mapping[str, Any]) -> go.Figure | Html:
             outside.append(f"{label} {known[-1]:,.2f}")
             continue
         y = np.append(values, values[-1])
+        at, level = _steps(x, np.where((y >= low - room) & (y <= high + room), y, np.nan))
         figure.add_trace(
             go.Scatter(
-                x=x,
-                y=np.where((y >= low - room) & (y <= high + room), y, np.nan),
+                x=at,
+                y=level,
                 mode="lines",
                 name=label,
-                line={"color": VIOLET, "width": width, "dash": dash, "shape": "hv"},
+                line={"color": VIOLET, "width": width, "dash": dash},
                 hovertemplate="%{y:,.2f}<extra>" + label + "</extra>",
             )
         )
-        _label(figure, label, float(known[-1]), ends, (high - low + 2 * room) * 0.035)
+        if low - room <= values[-1] <= high + room:
+            _label(figure, label, float(values[-1]), ends, (high - low + 2 * room) * 0.035)
     if outside:
         _edge(figure, said.get(OUTSIDE, OUTSIDE) + " · ".join(outside))
     figure.update_layout(
+        margin={"l": 8, "r": 150, "t": 56, "b": 8},
         xaxis=theme.axis(rangeslider={"visible": False}, showgrid=False),
         yaxis=theme.axis(side="left", tickformat=",.0f", range=[low - room, high + room]),
         legend={"orientation": "h", "x": 0, "y": -0.08, "yanchor": "top"},
@@ -75,11 +79,25 @@ def gamma_day(frame: Mapping[str, Any]) -> go.Figure | Html:
     return translated(figure, frame)
 
 
-def _expected(figure: go.Figure, frame: Mapping[str, Any], x: Any, low: float, high: float) -> None:
-    """Shade the range the nearest expiry's at-the-money volatility gave one standard deviation."""
+def _steps(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return a level as flat pieces, each from its row to the next, with a gap where it jumped."""
+    at, level = np.repeat(x, 3)[2:-1], np.repeat(y, 3)[:-3]
+    # A wall that moves to another strike does not pass what lies between; the drift of the basis is drawn through.
+    jumped = ~(np.abs(np.diff(y)) <= JUMP_POINTS)
+    level[2::3] = np.where(jumped, np.nan, y[1:])
+    return at, level
+
+
+def _expected(figure: go.Figure, frame: Mapping[str, Any], x: Any, low: float, high: float) -> list[str]:
+    """Shade the range the nearest expiry's at-the-money volatility gave one standard deviation.
+
+    Where the whole picture lies inside it, it is returned in words instead.
+    """
     up, down = column(frame, "gamma", "expected_high"), column(frame, "gamma", "expected_low")
     if not (np.isfinite(up).any() and np.isfinite(down).any()):
-        return
+        return []
+    if np.nanmin(up) >= high and np.nanmax(down) <= low:
+        return [f"expected range, 1 SD {np.nanmax(down):,.2f} to {np.nanmin(up):,.2f}"]
     edges = [np.clip(np.append(values, values[-1]), low, high) for values in (down, up)]
     for values, fill in zip(edges, (None, "tonexty"), strict=True):
         figure.add_trace(
@@ -95,6 +113,7 @@ def _expected(figure: go.Figure, frame: Mapping[str, Any], x: Any, low: float, h
                 hoverinfo="skip",
             )
         )
+    return []
 
 
 def _label(figure: go.Figure, label: str, at: float, taken: list[float], room: float) -> None:

@@ -23,7 +23,9 @@ from mia_kernel.core.events import BAR, PRIMARY, TRADE, ContractChange, OptionVi
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.session import trading_day_of
 from mia_kernel.gamma.chain import Chain
+from mia_kernel.gamma.exposures import put_call_ratios
 from mia_kernel.gamma.mapping import MAPPED_INDEX
+from mia_kernel.gamma.reference import Tape, put_call_reference
 from mia_kernel.gamma.summary import levels_of
 from mia_kernel.gamma.view import ChainInForce, valid_until
 
@@ -73,8 +75,32 @@ def lay_chains(recording: Recording, paths: Iterable[Path]) -> Recording:
     return lay_read_chains(recording, [read_chain(path) for path in paths])
 
 
-def lay_read_chains(recording: Recording, chains: Sequence[Chain]) -> Recording:
-    """Return the recording with the views of chains among its objects; see `lay_chains`."""
+def stored_tapes(folder: Path, before: int) -> list[Tape]:
+    """Return what the stored SPX chains before an instant say of volume; empty where none is stored."""
+    shelf = ChainHistory(folder)
+    if not shelf.snapshots(MAPPED_INDEX):
+        return []
+    table = shelf.levels(MAPPED_INDEX)
+    columns = (table.column(name).to_pylist() for name in ("as_of", "put_call_volume", "partial"))
+    return [Tape(as_of, ratio, partial) for as_of, ratio, partial in zip(*columns, strict=True) if as_of < before]
+
+
+def tape_of(chain: Chain) -> Tape:
+    """Return what a chain says of volume."""
+    ratio = put_call_ratios(chain, chain.as_of)["all_rows"]["volume"]
+    return Tape(chain.as_of, ratio, bool(chain.defects.partial))
+
+
+def lay_read_chains(recording: Recording, chains: Sequence[Chain], tapes: Sequence[Tape] = ()) -> Recording:
+    """Return the recording with the views of chains among its objects; see `lay_chains`.
+
+    Parameters
+    ----------
+    recording : Recording
+    chains : sequence of Chain
+    tapes : sequence of Tape
+        Earlier snapshots that the put/call volume is held against, beside those of `chains`.
+    """
     source = recording.source
     if source.symbol not in _PRODUCTS:
         raise InputError("an SPX chain says nothing of this product", field="symbol", value=source.symbol,
@@ -87,7 +113,7 @@ def lay_read_chains(recording: Recording, chains: Sequence[Chain]) -> Recording:
         if chain.underlying != MAPPED_INDEX:
             raise InputError("only SPX chains are placed on the future", path=chain.source, field="underlying",
                              value=chain.underlying, rule=MAPPED_INDEX)  # fmt: skip
-    views = _views(recording, sorted(chains, key=lambda chain: chain.as_of))
+    views = _views(recording, sorted(chains, key=lambda chain: chain.as_of), tapes)
     if not views:
         raise InputError("no chain is in force in the time of the recording", path=chains[0].source,
                          rule="taken in its cash hours, or outside them before its cash session",
@@ -95,7 +121,8 @@ def lay_read_chains(recording: Recording, chains: Sequence[Chain]) -> Recording:
     return replace(recording, objects=merge_objects([recording.objects, views]))
 
 
-def _views(recording: Recording, chains: Sequence[Chain]) -> list[OptionView]:
+def _views(recording: Recording, chains: Sequence[Chain], tapes: Sequence[Tape]) -> list[OptionView]:
+    known_tapes = [*tapes, *map(tape_of, chains)]
     ts, price = _minutes(recording)
     arrivals = np.array([chain.as_of for chain in chains], np.int64)
     changes = [event for event in recording.objects if isinstance(event, ContractChange)]
@@ -107,7 +134,8 @@ def _views(recording: Recording, chains: Sequence[Chain]) -> list[OptionView]:
             continue
         contract = _contract(recording, changes, now)
         if (at, contract) not in spoken:
-            spoken[at, contract] = ChainInForce(levels_of(chains[at]), contract)
+            usual = put_call_reference(known_tapes, chains[at].as_of)
+            spoken[at, contract] = ChainInForce(levels_of(chains[at]), contract, reference=usual)
         force = spoken[at, contract]
         if not force.covers(now) or (force.until == 0 and now - force.as_of > _LIVE_NS):
             continue

@@ -123,14 +123,15 @@ def _with_chains(recording: Recording, files: Sequence[Path], home: Path | None)
     if not files and home is None:
         return recording
     from mia_kernel.adapters.chain_history import FOLDER
-    from mia_kernel.adapters.chain_views import lay_read_chains, stored_chains
+    from mia_kernel.adapters.chain_views import lay_read_chains, stored_chains, stored_tapes
     from mia_kernel.adapters.chains import read_chain
 
-    found = [read_chain(path) for path in files]
+    found, tapes = [read_chain(path) for path in files], []
     if not found and home is not None:
         rows = recording.events["ts_recv"]
         found = stored_chains(home / "data" / FOLDER, int(rows[0]), int(rows[-1]))
-    return lay_read_chains(recording, found) if found else recording
+        tapes = stored_tapes(home / "data" / FOLDER, int(rows[-1])) if found else []
+    return lay_read_chains(recording, found, tapes) if found else recording
 
 
 def _is_stored_day(uri: str | Path) -> bool:
