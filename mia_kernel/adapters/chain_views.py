@@ -82,7 +82,9 @@ def stored_tapes(folder: Path, before: int) -> list[Tape]:
         return []
     table = shelf.levels(MAPPED_INDEX)
     columns = (table.column(name).to_pylist() for name in ("as_of", "put_call_volume", "partial"))
-    return [Tape(as_of, ratio, partial) for as_of, ratio, partial in zip(*columns, strict=True) if as_of < before]
+    return [
+        Tape(as_of, ratio, partial) for as_of, ratio, partial in zip(*columns, strict=True) if as_of < before
+    ]
 
 
 def tape_of(chain: Chain) -> Tape:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mia_kernel.adapters.cboe_csv import Asked, is_quote_table, read_quote_table
 from mia_kernel.adapters.cboe_json import is_delayed_quotes, read_delayed_quotes
+from mia_kernel.adapters.cboe_long import is_contract_table, read_contract_table
 from mia_kernel.adapters.lean_chain import read_lean_chain
 from mia_kernel.adapters.occ import is_open_interest
 from mia_kernel.adapters.stamps import iso_instant
@@ -19,7 +20,7 @@ from mia_kernel.core.errors import FormatError, InputError
 from mia_kernel.gamma.chain import Chain
 
 _HEAD = 1 << 14
-_READABLE = "Cboe quote table (CSV), Cboe delayed quotes (JSON), a folder of Lean option minutes"
+_READABLE = "Cboe quote table or one contract a row (CSV), Cboe delayed quotes (JSON), a folder of Lean option minutes"
 
 
 def read_chain(path: str | Path, asked: Asked | None = None) -> Chain:
@@ -72,7 +73,7 @@ def instant_of(text: str | None) -> int | None:
 def is_chain(member: Member) -> bool:
     """Tell whether a member is a chain this front reads."""
     head = member.data[:_HEAD]
-    return is_delayed_quotes(head) or is_quote_table(head)
+    return is_delayed_quotes(head) or is_quote_table(head) or is_contract_table(head)
 
 
 def _read(member: Member, asked: Asked) -> Chain:
@@ -84,5 +85,7 @@ def _read(member: Member, asked: Asked) -> Chain:
         return read_delayed_quotes(member.data, member.path, asked)
     if is_quote_table(member.data):
         return read_quote_table(member.data, member.path, asked)
+    if is_contract_table(head):
+        return read_contract_table(member.data, member.path, asked)
     raise FormatError("no reader knows this chain", path=member.path, offset=0, value=member.data[:48],
                       rule=_READABLE, way_out="export the quote table of the Cboe page")  # fmt: skip

@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 from mia_kernel.adapters import marketdepth, scid
 from mia_kernel.adapters.acsil import is_acsil, read_acsil
 from mia_kernel.adapters.bars import is_bar_header, read_bar_csv, read_bar_json, read_bar_parquet
+from mia_kernel.adapters.cboe_csv import is_quote_table
+from mia_kernel.adapters.cboe_json import is_delayed_quotes
+from mia_kernel.adapters.cboe_long import is_contract_table
 from mia_kernel.adapters.cme import is_cme, read_cme
 from mia_kernel.adapters.databento import is_dbn, read_dbn
 from mia_kernel.adapters.lean import is_lean, read_lean
@@ -51,9 +54,8 @@ def _names(member: Member) -> list[str]:
 
 
 def _is_chain(member: Member) -> bool:
-    head = member.data[:2000]
-    table = re.search(rb'(?m)^"?Expiration Date"?,', head) is not None
-    return table or (b'"options"' in head and b'"data"' in head)
+    head = member.data[:16_384]
+    return is_quote_table(head) or is_contract_table(head) or is_delayed_quotes(head)
 
 
 def _is_open_interest(member: Member) -> bool:

@@ -37,7 +37,12 @@ def put_call_reference(tapes: Iterable[Tape], as_of: int) -> float | None:
     session = new_york_day(until or as_of)
     nearest: dict[int, tuple[int, float]] = {}
     for tape in tapes:
-        if tape.partial or tape.put_call_volume is None or not tape.put_call_volume > 0 or tape.as_of >= as_of:
+        if (
+            tape.partial
+            or tape.put_call_volume is None
+            or not tape.put_call_volume > 0
+            or tape.as_of >= as_of
+        ):
             continue
         its_until = valid_until(tape.as_of)
         its_session = new_york_day(its_until or tape.as_of)
