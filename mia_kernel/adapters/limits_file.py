@@ -34,7 +34,7 @@ CAPS = {
     "stale_book_eth_ms": 60_000.0,
 }
 """No file can allow more than this; more needs another build."""
-OPTIONAL = ("profit_target_usd", "gates")
+OPTIONAL = ("profit_target_usd", "gates", "gamma")
 
 
 class GuardianParams(BaseModel):

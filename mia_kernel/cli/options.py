@@ -95,6 +95,8 @@ def show(found: GammaLevels) -> None:
             row("max pain, next expiry", "max_pain"),
         ],
     )
+    if told["es_reason"]:
+        click.echo(f"not on the future: {told['es_reason']}")
     if told["zero_gamma_reason"]:
         click.echo(f"no zero gamma: {told['zero_gamma_reason']}")
     click.echo(

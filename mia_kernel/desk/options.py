@@ -30,10 +30,14 @@ from mia_kernel.core.events import BAR, BAR_HIGH, BAR_LOW, BAR_OPEN, PRIMARY, TR
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.option_calendar import gamma_cycle, is_cash_day
 from mia_kernel.core.session import new_york_ns, trading_day_of, trading_days_of
-from mia_kernel.gamma.chain import Chain
-from mia_kernel.gamma.exposures import new_york_day
+from mia_kernel.gamma.book import book_of
+from mia_kernel.gamma.chain import CALL, MULTIPLIER, Chain
+from mia_kernel.gamma.exposures import UNUSUAL_RATIO, UNUSUAL_VOLUME, new_york_day
 from mia_kernel.gamma.field import Field, zero_dte_field
 from mia_kernel.gamma.summary import GammaLevels, levels_of
+from mia_kernel.gamma.usual import FlowFit, group_tape, open_interest_change, volume_scores
+from mia_kernel.gamma.usual import flow_adjusted as adjust_by_flow
+from mia_kernel.gamma.usual import flow_fit as measure_flow
 from mia_kernel.gamma.view import valid_until
 from mia_kernel.settings import load
 
@@ -44,6 +48,8 @@ __all__ = [
     "cycle_held",
     "evolution",
     "field",
+    "flow_adjusted",
+    "flow_fit",
     "history",
     "levels",
     "on_bars",
@@ -51,6 +57,7 @@ __all__ = [
     "snapshots",
     "store",
     "synthetic",
+    "unusual",
     "walls_held",
 ]
 
@@ -124,6 +131,74 @@ def beside_vendor(found: GammaLevels, path: str | Path) -> pd.DataFrame:
         if kind in told
     ]
     return pd.DataFrame(rows)
+
+
+def unusual(
+    source: str | Path | Chain,
+    earlier: Sequence[str | Path | Chain] = (),
+    after: str | Path | Chain | None = None,
+) -> pd.DataFrame:
+    """Return contracts with unusual volume, unsigned: against open interest, and against the days before.
+
+    Parameters
+    ----------
+    source : str, Path or Chain
+    earlier : sequence of str, Path or Chain
+        Snapshots of earlier sessions, one each; under 5 there is no z-score.
+    after : str, Path or Chain, optional
+        The snapshot of the next cash day: how much open interest then came says what was opened.
+
+    Returns
+    -------
+    DataFrame
+        `symbol, volume, oi, z, premium_usd, oi_change`, most volume first; unknown is NaN. A contract is in it with
+        500 contracts or more and a volume above 3 times open interest, or a z-score of 3 or more.
+    """
+    found = _chain(source)
+    book = book_of(found)
+    legs = book.legs
+    z = volume_scores(book, [group_tape(_chain(one)) for one in earlier])
+    volume, oi = np.nan_to_num(legs["volume"]), np.nan_to_num(legs["oi"])
+    hit = (volume >= UNUSUAL_VOLUME) & ((volume > UNUSUAL_RATIO * oi) | (z >= 3.0))
+    changes = _oi_changes(found, after)
+    roots = [found.roots[at] for at in legs["root"].tolist()]
+    sides = np.where(book.is_call, "C", "P").tolist()
+    symbols = [f"{r}{e % 1_000_000:06d}{s}{k:g}" for r, e, s, k in zip(
+        roots, legs["expiry"].tolist(), sides, legs["strike"].tolist(), strict=True)]  # fmt: skip
+    table = pd.DataFrame({
+        "symbol": symbols, "volume": volume, "oi": oi, "z": z,
+        "premium_usd": volume * 0.5 * (legs["bid"] + legs["ask"]) * MULTIPLIER,
+        "oi_change": [changes.get(symbol, float("nan")) for symbol in symbols],
+    })  # fmt: skip
+    return table[hit].sort_values("volume", ascending=False, ignore_index=True)
+
+
+def _oi_changes(found: Chain, after: str | Path | Chain | None) -> dict[str, float]:
+    if after is None:
+        return {}
+    change, legs = open_interest_change(found, _chain(after)), found.legs
+    return {
+        f"{found.roots[root]}{expiry % 1_000_000:06d}{'C' if right == CALL else 'P'}{strike:g}": float(value)
+        for root, expiry, right, strike, value in zip(
+            *(legs[name].tolist() for name in ("root", "expiry", "right", "strike")),
+            change.tolist(),
+            strict=True,
+        )
+    }
+
+
+def flow_fit(before: str | Path | Chain, after: str | Path | Chain) -> FlowFit:
+    """Measure how much of a day's volume stood as open interest the next morning; see `gamma.usual.flow_fit`."""
+    return measure_flow(_chain(before), _chain(after))
+
+
+def flow_adjusted(source: str | Path | Chain, alpha: float) -> Chain:
+    """Return a chain with max(0, OI + alpha·volume): an ESTIMATE; `flow_fit` measures alpha."""
+    return adjust_by_flow(_chain(source), alpha)
+
+
+def _chain(source: str | Path | Chain) -> Chain:
+    return source if isinstance(source, Chain) else chain(source)
 
 
 def open_interest(path: str | Path) -> OpenInterest:
@@ -241,6 +316,9 @@ def _known_before(table: pd.DataFrame, name: str) -> dict[int, float]:
 def cycle_held(sources: Sequence[str | Path]) -> pd.DataFrame:
     """Return range and return of cash sessions by phase of the gamma cycle, with bootstrap intervals.
 
+    Beside the measured factor of each phase stand the factors of the settings (`risk.gamma`) and whether they are
+    applied: off by default.
+
     Parameters
     ----------
     sources : sequence of str or Path
@@ -259,7 +337,12 @@ def cycle_held(sources: Sequence[str | Path]) -> pd.DataFrame:
     # Open to close: a return across a roll would compare two contracts.
     moves = np.array([float(found[day].close[-1]) / found[day].open - 1.0 for day in days])
     phases = [gamma_cycle(new_york_ns(day, _NOON)).phase.name for day in days]
-    return pd.DataFrame([asdict(row) for row in cycle_study(days, phases, ranges, moves)])
+    factors = load().settings.risk.gamma
+    rows = [
+        asdict(row) | dict(zip(("size_factor", "confidence_factor"), factors.of(row.phase), strict=True))
+        for row in cycle_study(days, phases, ranges, moves)
+    ]
+    return pd.DataFrame(rows).assign(applied=factors.on)
 
 
 def _shelf(home: str | Path | None) -> ChainHistory:

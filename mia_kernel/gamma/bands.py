@@ -1,4 +1,4 @@
-"""Ask how far levels move when an assumption does: sign, volatility, carry.
+"""Ask how far levels move when an assumption does: sign, volatility and how it moves, carry.
 
 How it moves: the same book is summed again under each alternative; a band is the lowest and highest answer. An
 alternative under which a level does not exist is named, not left out in silence.
@@ -7,7 +7,7 @@ alternative under which a level does not exist is named, not left out in silence
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mia_kernel.gamma.book import NAIVE, Book, Repricer, SignModel, price_grid
 from mia_kernel.gamma.levels import per_strike, walls, zero_gamma
+from mia_kernel.gamma.sticky import StickyDelta
 
 Float = NDArray[np.float64]
 
@@ -24,6 +25,7 @@ SIGNS = (
 )
 IV_SHIFT = 0.10
 GRID_POINTS = 201
+STICKY_SPAN, STICKY_POINTS = 0.15, 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,17 @@ class Band:
 
 def alternatives(book: Book) -> tuple[Alternative, ...]:
     """Return the levels of a book under each changed assumption, the canonical one first."""
-    return tuple(_levels(name, other, sign) for name, other, sign in _changed(book))
+    found = [_levels(name, other, sign) for name, other, sign in _changed(book)]
+    return (*found, _sticky_delta(book, found[0]))
+
+
+def _sticky_delta(book: Book, canonical: Alternative) -> Alternative:
+    """Walls and net stand at the present spot; only where net would be 0 depends on how the smile moves."""
+    moved = StickyDelta(book)
+    spots = price_grid(book.spot, STICKY_SPAN, STICKY_POINTS)
+    net = np.array([moved.net(float(spot)) for spot in spots])
+    zero = zero_gamma(moved, spots, net, book.spot).price
+    return replace(canonical, name="volatility moves with spot (sticky delta)", zero_gamma=zero)
 
 
 def _changed(book: Book) -> Iterator[tuple[str, Book, SignModel]]:

@@ -9,12 +9,12 @@ and short puts (−). Source: options reference §1 (SqueezeMetrics' convention;
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.gamma.book import NAIVE, Book, Repricer, SignModel
+from mia_kernel.gamma.book import NAIVE, Book, SignModel
 from mia_kernel.gamma.chain import CALL, NS_PER_YEAR
 from mia_kernel.gamma.numeric import root_between
 
@@ -26,6 +26,19 @@ TRIGGER_SHARE = 0.02
 SECOND_WALL_APART = 0.005
 PIN_YEARS = 1 / 365
 _DUST = 1e-9
+
+
+class Priced(Protocol):
+    """A book that tells its net exposure at any spot."""
+
+    @property
+    def index(self) -> NDArray[np.int64]:
+        """Its legs with open interest."""
+        ...
+
+    def net(self, spot: float) -> float:
+        """Net exposure at a spot, USD per 1 %."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +180,7 @@ def high_volatility_level(table: Strikes) -> float | None:
     return None if cumulative[low] >= 0 or low + 1 == len(cumulative) else float(table.strike[low + 1])
 
 
-def zero_gamma(repricer: Repricer, spots: Float, net: Float, spot: float) -> ZeroGamma:
+def zero_gamma(repricer: Priced, spots: Float, net: Float, spot: float) -> ZeroGamma:
     """Return every spot where net gamma is 0, refined from sign changes on a grid.
 
     The headline is the crossing nearest to `spot` that goes from negative to positive, else None with a reason.

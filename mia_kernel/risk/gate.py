@@ -172,7 +172,8 @@ class RiskGate:
             q["has_signal"], q["side"] = 0, candidate or score.side
             return
         q["has_signal"], q["side"] = 1, signal.side
-        q["confidence"] = np.nan if signal.confidence is None else signal.confidence
+        confidence = np.nan if signal.confidence is None else signal.confidence
+        q["confidence"] = confidence * self.params.gamma.at(int(self._x["ts"][0]))[1]
         q["ml_score"] = np.nan if ml_score is None else ml_score
         if self.params.gates.ml_threshold_rule == "cost_aware":
             # The threshold belongs to the signal; the gate reads it from the one record it has.
@@ -215,6 +216,7 @@ class RiskGate:
         """Return m and what to say about it; volatility never multiplies up, a missing opinion caps at 1."""
         x = self._x[0]
         product = GRADE_SIZE[GRADE_NAMES[score.grade]] * float(x["phase_size"])
+        product *= self.params.gamma.at(int(x["ts"]))[0]
         for factor in (min(1.0, float(x["volatility_size"])), float(x["market_size"])):
             product *= 0.0 if np.isnan(factor) else factor
         m = min(max(product, 0.0), self.params.max_size_multiplier)

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mia_kernel.risk.gamma_factors import GammaFactors
+
 
 class GateParams(BaseModel):
     """What the ordered validator requires of an entry."""
@@ -65,6 +67,7 @@ class RiskParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     gates: GateParams = Field(default=GateParams(), description="Requirements of the validator")
+    gamma: GammaFactors = Field(default=GammaFactors(), description="Factors by phase of the gamma cycle")
     equity_usd: float = Field(default=50_000.0, gt=0.0, description="Simulated equity at the start, USD")
 
     kelly_fraction: float = Field(

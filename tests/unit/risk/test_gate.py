@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import Carries
 from mia_kernel.core.orders import OrderReport, OrderStatus, Role, TradingState
 from mia_kernel.risk import gates
+from mia_kernel.risk.gamma_factors import GammaFactors
 from mia_kernel.risk.gate import GateParams, GateResult, GateSource, RiskGate, RiskParams
 from mia_kernel.state.costs import CostParams
 from mia_kernel.state.ledger import ACCOUNT_DTYPE
@@ -325,6 +327,22 @@ def test_multipliers_and_the_cap_without_an_ml_opinion() -> None:
     calm = put(gate(), volatility_size=1.2).judge(score(), LONG, ml_score=0.8).verdict
     assert calm is not None
     assert calm.size_multiplier == 1.0  # never up by volatility
+
+
+def test_factors_of_the_gamma_cycle_do_nothing_until_they_are_on() -> None:
+    # Three cash days before the monthly of November 2023: the phase is gamma_peak, 1.2 and 1.3.
+    def asked(on: bool, **factors: float) -> GateResult:
+        g = put(gate(RiskParams(gamma=GammaFactors(on=on, **factors))))
+        return g.judge(score(), replace(LONG, confidence=0.5), ml_score=0.8)
+
+    off, on, own = asked(False), asked(True), asked(True, size_gamma_peak=0.0)
+    assert off.verdict is not None
+    assert on.verdict is not None
+    assert own.verdict is not None
+    assert on.verdict.size_multiplier == pytest.approx(1.2 * off.verdict.size_multiplier)
+    assert (outcome(off, "confidence"), outcome(on, "confidence")) == (FAILED, PASSED)
+    assert not own.verdict.allowed
+    assert own.verdict.code == "size"
 
 
 def test_ml_may_be_required() -> None:
