@@ -19,7 +19,7 @@ import numpy as np
 from mia_kernel.adapters.handful import handful
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
-from mia_kernel.adapters.models import models_folder, serving
+from mia_kernel.adapters.seat import change_model, seat_of
 from mia_kernel.adapters.window import instant, with_window
 from mia_kernel.analytics.chains_told import ChainsTold
 from mia_kernel.analytics.lookback import look_back
@@ -40,6 +40,7 @@ from mia_kernel.core.events import (
     Recording,
     StateChange,
 )
+from mia_kernel.core.model_event import ModelChange
 from mia_kernel.core.orders import OrderReport, RoundTrip
 from mia_kernel.core.phases import PHASE_NAMES
 from mia_kernel.core.ports import Model, Venue
@@ -93,7 +94,7 @@ def build(
 ) -> Engine:
     """Furnish the rooms for a source and return the engine that walks through them.
 
-    Without a `model` signals are judged by the champion of MIA_HOME, where there is one.
+    Without a `model` signals are judged by the champion of MIA_HOME, in a session by whom its events name.
     """
     carries = recording.source.carries
     calendar = recording.calendar
@@ -116,7 +117,7 @@ def build(
         strategy=make_strategy(settings.strategy, settings.volatility),
         gate=gate,
         oms=Oms(settings.execution),
-        model=model or serving(models_folder(settings.home), settings.ml, settings.risk.gates.ml_mode, given),
+        model=model or seat_of(settings.home, settings.ml, settings.risk.gates.ml_mode, given, recording),
     )
     return Engine(settings.engine, rooms)
 
@@ -263,6 +264,8 @@ class Run:
             self._believe([event])
         elif isinstance(event, StateChange):
             follow(self.engine.rooms.gate, event)
+        elif isinstance(event, ModelChange):
+            change_model(self.engine.rooms.model, event)
 
     def skip_objects(self, before_row: int) -> None:
         """Drop the object events that a run restored at `before_row` has already taken."""

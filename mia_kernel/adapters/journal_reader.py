@@ -217,6 +217,15 @@ class JournalReader:
         for row in self._rows(sql, (self._first, self._last, low, high)):
             yield self._decision(row)
 
+    def opined(self, model_id: str) -> list[int]:
+        """Return when a model gave an opinion on a signal, ns UTC."""
+        sql = (
+            "SELECT ts_event FROM decision WHERE seq BETWEEN ? AND ? AND instr(detail, ?) > 0 "
+            "AND json_extract(detail, '$.opinion.model_id') = ? "
+            "AND json_extract(detail, '$.opinion.probability') IS NOT NULL ORDER BY seq"
+        )
+        return [row[0] for row in self._rows(sql, (self._first, self._last, model_id, model_id))]
+
     def tail(self, count: int = 10) -> list[Decision]:
         """Return the last `count` decisions, oldest first."""
         sql = "SELECT * FROM decision WHERE seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT ?"

@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mia_kernel.adapters.store import write_flushed
 from mia_kernel.core.decisions import FeatureVector, Opinion, Score, Signal
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.features.spec import Given
@@ -96,8 +99,10 @@ class ModelRegistry:
         return max(found, key=lambda version: len(order) - order[::-1].index(version)) if found else None
 
     def next_version(self) -> str:
-        """Return the number the next version gets."""
-        return f"1.{len(self.states())}.0"
+        """Return the number the next version gets; one whose writing was cut off is not used again."""
+        lying = [path.name for path in self.folder.glob("1.*.0")] if self.folder.is_dir() else []
+        used = [int(name.split(".")[1]) for name in (*self.states(), *lying) if name.split(".")[1].isdigit()]
+        return f"1.{max(used, default=-1) + 1}.0"
 
     def manifest(self, version: str) -> dict[str, Any]:
         """Return what is known of a version.
@@ -147,9 +152,11 @@ class ModelRegistry:
                 f"{self.folder / version}: format {manifest['format']!r}, this reads {FORMAT!r}"
             )
         data = self.read(version, MODEL)
-        return unpacked(
-            data, manifest, model_id=f"{self.name}-{version}-{hashlib.sha256(data).hexdigest()[:12]}"
-        )
+        return unpacked(data, manifest, model_id=self.model_id(version))
+
+    def model_id(self, version: str) -> str:
+        """Return the name a decision remembers a version by: name, version and the hash of its numbers."""
+        return f"{self.name}-{version}-{self.manifest(version)['sha256'][MODEL][:12]}"
 
     # -- what is written ---------------------------------------------------------------------------
 
@@ -185,18 +192,26 @@ class ModelRegistry:
             "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in content.items()},
         }
         text = json.dumps(manifest, indent=1, sort_keys=True, default=str).encode()
-        try:
-            folder.mkdir(parents=True)
-            for name, data in {**content, MANIFEST: text}.items():
-                (folder / name).write_bytes(data)
-        except FileExistsError as error:
-            raise InputError(
-                "a version is written once", path=str(folder), way_out="take the next number"
-            ) from error
-        except OSError as error:
-            raise OutsideError(f"{folder}: {error.strerror or error}; way out: make room there") from error
+        self._publish(folder, {**content, MANIFEST: text})
         self._append(Step(version, "candidate", at_ns, "trained", hashlib.sha256(text).hexdigest()))
         return folder
+
+    def _publish(self, folder: Path, files: Mapping[str, bytes]) -> None:
+        """Write files beside their place and move them there whole: a killed training leaves no half version."""
+        staging = self.folder / f".{folder.name}-{os.getpid()}"
+        try:
+            if folder.exists():
+                raise InputError(
+                    "a version is written once", path=str(folder), way_out="take the next number"
+                )
+            staging.mkdir(parents=True)
+            for name, data in files.items():
+                write_flushed(staging / name, data)
+            staging.rename(folder)
+        except OSError as error:
+            raise OutsideError(f"{folder}: {error.strerror or error}; way out: make room there") from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
     def move(self, version: str, state: State, reason: str, *, at_ns: int) -> None:
         """Append a step; a new champion retires the one before it.
@@ -220,11 +235,23 @@ class ModelRegistry:
 
     def _append(self, step: Step) -> None:
         row = {name: getattr(step, name) for name in Step.__dataclass_fields__}
+        self.append_line(STEPS, json.dumps(row))
+
+    def append_line(self, name: str, line: str) -> None:
+        """Append one line to a list of the model and see it on the disk.
+
+        Raises
+        ------
+        OutsideError
+            If the disk refuses.
+        """
         try:
-            with (self.folder / STEPS).open("a", encoding="utf-8") as out:
-                out.write(json.dumps(row) + "\n")
+            with (self.folder / name).open("a", encoding="utf-8") as out:
+                out.write(line + "\n")
+                out.flush()
+                os.fsync(out.fileno())
         except OSError as error:
-            raise OutsideError(f"{self.folder / STEPS}: {error.strerror or error}") from error
+            raise OutsideError(f"{self.folder / name}: {error.strerror or error}") from error
 
     def _bytes(self, path: Path) -> bytes:
         try:

@@ -28,13 +28,15 @@ from mia_kernel.core.events import (
     StateChange,
     empty,
 )
+from mia_kernel.core.model_event import ModelChange
 from mia_kernel.core.orders import OrderReport, OrderStatus, Role
 
 ROWS, OBJECT = 1, 2
 _HEAD = struct.Struct("<4sBII")
 _MAGIC = b"MIAt"
 _OBJECTS = {
-    kind.__name__: kind for kind in (ContractChange, OptionView, ImportedLevel, OrderReport, StateChange)
+    kind.__name__: kind
+    for kind in (ContractChange, OptionView, ImportedLevel, OrderReport, StateChange, ModelChange)
 }
 
 

@@ -170,7 +170,7 @@ def firings(facts: Facts, params: AlertParams) -> list[Firing]:
     -----
     total_gamma_usd, day_net_usd, data_quality, feed_age_s, trading_state, armed, protective_stop, position,
     guardian (`absent`, `present`), engine (`absent`, `present`), engine_heartbeat_age_s, disk_free_share, journal,
-    `limit.<name>` (share used).
+    `limit.<name>` (share used), ml_why (why the filter has no opinion), ml_drift (what has moved, in words).
     """
     found = [rule for check in RULES for rule in check(facts, params)]
     return sorted(found, key=lambda firing: -LEVELS.index(firing.level))
@@ -257,7 +257,17 @@ def _machine(facts: Facts, _: AlertParams) -> list[Firing]:
     return found
 
 
-RULES = (_gamma, _money, _data, _guard, _machine)
+def _model(facts: Facts, _: AlertParams) -> list[Firing]:
+    found = []
+    if facts.get("ml_why") == "too_slow":
+        text = "The filter took longer than 200 ms for an answer and was switched off."
+        found.append(Firing("model.slow", "warning", "model", "Filter off", text))
+    if facts.get("ml_drift"):
+        found.append(Firing("model.drift", "warning", "model", "The filter drifts", f"{facts['ml_drift']}."))
+    return found
+
+
+RULES = (_gamma, _money, _data, _guard, _machine, _model)
 
 
 def as_record(alert: Alert) -> dict[str, Any]:

@@ -7,8 +7,7 @@ interval.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,49 +70,71 @@ def stationary_indices(
     """
     if mean_block < 1:
         raise SettingsError("mean_block must be at least 1", value=mean_block)
-    start = rng.integers(0, n, (draws, n))
-    anew = rng.random((draws, n)) < 1 / mean_block
-    out = np.empty((draws, n), np.int64)
-    out[:, 0] = start[:, 0]
+    # Laid out by period while it is made: a step then reads and writes neighbours.
+    start = np.ascontiguousarray(rng.integers(0, n, (draws, n)).T)
+    anew = np.ascontiguousarray((rng.random((draws, n)) < 1 / mean_block).T)
+    out = np.empty((n, draws), np.int64)
+    out[0] = start[0]
     for j in range(1, n):
-        out[:, j] = np.where(anew[:, j], start[:, j], (out[:, j - 1] + 1) % n)
-    return out
+        following = out[j - 1] + 1
+        following[following == n] = 0
+        out[j] = np.where(anew[j], start[j], following)
+    return np.ascontiguousarray(out.T)
+
+
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""From resamples of shape (draws, n_days, k) to values of shape (draws,)."""
 
 
 def interval_by_day(
     days: NDArray[np.float64],
-    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    statistic: Statistic,
     *,
     draws: int = DRAWS,
     seed: int = SEED,
     share: float = 0.95,
 ) -> tuple[float, float] | None:
-    """Return the percentile interval of a statistic under a stationary bootstrap by day.
+    """Return the percentile interval of one statistic; see `intervals_by_day`."""
+    return intervals_by_day(days, (statistic,), draws=draws, seed=seed, share=share)[0]
+
+
+def intervals_by_day(
+    days: NDArray[np.float64],
+    statistics: Sequence[Statistic],
+    *,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    share: float = 0.95,
+) -> list[tuple[float, float] | None]:
+    """Return the percentile interval of each statistic under the same stationary bootstrap by day.
 
     Parameters
     ----------
     days : ndarray of shape (n_days, k)
         One row per trading day in order, zero days kept.
-    statistic : callable
-        From resamples of shape (draws, n_days, k) to values of shape (draws,); infinite values count as
-        "above every number", NaN draws are left out.
+    statistics : sequence of Statistic
+        Infinite values count as "above every number", NaN draws are left out.
     draws, seed, share : see the defaults
 
     Returns
     -------
-    (low, high) or None
-        None under MIN_DAYS days or where the statistic is unknown in more than half of the draws.
+    list of (low, high) or None
+        None under MIN_DAYS days or where a statistic is unknown in more than half of the draws.
     """
     n = len(days)
     if n < MIN_DAYS:
-        return None
+        return [None] * len(statistics)
     rng = np.random.default_rng(seed)
-    found: list[Any] = []
+    found = np.empty((len(statistics), draws))
     for at in range(0, draws, _CHUNK):
         count = min(_CHUNK, draws - at)
-        index = stationary_indices(n, count, mean_block=n ** (1 / 3), rng=rng)
-        found.append(statistic(days[index]))
-    values = np.concatenate(found)
+        drawn = days[stationary_indices(n, count, mean_block=n ** (1 / 3), rng=rng)]
+        for row, statistic in zip(found, statistics, strict=True):
+            row[at : at + count] = statistic(drawn)
+    return [_percentiles(row, draws, share) for row in found]
+
+
+def _percentiles(values: NDArray[np.float64], draws: int, share: float) -> tuple[float, float] | None:
     known = np.sort(values[~np.isnan(values)])
     if len(known) * 2 < draws:
         return None

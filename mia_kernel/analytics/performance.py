@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.analytics.bootstrap import SEED, interval_by_day, mean_interval, wilson
+from mia_kernel.analytics.bootstrap import SEED, intervals_by_day, mean_interval, wilson
 from mia_kernel.analytics.equity import Curve, marked_equity, tick_cents
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import next_trading_day, trading_days_of
@@ -83,6 +83,15 @@ def performance(
     curve = marked_equity(trips, capital_cents=capital_cents, mark_ts=mark_ts, mark_ticks=mark_ticks)
     table = daily_table(trips, days=days, day_of=day_of, curve=curve)
     in_r = r_multiples(trips)
+    by_day = intervals_by_day(
+        table,
+        (
+            _profit_factor,
+            lambda t: _sharpe(t, capital_cents),
+            lambda t: _drawdown_percent(t, capital_cents),
+        ),
+        seed=seed,
+    )
     return {
         "n": n,
         "wins": wins,
@@ -98,11 +107,9 @@ def performance(
         "trades_per_day": n / len(days) if days else None,
         "sharpe_daily": _one(_sharpe(table[None, :, :], capital_cents)),
         "profit_factor_text": profit_factor_text(won, lost, n),
-        "profit_factor_ci": _pair(interval_by_day(table, _profit_factor, seed=seed)),
-        "sharpe_daily_ci": _pair(interval_by_day(table, lambda t: _sharpe(t, capital_cents), seed=seed)),
-        "max_drawdown_percent_ci": _pair(
-            interval_by_day(table, lambda t: _drawdown_percent(t, capital_cents), seed=seed)
-        ),
+        "profit_factor_ci": _pair(by_day[0]),
+        "sharpe_daily_ci": _pair(by_day[1]),
+        "max_drawdown_percent_ci": _pair(by_day[2]),
         "expectancy_r_ci": _pair(mean_interval(in_r)),
         "payoff_ratio": _payoff(net),
         "expectancy_usd": int(net.sum()) / n / 100 if n else None,

@@ -93,6 +93,10 @@ class DecisionTable:
         columns["gate_actual"][at] = decision.gate_actual
         if decision.context is not None:
             columns["context"][at] = decision.context
+        self._note(at, decision)
+
+    def _note(self, at: int, decision: Decision) -> None:
+        """Keep the decision itself where it wished or did something."""
         if decision.signal is not None:
             self.signals.append((at, decision))
             if decision.verdict is None or not decision.verdict.allowed:
@@ -167,3 +171,23 @@ class DecisionTable:
         for i, name in enumerate(CONTEXT_NAMES):
             data[f"{name}_code" if name in self.names else name] = self.column("context")[:, i]
         return data
+
+
+class SignalTable(DecisionTable):
+    """Keeps every signal whole, and of all other decisions only when they were and what the gates said.
+
+    For replays of years that are read for their signals; a summary needs the whole table.
+    """
+
+    def __init__(self, names: Sequence[str], gate_codes: Sequence[str], gate_levels: Sequence[int]) -> None:
+        super().__init__(names, gate_codes, gate_levels)
+        self._columns = {name: self._columns[name] for name in ("ts_event", "gate_outcome")}
+
+    def append(self, decision: Decision) -> None:
+        """Add one decision."""
+        at = self._n
+        if at == len(self._columns["ts_event"]):
+            self._grow()
+        self._columns["ts_event"][at] = decision.ts_event
+        self._columns["gate_outcome"][at] = decision.gate_outcome
+        self._note(at, decision)

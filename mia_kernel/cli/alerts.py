@@ -303,7 +303,9 @@ def guardian_firings(status: GuardianStatus | None) -> list[Firing]:
 def frame_facts(frame: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the rules may know from an engine's frame."""
     health = frame.get("health") or {}
-    return {name: health.get(name) for name in ("data_quality", "total_gamma_usd")}
+    facts = {name: health.get(name) for name in ("data_quality", "total_gamma_usd")}
+    ml = frame.get("ml") or {}
+    return facts | {"ml_why": ml.get("why"), "ml_drift": "; ".join(ml.get("drift") or ()) or None}
 
 
 def message_of(alert: Alert, why: str) -> Message:

@@ -73,19 +73,30 @@ def train(
 @click.option(
     "--promote", type=click.Choice(("shadow", "champion", "retired")), help="move it on, if the rules allow"
 )
+@click.option("--open-locked", is_flag=True, help="judge it on the locked last fifth; once, for ever")
 @click.option("--reason", default="asked for on the command line", help="why, for the record")
 @click.option("--home", metavar="DIR", help="home of the model instead of MIA_HOME")
 @json_option
-def validate(model: str, promote: str | None, reason: str, home: str | None, json_path: str | None) -> None:
+def validate(
+    model: str,
+    promote: str | None,
+    open_locked: bool,
+    reason: str,
+    home: str | None,
+    json_path: str | None,
+) -> None:
     """Check MODEL byte by byte and say what it is worth: verdict per target, rules of promotion.
 
     MODEL is a version or NAME/VERSION; default the newest.
     """
     store: Any = importlib.import_module(STORE)
     settings = effective(None, None, () if home is None else (f'home="{home}"',))
-    found = (
-        store.promote(settings, model, promote, reason=reason) if promote else store.verdict(settings, model)
-    )
+    if open_locked:
+        found = store.open_locked(settings, model, reason=reason)
+    elif promote:
+        found = store.promote(settings, model, promote, reason=reason)
+    else:
+        found = store.verdict(settings, model)
     _show(found, json_path)
 
 
@@ -103,17 +114,31 @@ def _show(found: Verdict, json_path: str | None) -> None:
     click.echo(
         f"{found.model_id} ({found.state}) from {report['source']} [{str(report['source_tag']).upper()}]"
     )
-    rows = [(rule, *_figures(part)) for rule, part in report["sections"].items()]
-    print_table(("out of sample, costs on", "n", "won", "PF", "expectancy", "net", "DSR"), rows)
-    click.echo(f"verdict ({report['verdict_of']}):")
-    for line in report["verdicts"]:
-        click.echo(f"  {line}")
+    _tell("out of sample, costs on", report)
+    locked = (
+        f"the locked last fifth ({report['locked_signals']:,} signals from {report['locked_from_session']})"
+    )
+    if found.opened is None:
+        click.echo(f"{locked} has not been looked at")
+    elif "found" not in found.opened:
+        click.echo(f"{locked} was opened by {found.opened['version']} and the look was cut off")
+    else:
+        click.echo(f"{locked}, opened once, by {found.opened['version']} ({found.opened['reason']}):")
+        _tell("locked fifth, costs on", found.opened["found"])
     rules = [
         (r["rule"], "–" if r["found"] is None else f"{r['found']:.3f}", "yes" if r["ok"] else "no")
         for r in found.rules
     ]
     print_table(("rule of a champion", "found", "holds"), rules)
     click.echo(f"trials logged on this data: {report['trials']}")
+
+
+def _tell(title: str, report: dict[str, Any]) -> None:
+    rows = [(rule, *_figures(part)) for rule, part in report["sections"].items()]
+    print_table((title, "n", "won", "PF", "expectancy", "net", "DSR"), rows)
+    click.echo(f"verdict ({report['verdict_of']}):")
+    for line in report["verdicts"]:
+        click.echo(f"  {line}")
 
 
 def _figures(part: dict[str, Any]) -> tuple[str, ...]:

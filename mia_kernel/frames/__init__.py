@@ -18,7 +18,7 @@ from mia_kernel.core.phases import PHASE_NAMES
 from mia_kernel.frames.market import book, closed_bars, gamma, levels, market_series, price, zone_rows
 from mia_kernel.frames.memory import Driven, Memory
 from mia_kernel.frames.mind import battle_view, decision_view, history, signal_rows
-from mia_kernel.frames.model import model_view, opinions
+from mia_kernel.frames.model import model_view, opinions, seated
 from mia_kernel.frames.money import fills, limit_rows, money, order_rows
 from mia_kernel.state import options
 
@@ -93,7 +93,7 @@ def build(
         "decision": decision_view(run, memory),
         "battle": battle_view(market, memory),
         "signals": signal_rows(run, memory),
-        "ml": memory.keep("ml", judged, lambda: model_view(run)),
+        "ml": memory.keep("ml", (judged, seated(rooms.model)), lambda: model_view(run)),
         "money": money(rooms.account, market),
         "orders": order_rows(rooms, market),
         "limits": memory.keep("limits", decided, lambda: limit_rows(rooms.gate)) if run.last else [],

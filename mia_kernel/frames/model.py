@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mia_kernel.adapters.seat import Seat
 from mia_kernel.core.orders import PlaceBracket
 from mia_kernel.frames.memory import Driven
 
@@ -19,9 +20,10 @@ def model_view(run: Driven) -> dict[str, Any] | None:
     `probability`, `ml_score` and `agreement` are None where the model had no opinion, and `reason` says why.
     `on_probation` is True where its word is written down and counts for nothing. `answered` of `asked` signals got a
     probability. Calibration: of the trades that closed with a known probability, `expected_wins` is the sum of their
-    probabilities and `wins` what came of them.
+    probabilities and `wins` what came of them. Where the model has a seat, also how it serves.
     """
-    model = run.engine.rooms.model
+    seat = run.engine.rooms.model
+    model = seat.judge if isinstance(seat, Seat) else seat
     if model is None:
         return None
     judged = [decision for _, decision in run.table.signals if decision.opinion is not None]
@@ -43,6 +45,21 @@ def model_view(run: Driven) -> dict[str, Any] | None:
         "trained_at": _trained(inner),
         "expires_at": _expires(inner, run),
         **_ended(run, known),
+        **_served(seat),
+    }
+
+
+def seated(model: Any) -> Any:
+    """Return who sits there and what is said to drift, to know when a view has grown old."""
+    return (model.model_id, model.reason, model.drift) if isinstance(model, Seat) else None
+
+
+def _served(seat: Any) -> dict[str, Any]:
+    """Return how long answers took (µs), how many came from the cache, and what drifts, in words."""
+    if not isinstance(seat, Seat):
+        return {}
+    return {
+        name: seat.view[name] for name in ("role", "why", "answer_us", "answer_p99_us", "hit_rate", "drift")
     }
 
 

@@ -33,6 +33,7 @@ from mia_kernel.live.collect import Collector
 from mia_kernel.live.follow import TURN_S, Follow, last_heard, never_arrived, numbered
 from mia_kernel.live.history import STRIDE, before, stored, warm
 from mia_kernel.live.loop import Loop, Timer
+from mia_kernel.live.models import watch_model
 from mia_kernel.live.options import OptionSweep, base_of, has_chains
 from mia_kernel.live.parity import Parity, parity
 from mia_kernel.live.relink import Relink
@@ -219,6 +220,7 @@ def _furnish(
             if report.bracket_id in mine:  # what closed before the crash is in the record already
                 inbox.put_object(report)
     run.venue = SilentVenue(follow.send)
+    watch_model(settings, loop)
     loop.timers += [Timer(TURN_S, follow.turn), Timer(QUIET_LOOK_S, feed.tick)]
     taken = 0 if past is None else len(past)
     return BrokerSession(settings, run, loop, collector, feed, relink, folder, taken, sweep)

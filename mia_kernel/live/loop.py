@@ -16,6 +16,7 @@ import numpy as np
 
 from mia_kernel.adapters.inbox import Batch, Inbox
 from mia_kernel.core.events import StateChange
+from mia_kernel.core.model_event import ModelChange
 from mia_kernel.live.collect import Collector
 from mia_kernel.runtime import SLICE, Run
 
@@ -78,7 +79,7 @@ class Loop:
         self.stopped_by: str | None = None
         self.longest_step_s = self.longest_look_s = 0.0
         self.rows_seen: Callable[[Any], None] | None = None  # looks at consumed rows, changes nothing
-        self._changes: list[tuple[str, str]] = []
+        self._changes: list[tuple[type[StateChange | ModelChange], tuple[str, ...]]] = []
         self._last_recv = -1
 
     def stop(self, reason: str) -> None:
@@ -92,18 +93,25 @@ class Loop:
         A live inbox stamps it on arrival; over a recording it comes with the first row of a later instant, so
         that a replay meets it at the same place.
         """
-        if self.inbox.stamps:
-            self.inbox.put_object(StateChange(0, 0, 0, state, reason))
-        else:
-            self._changes.append((state, reason))
+        self._enter(StateChange, state, reason)
 
-    def _due_changes(self, rows: Any) -> tuple[StateChange, ...]:
+    def change_model(self, model_id: str, role: str, reason: str) -> None:
+        """Let another model, or nobody, judge from here on; it enters like a trading state."""
+        self._enter(ModelChange, model_id, role, reason)
+
+    def _enter(self, kind: type[StateChange | ModelChange], *words: str) -> None:
+        if self.inbox.stamps:
+            self.inbox.put_object(kind(0, 0, 0, *words))
+        else:
+            self._changes.append((kind, words))
+
+    def _due_changes(self, rows: Any) -> tuple[Any, ...]:
         later = int(np.searchsorted(rows["ts_recv"], self._last_recv, side="right"))
         if later == len(rows):
             return ()
         row, changes, self._changes = rows[later], self._changes, []
         at = (int(row["ts_event"]), int(row["ts_recv"]), int(row["seq"]))
-        return tuple(StateChange(*at, state, reason) for state, reason in changes)
+        return tuple(kind(*at, *words) for kind, words in changes)
 
     def turn(self) -> None:
         """Take events until the source ends or somebody asks to stop.

@@ -18,6 +18,7 @@ from mia_kernel.adapters.recorder import SessionAbout, SessionRecorder
 from mia_kernel.core.events import Recording
 from mia_kernel.live.collect import Collector
 from mia_kernel.live.loop import Loop, Timer
+from mia_kernel.live.models import session_seat, watch_model
 from mia_kernel.live.parity import Parity, parity
 from mia_kernel.runtime import Run, Watcher
 from mia_kernel.settings import OF_THE_MACHINE, Settings, settings_id
@@ -117,7 +118,8 @@ def dry_run(
     """
     name = session_id or new_session_id()
     folder = settings.data_folder / SESSIONS / name
-    run = Run(settings, recording, journal, durable=speed != float("inf"))
+    seat = session_seat(settings, recording)
+    run = Run(settings, recording, journal, durable=speed != float("inf"), model=seat)
     recorder = SessionRecorder(folder, about_of(name, "dry-run", uri, settings, recording))
     if recording.objects:
         recorder.append(recording.events[:0], recording.objects)
@@ -125,6 +127,7 @@ def dry_run(
     inbox = Inbox()
     loop = Loop(run, inbox, collector, timers)
     collector.status = lambda: status_of(loop)
+    watch_model(settings, loop)
     if watcher is not None:
         loop.timers.append(Timer(WATCH_S, lambda: watcher(run, run.seen)))
     feed = RecordingFeed(recording.events, inbox, speed, first)

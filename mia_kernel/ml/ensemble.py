@@ -140,6 +140,7 @@ class Filter:
         self.asked = 0
         self.hits = 0
         self.off = why
+        self.row: Row | None = None  # the newest row that was judged, for whoever watches the inputs
         self._inputs = inputs
         self._entries = params.cache_entries
         self._ttl = round(params.cache_ttl_s * 1e9)
@@ -169,8 +170,8 @@ class Filter:
             return self._none("inside_training_data")
         if ts > max(self.ensemble.trained_at, self.ensemble.valid_from) + self._expires:
             return self._none("expired")
-        row = self._inputs.row(market, vector, score, signal.side, ts)
-        return self.answer(row, ts)
+        self.row = self._inputs.row(market, vector, score, signal.side, ts)
+        return self.answer(self.row, ts)
 
     def answer(self, row: Row, ts: int) -> Opinion:
         """Return the opinion on a row, from the cache where the same was asked a moment ago."""

@@ -7,10 +7,8 @@ each year anew, so "refused by a gate" means: in a year that started with the ca
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.analytics.dataset import Dataset, joined, labelled
+from mia_kernel.analytics.table import SignalTable
+from mia_kernel.core.decisions import Decision
+from mia_kernel.core.digest import DecisionDigest
 from mia_kernel.core.events import BAR, WARM_UP, Recording
 from mia_kernel.core.session import trading_days_of
 from mia_kernel.ml.ensemble import Collector
 from mia_kernel.ml.inputs import Inputs, schema_of
 from mia_kernel.runtime import Run, given_of
 from mia_kernel.settings import Settings
+from mia_kernel.training import workers
 
 WARM_SESSIONS = 60
 GROUPS: tuple[str, ...] = ()
@@ -55,15 +57,14 @@ def gather(
         Default one for each core; 1 stays in this process.
     """
     parts = pieces(recording)
-    workers = min(processes or os.cpu_count() or 1, len(parts))
+    number = workers.count(processes, len(parts))
     done: dict[int, Dataset] = {}
-    if workers == 1:
+    if number == 1:
         for i, part in enumerate(parts):
             done[i] = gather_one(settings, part, tuple(groups))
             progress(len(done), len(parts), "replayed")
     else:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with workers.pool(number) as pool:
             # The longest years first, so that no core is left alone with one at the end.
             order = sorted(range(len(parts)), key=lambda i: -len(parts[i]))
             jobs = {pool.submit(gather_one, settings, parts[i], tuple(groups)): i for i in order}
@@ -74,14 +75,35 @@ def gather(
 
 
 def gather_one(settings: Settings, recording: Recording, groups: tuple[str, ...]) -> Dataset:
-    """Return the labelled signals of one replay."""
+    """Return the labelled signals of one replay; of its other decisions nothing is kept."""
     schema = schema_of(groups)
     collector = Collector(Inputs(schema, given_of(recording)))
-    run = Run(settings, recording, model=collector)
+    run = _ForSignals(settings, recording, model=collector)
     run.drive()
     return labelled(
         schema=schema, rows=collector.rows, table=run.table, events=recording.events, costs=settings.costs
     )
+
+
+class _ForSignals(Run):
+    """A run that keeps its signals and lets digest, bars and the columns of other decisions go."""
+
+    def __init__(self, settings: Settings, recording: Recording, *, model: Collector) -> None:
+        super().__init__(settings, recording, model=model)
+        rooms = self.engine.rooms
+        self.digest = _Unhashed(rooms.features.names, rooms.gate.codes)
+        self.table = SignalTable(rooms.features.names, rooms.gate.codes, rooms.gate.levels)
+
+    def _collect_bars(self) -> None:
+        """Keep no bar."""
+
+
+class _Unhashed(DecisionDigest):
+    """Counts decisions and hashes none: nobody will compare this replay with another."""
+
+    def update(self, decision: Decision) -> None:
+        """Count one decision."""
+        self.count += 1
 
 
 def pieces(recording: Recording, *, warm_sessions: int = WARM_SESSIONS) -> list[Recording]:

@@ -23,6 +23,7 @@ from mia_kernel.core.events import Recording
 from mia_kernel.core.session import trading_days_of
 from mia_kernel.settings import Settings, settings_id
 from mia_kernel.training.gather import GROUPS, Progress, gather, silent
+from mia_kernel.training.locked import LOCKED, open_once, openings, packed, plain
 from mia_kernel.training.train import Trained, train
 
 REPORT, OOS, BOOSTED = "report.json", "oos.npz", "xgboost.ubj"
@@ -38,6 +39,8 @@ class Verdict:
     report: dict[str, Any]
     rules: list[dict[str, Any]]
     shadow_sessions: int
+    opened: dict[str, Any] | None = None
+    """The one opening of the locked last part of this data, None while it is locked."""
 
     @property
     def may_be_champion(self) -> bool:
@@ -112,18 +115,16 @@ def store(
     """Write a trained model as a candidate."""
     arrays = io.BytesIO()
     np.savez_compressed(arrays, **made.oos)  # type: ignore[arg-type]
-    report = json.dumps(made.report, default=_plain, allow_nan=True).encode()
+    report = json.dumps(made.report, default=plain, allow_nan=True).encode()
     files = {
         REPORT: report,
         OOS: arrays.getvalue(),
         BOOSTED: bytes(made.members.boosted.get_booster().save_raw(raw_format="ubj")),
         "card.md": card(registry.name, version, made.report).encode(),
     }
+    if made.locked is not None:
+        files[LOCKED] = packed(made.locked)
     return registry.save(version, made.ensemble, files, facts, at_ns=at_ns)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def verdict(settings: Settings, model: str = "") -> Verdict:
@@ -154,7 +155,24 @@ def verdict(settings: Settings, model: str = "") -> Verdict:
     report = json.loads(registry.read(version, REPORT))
     sessions = shadow_sessions(settings, ensemble.model_id)
     rules = promotion(report, shadow_sessions=sessions)
-    return Verdict(version, states[version], ensemble.model_id, report, rules, sessions)
+    opened = [row for row in openings(registry) if row["data_sha256"] == manifest["data_sha256"]]
+    return Verdict(
+        version, states[version], ensemble.model_id, report, rules, sessions, opened[0] if opened else None
+    )
+
+
+def open_locked(settings: Settings, model: str, *, reason: str) -> Verdict:
+    """Open the locked last part of a model's data, once for ever, and judge the model on it.
+
+    Raises
+    ------
+    InputError
+        If it was opened before.
+    """
+    found = verdict(settings, model)
+    registry = ModelRegistry(models_folder(settings.home) / (model.rpartition("/")[0] or settings.ml.model))
+    open_once(settings, registry, found.version, reason=reason, at_ns=time.time_ns())
+    return verdict(settings, model)
 
 
 def shadow_sessions(settings: Settings, model_id: str) -> int:
@@ -163,11 +181,7 @@ def shadow_sessions(settings: Settings, model_id: str) -> int:
     for path in settings.journals():
         try:
             with JournalReader(path) as reader:
-                if reader.header.get("model_id") != model_id:
-                    continue
-                said = [
-                    d.ts_event for d in reader.decisions() if d.opinion and d.opinion.probability is not None
-                ]
+                said = reader.opined(model_id)
                 if said:
                     days |= set(trading_days_of(np.array(said, np.int64)).tolist())
         except CorruptError:

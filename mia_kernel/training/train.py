@@ -20,13 +20,14 @@ from mia_kernel.analytics import edge, learning
 from mia_kernel.analytics.calibration import figures as calibration_figures
 from mia_kernel.analytics.dataset import MIN_SIGNALS, Dataset
 from mia_kernel.analytics.drift import stability_index
+from mia_kernel.analytics.drift_watch import reference_of
 from mia_kernel.analytics.edge import RULES, Scored
 from mia_kernel.analytics.learning import VARIANTS, Members, Rows, Variant
 from mia_kernel.core.errors import InputError
 from mia_kernel.ml.ensemble import Ensemble
 from mia_kernel.ml.splits import Split, combinatorial, paths, walk_forward
 from mia_kernel.settings import Settings
-from mia_kernel.training.fitting import Task, run_plan
+from mia_kernel.training.fitting import Fitter, Task
 from mia_kernel.training.gather import Progress, silent
 
 FloatArray = NDArray[np.float64]
@@ -34,6 +35,8 @@ GROUPS_N, TESTED = 6, 2
 EMBARGO_SESSIONS = 1
 LOCKED_SHARE = 0.20
 KIND = "model"
+WATCHED = 8
+"""Features whose drift is watched while the model serves: the eight, which lead every schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Trained:
     members: Members
     report: dict[str, Any]
     oos: dict[str, NDArray[Any]]
+    locked: Dataset | None
 
 
 def rows_of(data: Dataset) -> Rows:
@@ -99,35 +103,46 @@ def train(
     folds = combinatorial(rows.lives, GROUPS_N, 1, embargo_sessions=EMBARGO_SESSIONS)
     steps = walk_forward(rows.lives, GROUPS_N, embargo_sessions=EMBARGO_SESSIONS)
     many = combinatorial(rows.lives, GROUPS_N, TESTED, embargo_sessions=EMBARGO_SESSIONS)
-    tasks = [Task("nested", s, tuple(variants), EMBARGO_SESSIONS, seed) for s in reversed(steps)]
-    tasks += [Task("fold", fold, (v,), EMBARGO_SESSIONS, seed) for v in variants for fold in folds]
+    tasks = [Task("fold", fold, (v,), EMBARGO_SESSIONS, seed) for v in variants for fold in folds]
+    tasks += [Task("nested", s, tuple(variants), EMBARGO_SESSIONS, seed) for s in steps]
     tasks += [Task("leak", None, (), EMBARGO_SESSIONS, seed, data.schema.columns)]
-    found = run_plan(rows, tasks, processes=processes, progress=progress)
-    choices = dict(zip([s.groups[0] for s in reversed(steps)], found[: len(steps)], strict=True))
-    at = len(steps)
-    out_of_fold = {
-        v.name: _gathered(len(rows.y), folds, found[at + i * len(folds) : at + (i + 1) * len(folds)])
-        for i, v in enumerate(variants)
-    }
-    best = min(
-        variants,
-        key=lambda v: learning.log_loss(learning.mean_score(out_of_fold[v.name]), rows.y, rows.w),
-    )
-    fan_tasks = [Task("fold", split, (best,), EMBARGO_SESSIONS, seed) for split in many]
-    fan_tasks.append(Task("importance", steps[-1], (best,), EMBARGO_SESSIONS, seed, data.schema.names))
-    *fanned, weighed = run_plan(rows, fan_tasks, processes=processes, progress=progress)
-    raw = learning.mean_score(out_of_fold[best.name])
-    curve = learning.bend(raw, rows.y, rows.w)
+    with Fitter(rows, processes) as fitter:
+        found = fitter.run(tasks, progress=progress, what="fitting")
+        at, n = len(variants) * len(folds), len(folds)
+        choices = {s.groups[0]: found[at + i] for i, s in enumerate(steps)}
+        out_of_fold = {
+            v.name: _gathered(len(rows.y), folds, found[i * n : (i + 1) * n]) for i, v in enumerate(variants)
+        }
+        best = min(
+            variants,
+            key=lambda v: learning.log_loss(learning.mean_score(out_of_fold[v.name]), rows.y, rows.w),
+        )
+        ways = [Task("fold", split, (best,), EMBARGO_SESSIONS, seed) for split in many]
+        ways.append(Task("importance", steps[-1], (best,), EMBARGO_SESSIONS, seed, data.schema.names))
+        *fanned, weighed = fitter.run(ways, progress=progress, what="fitting whole paths")
+    progress(0, 1, "judging")
+    curve = learning.bend(learning.mean_score(out_of_fold[best.name]), rows.y, rows.w)
     members = learning.fit(best, rows.x, rows.y, rows.w, seed=seed)
-    forest, boosted, line, intercept = learning.exported(members)
-    ensemble = Ensemble(
-        model_id, data.schema, forest, boosted, 0.0, line, intercept, curve.x, curve.y,
-        valid_from=int(dev.labels["end_ts"].max()), trained_at=trained_at,
-    )  # fmt: skip
+    ensemble = _exported(members, curve, dev, model_id, trained_at)
     judged = _Judged(settings, dev, rows, steps, choices, folds, out_of_fold, many, fanned, curve)
     report = _report(judged, found[-1], best, variants, facts, first_locked, len(data) - len(dev))
     report["importance"] = weighed
-    return Trained(ensemble, members, report, _oos(judged))
+    return Trained(ensemble, members, report, _oos(judged), _locked(data, first_locked))
+
+
+def _exported(
+    members: Members, curve: learning.Bend, dev: Dataset, model_id: str, trained_at: int
+) -> Ensemble:
+    forest, boosted, line, intercept = learning.exported(members)
+    valid_from = int(dev.labels["end_ts"].max())
+    return Ensemble(
+        model_id, dev.schema, forest, boosted, 0.0, line, intercept, curve.x, curve.y, valid_from, trained_at
+    )
+
+
+def _locked(data: Dataset, first: int) -> Dataset | None:
+    """Return the locked part as it is kept for its one opening, None where nothing is locked."""
+    return data.take(np.flatnonzero(data.signals["session"] >= first)) if first else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +232,9 @@ def _report(
         "trials": log.count(scope=scope),
         "leakage": [asdict(check) for check in leaks],
         "stability": _stability(judged),
+        "reference": reference_of(
+            data.x, data.schema.names[:WATCHED], sections["cost-aware"]["performance"]["win_rate"]
+        ),
         "cost_ticks": data.fee_ticks,
         "seed": learning.SEED,
         "exits": {name: _spread(data.signals[name]) for name in ("stop_ticks", "target_ticks")},

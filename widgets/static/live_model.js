@@ -2,7 +2,7 @@
 import { canvasPanel, clockOf, DASH, fixed, hosted, make, put, words } from "./panel.js";
 
 const NOBODY = "No model judges here: signals pass on confluence and gates alone. `mia train` makes a candidate.";
-const FACTS = ["model", "last signal", "agreement", "answered", "calibration", "trained"];
+const FACTS = ["model", "last signal", "agreement", "answered", "answers take", "calibration", "drift", "trained"];
 const dayOf = new Intl.DateTimeFormat("en-GB", { timeZone: "America/New_York", day: "2-digit", month: "short", year: "numeric" });
 
 // Where the model is silent the reason stands in place of the number.
@@ -15,7 +15,10 @@ function facts(ml) {
     "last signal": orWhy(ml, `P(win) ${fixed(ml.probability)}${ml.ml_score === null ? "" : `, score ${fixed(ml.ml_score)}`} at ${clockOf(ml.ts)}`),
     agreement: ml.agreement === null ? DASH : fixed(ml.agreement),
     answered: `${ml.answered} of ${ml.asked} signals`,
+    "answers take": ml.answer_us === null || ml.answer_us === undefined ? DASH
+      : `${fixed(ml.answer_us, 0)} µs, 99 % within ${fixed(ml.answer_p99_us, 0)} µs${ml.hit_rate === null ? "" : `; ${fixed(100 * ml.hit_rate, 0)} % from the cache`}`,
     calibration: ended,
+    drift: ml.drift && ml.drift.length ? ml.drift.join("; ") : "nothing has moved that can be shown",
     trained: ml.trained_at === null ? DASH : `${dayOf.format(ml.trained_at / 1e6)}, trusted until ${dayOf.format(ml.expires_at / 1e6)}`,
   };
 }
