@@ -13,6 +13,7 @@ from mia_kernel.adapters import catalog_query, recorded
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.catalog_export import export_sierra
 from mia_kernel.adapters.importing import ImportResult, import_sources, worst_exit_code
+from mia_kernel.adapters.session_export import EVENTS, TABLES, export_session, session_named
 from mia_kernel.cli.output import json_option, print_table, stop, write_json
 from mia_kernel.settings import load
 
@@ -226,9 +227,34 @@ def sessions(json_path: str | None) -> None:
 )
 @click.option("--symbol", metavar="S", help="product or contract; default all")
 @click.option("--day", metavar="DAY", help="for .scid and .depth: 2019-08-09 or ESU19/2019-08-09")
+@click.option(
+    "--session", "session_id", metavar="ID|last", help="of a recorded session instead of the catalog"
+)
+@click.option(
+    "--table",
+    type=click.Choice((EVENTS, *TABLES)),
+    default="standard",
+    show_default=True,
+    help="with --session: its raw events, or one of its tables",
+)
 @json_option
-def export(file: Path, kind: str, symbol: str | None, day: str | None, json_path: str | None) -> None:
+def export(
+    file: Path,
+    kind: str,
+    symbol: str | None,
+    day: str | None,
+    session_id: str | None,
+    table: str,
+    json_path: str | None,
+) -> None:
     """Write stored rows of one kind as a flat table (.parquet or .csv), or a DAY as Sierra's .scid or .depth."""
+    if session_id is not None:
+        written = export_session(session_named(load().settings.data_folder, session_id), file, table)
+        if json_path:
+            write_json(json_path, {"file": file, "session": session_id, "table": table, "rows": written})
+            return
+        click.echo(f"{file}: {written:,} rows")
+        return
     if day is not None:
         made = export_sierra(_catalog(), file, day)
         if json_path:

@@ -9,7 +9,7 @@ import pytest
 
 from mia_kernel.core.errors import OutsideError
 from mia_kernel.live import companions
-from mia_kernel.live.companions import MOST_RESTARTS, Child, wait_guardian
+from mia_kernel.live.companions import MOST_RESTARTS, Child, Helpers, wait_guardian
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
 
@@ -57,3 +57,15 @@ def test_a_guardian_that_does_not_come_up_is_told_with_its_last_words(tmp_path: 
     child.start()
     with pytest.raises(OutsideError, match="no limits"):
         wait_guardian(child, 20.0)
+
+
+def test_a_helper_that_ends_again_and_again_is_given_up_and_trading_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(companions, "FIRST_WAIT_S", 0.0)
+    helpers = Helpers([Child("x", lambda _: ENDS, tmp_path)])
+    helpers.start()
+    told: list[str] = []
+    until(lambda: told.extend(helpers.look()) or not helpers.children)
+    assert "it stays away" in told[-1]
+    assert helpers.look() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 import os
@@ -17,12 +18,16 @@ from mia_kernel import cli
 from mia_kernel.adapters.inbox import Inbox
 from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.recorded import closing_of, read_session, read_table
+from mia_kernel.adapters.recorded_feed import row_at
 from mia_kernel.adapters.synthetic import synthetic_recording
 from mia_kernel.cli import run as run_command
+from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import Carries, Recording, SourceInfo, StateChange, empty
 from mia_kernel.core.orders import OrderReport, OrderStatus, Role
+from mia_kernel.core.session_table import NEW_YORK
 from mia_kernel.desk.review import material_of
 from mia_kernel.execution.silent import SilentVenue
+from mia_kernel.live.before import left_behind
 from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.parity import compare, parity_of_record
 from mia_kernel.live.session import dry_run
@@ -177,6 +182,37 @@ def test_dry_run_says_parity_and_gives_the_digest_of_replay(
     assert {checks["journal"][0], checks["decisions"][0]} == {"proven"}
     with JournalReader(journal) as reader:
         assert reader.records("asked")[0]["source"] == str(file)
+    settings = load(arguments={"home": str(tmp_path)}).settings
+    assert left_behind(settings).parity == (figures["decisions"], figures["decisions"])
+    assert cli.main(["data", "backup"]) == 0
+    assert "1 sessions" in capsys.readouterr().out
+    for table, suffix, rows in (
+        ("events", "parquet", figures["events"]),
+        ("standard", "csv", figures["decisions"]),
+    ):
+        out_file = tmp_path / f"out.{suffix}"
+        assert cli.main(["data", "export", str(out_file), "--session", "last", "--table", table]) == 0
+        assert f"{rows:,} rows" in capsys.readouterr().out
+        assert out_file.stat().st_size > 0
+    assert cli.main(["data", "export", str(out_file), "--session", "nobody"]) == 2
+
+
+def test_the_pace_begins_at_a_time_of_day_and_nothing_else_changes(market: Recording, tmp_path: Path) -> None:
+    first = int(market.events["ts_recv"][0])
+    opens = dt.datetime.fromtimestamp(first / 1e9, NEW_YORK)
+    clock = f"{opens + dt.timedelta(minutes=119, seconds=55):%H:%M:%S}"
+    row = row_at(market.events, clock)
+    assert 0 < row < len(market.events)
+    settings = settings_in(tmp_path)
+    session = dry_run(settings, market, tmp_path / "j.sqlite", uri="x", speed=50.0, first=row)
+    began = time.monotonic()
+    session.go()
+    session.run.close()
+    assert session.close().holds
+    assert time.monotonic() - began < 60.0, "two hours at fifty times would take 144 s"
+    for wrong in ("late", "04:00"):
+        with pytest.raises(InputError):
+            row_at(market.events, wrong)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no polite kill there")
