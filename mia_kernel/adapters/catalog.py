@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.beside import merge_sources
-from mia_kernel.adapters.catalog_stage import CODES, content_hash, stage, stage_tables
+from mia_kernel.adapters.catalog_stage import CODES, Packed, pack, stage, stage_tables
 from mia_kernel.adapters.columns import from_table, source_from_json, source_to_json
 from mia_kernel.adapters.join import richness
 from mia_kernel.adapters.parts import Part, split_symbol
@@ -120,12 +120,14 @@ class Catalog:
                 sources.append({"source": source_to_json(part.source), "verdict": part.verdict.to_json()})
                 for day, rows in split_days(part.events):
                     for kind, code in CODES.items():
-                        mine = rows[rows["kind"] == code]
-                        fresh = self._fresh(part.source, day, kind, mine, known)
-                        skipped += len(mine) - len(fresh)
-                        if len(fresh):
-                            segment = stage(staging, staged, part.source, day, kind, fresh, at)
-                            segments.append(segment)
+                        at_kind = rows["kind"] == code
+                        mine = rows if bool(at_kind.all()) else rows[at_kind]
+                        if len(mine) == 0:
+                            continue
+                        packed = self._fresh(part.source, day, kind, mine, known)
+                        skipped += len(mine) - len(packed.rows)
+                        if len(packed.rows):
+                            segments.append(stage(staging, staged, part.source, day, kind, packed, at))
                 new = stage_tables(staging, staged, part, at, known.contents)
                 skipped += sum(map(len, part.tables.values())) - sum(segment.rows for segment in new)
                 segments += new
@@ -134,10 +136,11 @@ class Catalog:
         days = tuple(sorted({segment.day for segment in segments}))
         return Added(import_id, sum(segment.rows for segment in segments), skipped, len(segments), days)
 
-    def _fresh(self, source: SourceInfo, day: int, kind: str, rows: EventArray, known: _Index) -> EventArray:
+    def _fresh(self, source: SourceInfo, day: int, kind: str, rows: EventArray, known: _Index) -> Packed:
         """Return the rows that are not stored yet: by equal content, or by time within the same series."""
-        if len(rows) == 0 or content_hash(source, day, rows, CODES[kind]) in known.contents:
-            return rows[:0]
+        packed = pack(source, day, kind, rows)
+        if packed.content in known.contents:
+            return pack(source, day, kind, rows[:0])
         fresh = rows
         for stored in known.by_day.get((series_of(source), day, kind), []):
             if kind == "bars":
@@ -148,7 +151,7 @@ class Catalog:
                     fresh["ts_event"] <= stored.segment.last_ts
                 )
                 fresh = fresh[~inside]
-        return fresh
+        return packed if len(fresh) == len(rows) else pack(source, day, kind, fresh)
 
     def stored(self) -> list[Stored]:
         """Return every segment of the catalog in the order of import."""
@@ -317,7 +320,10 @@ def split_days(events: EventArray) -> list[tuple[int, EventArray]]:
         return [(int(year) * 10_000, events[years == year]) for year in np.unique(years)]
     inside = np.where(events["kind"] == ev.BAR, events["ts_event"] - 1, events["ts_event"]).astype(np.int64)
     days = trading_days_of(inside)
-    return [(int(day), events[days == day]) for day in np.unique(days)]
+    edges = np.flatnonzero(np.r_[True, days[1:] != days[:-1]])
+    if bool((days[1:] < days[:-1]).any()):
+        return [(int(day), events[days == day]) for day in np.unique(days)]
+    return [(int(days[at]), rows) for at, rows in zip(edges, np.split(events, edges[1:]), strict=True)]
 
 
 def new_york_dates(ts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from mia_kernel.adapters.catalog_tables import table_bytes, table_content, table_days
 from mia_kernel.adapters.columns import KINDS, to_table
@@ -18,27 +20,39 @@ CODES = {name: code for code, name in KINDS.items()}
 """Name of an event table to its kind of row."""
 
 
-def content_hash(source: SourceInfo, day: int, rows: EventArray, code: int) -> str:
-    """Return the hash of rows without their numbers, within product, contract and day."""
+def content_hash(source: SourceInfo, day: int, table: pa.Table, code: int) -> str:
+    """Return the hash of a table of rows (`to_table`) without their numbers, within product, contract and day."""
     digest = hashlib.sha256(f"{source.symbol} {source.contract} {day} {code}".encode())
-    table = to_table(rows, code)
     for name in table.column_names:
         if name != "seq":
             digest.update(np.ascontiguousarray(table.column(name).to_numpy()).tobytes())
     return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rows of one kind and day as the table that is stored, with its hash: made once, compared and written."""
+
+    rows: EventArray
+    table: pa.Table
+    content: str
+
+
+def pack(source: SourceInfo, day: int, kind: str, rows: EventArray) -> Packed:
+    """Return rows (all of one kind) as their table and hash."""
+    table = to_table(rows, CODES[kind])
+    return Packed(rows, table, content_hash(source, day, table, CODES[kind]))
+
+
 def stage(
-    staging: Path, staged: dict[str, Path], source: SourceInfo, day: int, kind: str, rows: EventArray, at: int
+    staging: Path, staged: dict[str, Path], source: SourceInfo, day: int, kind: str, packed: Packed, at: int
 ) -> Segment:
     """Write the rows of one kind and day to the staging folder and return their segment."""
-    stamps = rows["ts_event"]
-    content = content_hash(source, day, rows, CODES[kind])
-    data = table_bytes(to_table(rows, CODES[kind]))
+    stamps = packed.rows["ts_event"]
+    data = table_bytes(packed.table)
     span = (int(stamps.min()), int(stamps.max()))
-    return _put(
-        staging, staged, source, day, kind, data, content, len(rows), span, contracts_traded(rows), at
-    )
+    volume = contracts_traded(packed.rows)
+    return _put(staging, staged, source, day, kind, data, packed.content, len(packed.rows), span, volume, at)
 
 
 def stage_tables(

@@ -31,9 +31,13 @@ def table_days(table: pa.Table) -> list[tuple[int, pa.Table]]:
 
 
 def table_bytes(table: pa.Table) -> bytes:
-    """Return a table as Parquet."""
+    """Return a table as Parquet. Stamps and numbers of rows are stored by their steps: smaller and faster."""
+    wide = [field.name for field in table.schema if pa.types.is_int64(field.type)]
+    narrow = [name for name in table.column_names if name not in wide]
+    steps = dict.fromkeys(wide, "DELTA_BINARY_PACKED")
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", compression_level=3)
+    pq.write_table(table, buffer, compression="zstd", compression_level=3, use_dictionary=narrow or False,
+                   column_encoding=steps or None)  # fmt: skip
     return buffer.getvalue()
 
 

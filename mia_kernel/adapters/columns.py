@@ -42,7 +42,8 @@ def _values(table: pa.Table, name: str) -> NDArray[Any]:
 
 def to_table(events: EventArray, kind: int) -> pa.Table:
     """Return the rows of one kind as a table; prices in ticks, stamps in ns UTC."""
-    rows = events[events["kind"] == kind]
+    at = events["kind"] == kind
+    rows = events if bool(at.all()) else events[at]
     columns: dict[str, Any] = {name: rows[name] for name in (*_COMMON, *_PLAIN[kind])}
     if kind == ev.TRADE and bool(rows["bid"].any() | rows["ask"].any()):
         # Some sources tell the quote at each trade without its sizes; it stands on the trade's own row.

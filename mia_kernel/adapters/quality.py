@@ -335,17 +335,38 @@ def judge_sides(rows: Any, bid: IntArray | None, ask: IntArray | None, findings:
     quote less often than `side_agreement`. Untrusted sides are cleared: such a source yields no delta.
     """
     trades = np.flatnonzero(rows["kind"] == ev.TRADE)
-    sided = trades[rows["side"][trades] != 0]
-    if len(trades) == 0:
-        return "none"
-    findings.note("no_side", len(trades) - len(sided), f"{len(trades) - len(sided)} trades without aggressor")
-    trusted = len(sided) > 0
-    if len(sided) >= findings.params.constant_side_rows and len(np.unique(rows["side"][sided])) == 1:
-        findings.note("constant_side", len(sided), "every trade has the same side: not trusted, no delta")
-        trusted = False
+    side = rows["side"][trades]
+    buys, sells = int((side > 0).sum()), int((side < 0).sum())
+    told = None
     if bid is not None and ask is not None:
-        at = (rows["side"][trades], rows["px"][trades].astype(np.int64), bid[trades], ask[trades])
-        agree, decidable = side_agreement(*at)
+        told = side_agreement(side, rows["px"][trades].astype(np.int64), bid[trades], ask[trades])
+    answer = judge_tally(len(trades), buys, sells, told, findings)
+    if answer != "feed":
+        clear_sides(rows)
+    return answer
+
+
+def clear_sides(rows: Any) -> None:
+    """Take the feed's sides off the trade rows: a source that cannot be believed yields no delta."""
+    trades = np.flatnonzero(rows["kind"] == ev.TRADE)
+    rows["side"][trades] = 0
+    rows["flags"][trades] &= np.uint8(255 - ev.SIDE_FEED)
+
+
+def judge_tally(
+    trades: int, buys: int, sells: int, told: tuple[int, int] | None, findings: Findings
+) -> ev.Aggressor:
+    """Say the same from counts: all trades, those of each side, and (agreeing, decidable) where quotes are known."""
+    sided = buys + sells
+    if trades == 0:
+        return "none"
+    findings.note("no_side", trades - sided, f"{trades - sided} trades without aggressor")
+    trusted = sided > 0
+    if sided >= findings.params.constant_side_rows and (buys == 0 or sells == 0):
+        findings.note("constant_side", sided, "every trade has the same side: not trusted, no delta")
+        trusted = False
+    if told is not None:
+        agree, decidable = told
         findings.counts["side_decidable"] = decidable
         findings.counts["side_agree"] = agree
         if decidable and agree < findings.params.side_agreement * decidable:
@@ -353,7 +374,5 @@ def judge_sides(rows: Any, bid: IntArray | None, ask: IntArray | None, findings:
                           f"only {agree} of {decidable} sides agree with the quote: not trusted, no delta")  # fmt: skip
             trusted = False
     if not trusted:
-        rows["side"][trades] = 0
-        rows["flags"][trades] &= np.uint8(255 - ev.SIDE_FEED)
-        return "untrusted" if len(sided) else "none"
+        return "untrusted" if sided else "none"
     return "feed"

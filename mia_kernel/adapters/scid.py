@@ -19,6 +19,7 @@ from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, ticks_per_point
 from mia_kernel.adapters.quality import Findings, judge_sides
 from mia_kernel.adapters.rawbars import RawBars, bar_rows, bar_seconds
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
+from mia_kernel.adapters.scid_rows import EPOCH_US, LAST_US, UNBUNDLED, clean_rows
 from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
@@ -34,10 +35,9 @@ _FIELDS: dict[str, tuple[str, int]] = {
     "time": ("<i8", 0), "open": ("<f4", 8), "high": ("<f4", 12), "low": ("<f4", 16), "close": ("<f4", 20),
     "trades": ("<u4", 24), "volume": ("<u4", 28), "bid_volume": ("<u4", 32), "ask_volume": ("<u4", 36),
 }  # fmt: skip
-EPOCH_US = 25_569 * 86_400 * 1_000_000
-"""Microseconds from 1899-12-30 to 1970-01-01."""
 _MS_NS = 1_000_000
-_UNBUNDLED = -1e30
+_SHOWN = 10_000
+"""Prices that are looked at, evenly through the file, to tell whether they need a multiplier."""
 _FIRST_OF_UNBUNDLED, _LAST_OF_UNBUNDLED = np.float32(-1.99900095e37), np.float32(-1.99900197e37)
 
 
@@ -91,18 +91,21 @@ def _part(member: Member, ask: Ask) -> Part:
     root, contract = resolve_symbol(member.path, ask)
     findings = Findings(member.path, len(records), ask.quality)
     findings.note("partial_record", int(rest > 0), f"the last {rest} bytes are no whole record, left out")
-    # The microseconds of a time must fit into ns since 1970; a bent record must not wrap around.
-    bad_time = (records["time"] < EPOCH_US) | (records["time"] > EPOCH_US + 2**62 // 1_000)
-    tick = (records["open"] == 0) | (records["open"] < _UNBUNDLED)
+    scale = multiplier_of(ask, member.path)
+    with np.errstate(invalid="ignore"):
+        shown = records["close"][:: max(len(records) // _SHOWN, 1)]
+        check_scale(shown.astype(np.float64) * scale, root, member.path)
+    clean = clean_rows(records, scale * ticks_per_point(root), findings)
+    if clean is not None:
+        return _trade_part(member.path, root, contract, *clean, findings)
+    bad_time = (records["time"] < EPOCH_US) | (records["time"] > LAST_US)
+    tick = (records["open"] == 0) | (records["open"] < UNBUNDLED)
     if tick.any() and not tick[~bad_time].all():
         at = int(np.flatnonzero(tick != tick[0])[0])
         raise DataError("trades and bars stand in one file", path=member.path, field="Open",
                         value=float(records["open"][at]), rule="all records are trades or all are bars",
                         way_out="export one kind", offset=HEADER.size + at * records.dtype.itemsize)  # fmt: skip
     findings.quarantine("bad_time", bad_time, lambda i: f"record {i + 1}: time {int(records['time'][i])}")
-    scale = multiplier_of(ask, member.path)
-    with np.errstate(invalid="ignore"):
-        check_scale(records["close"].astype(np.float64) * scale, root, member.path)
     make = _trades if tick.all() else _bars
     return make(member.path, records, root, contract, scale, findings)
 
@@ -124,15 +127,30 @@ def decode(
     return ns_of(records["time"]), ticks, records["volume"].astype(np.int64), side
 
 
+def _trade_part(
+    path: str, root: str, contract: str | None, rows: EventArray, aggressor: ev.Aggressor, findings: Findings
+) -> Part:
+    notes = ("the quote at each trade stands on its row; its sizes are not in the file",)
+    info = _info(path, root, contract, _MS_NS, Carries(trades=True, aggressor=aggressor), notes)
+    return Part(rows, info, findings.verdict(), path)
+
+
+def _usable_ns(time: NDArray[np.int64], findings: Findings) -> IntArray:
+    """Return stamps in ns UTC; a record set aside takes the newest before it, so that none behind it looks late."""
+    ts = np.where(findings.keep, ns_of(time), 0)
+    return np.where(findings.keep, ts, np.maximum.accumulate(ts))
+
+
 def _trades(
     path: str, records: NDArray[Any], root: str, contract: str | None, scale: float, findings: Findings
 ) -> Part:
+    """Return the trades of a file with a defect: whole columns, every finding with its place."""
     ticks, on_grid = _ticks(records["close"], root, scale)
-    ts = np.where(findings.keep, ns_of(records["time"]), 0)
+    ts = _usable_ns(records["time"], findings)
     side = (records["ask_volume"] > 0).astype(np.int8) - (records["bid_volume"] > 0).astype(np.int8)
-    raw = RawTrades(np.where(findings.keep, ts, ts.max(initial=0)), ticks, on_grid, records["volume"].astype(np.int64),
+    raw = RawTrades(ts, ticks, on_grid, records["volume"].astype(np.int64),
                     side, lambda i: f"{path} record {i + 1}")  # fmt: skip
-    parts = int((records["open"] < _UNBUNDLED).sum())
+    parts = int((records["open"] < UNBUNDLED).sum())
     findings.note("unbundled", parts, f"{parts} records are first or last part of an unbundled trade")
     rows = trade_rows(raw, findings, resolution_ns=_MS_NS)
     bid, bid_good = _ticks(records["low"], root, scale)
@@ -143,17 +161,14 @@ def _trades(
         np.where(quoted, ask, 0)[findings.keep],
     )
     aggressor = judge_sides(rows, rows["bid"].astype(np.int64), rows["ask"].astype(np.int64), findings)
-    notes = ("the quote at each trade stands on its row; its sizes are not in the file",)
-    info = _info(path, root, contract, _MS_NS, Carries(trades=True, aggressor=aggressor), notes)
-    return Part(rows, info, findings.verdict(), path)
+    return _trade_part(path, root, contract, rows, aggressor, findings)
 
 
 def _bars(
     path: str, records: NDArray[Any], root: str, contract: str | None, scale: float, findings: Findings
 ) -> Part:
     points = {name: records[name].astype(np.float64) * scale for name in ("open", "high", "low", "close")}
-    start = np.where(findings.keep, ns_of(records["time"]), 0)
-    start = np.where(findings.keep, start, start.max(initial=0))
+    start = _usable_ns(records["time"], findings)
     raw = RawBars(
         start=start, **points, volume=records["volume"].astype(np.float64),
         trades=records["trades"].astype(np.float64), bid_volume=records["bid_volume"].astype(np.float64),

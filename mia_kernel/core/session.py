@@ -145,12 +145,7 @@ def open_mask(ts: NDArray[np.int64]) -> NDArray[np.bool_]:
         return np.zeros(0, np.bool_)
     _require_instant(int(ts.min()))
     _require_instant(int(ts.max()))
-    table = session_table(RTH_END_MINUTE)
-    at = np.searchsorted(_opens(), ts, side="right") - 1
-    row = table[np.maximum(at, 0)]
-    inside = (at >= 0) & (ts < row["close_ns"])
-    paused: NDArray[np.bool_] = (ts >= row["pause_start_ns"]) & (ts < row["pause_end_ns"])
-    return inside & ~paused
+    return (_places(_edges(), ts) & 1).astype(np.bool_)
 
 
 def trading_day_of(ts: int) -> int:
@@ -167,10 +162,10 @@ def trading_days_of(ts: NDArray[np.int64]) -> NDArray[np.int32]:
         return np.zeros(0, np.int32)
     _require_instant(int(ts.min()))
     _require_instant(int(ts.max()))
-    at = np.searchsorted(_opens(), ts, side="right") - 1
+    at = _places(_opens(), ts) - 1
     if int(at.min()) < 0:
         raise _unknown(int(ts.min()))
-    return session_table(RTH_END_MINUTE)["trading_day"][at]
+    return _days()[at]
 
 
 def next_boundary(ts: int, *, rth_end_minute: int = RTH_END_MINUTE) -> int:
@@ -251,6 +246,30 @@ def _wall(text: str) -> int:
 @lru_cache(maxsize=1)
 def _opens() -> NDArray[np.int64]:
     return np.ascontiguousarray(session_table(RTH_END_MINUTE)["open_ns"])
+
+
+@lru_cache(maxsize=1)
+def _days() -> NDArray[np.int32]:
+    return np.ascontiguousarray(session_table(RTH_END_MINUTE)["trading_day"])
+
+
+@lru_cache(maxsize=1)
+def _edges() -> NDArray[np.int64]:
+    """Return every instant at which the market opens (even places) or closes, pauses too, ascending."""
+    table = session_table(RTH_END_MINUTE)
+    paused = table[table["pause_end_ns"] > table["pause_start_ns"]]
+    return np.sort(
+        np.r_[table["open_ns"], table["close_ns"], paused["pause_start_ns"], paused["pause_end_ns"]]
+    )
+
+
+def _places(edges: NDArray[np.int64], ts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many edges lie at or before each instant; instants in order are cut at the few edges among them."""
+    if len(ts) < 64 or bool((ts[1:] < ts[:-1]).any()):
+        return np.searchsorted(edges, ts, side="right").astype(np.int64)
+    first, last = np.searchsorted(edges, ts[[0, -1]], side="right").tolist()
+    cuts = np.searchsorted(ts, edges[first:last], side="left")
+    return np.repeat(np.arange(first, last + 1), np.diff(np.r_[0, cuts, len(ts)]))
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mia_kernel.adapters import scid
 from mia_kernel.adapters.parts import Ask
 from mia_kernel.adapters.scid import EPOCH_US, HEADER, decode, ns_of, read_scid, records_of, scid_bytes
 from mia_kernel.adapters.sierra_config import SierraConfig
@@ -151,3 +152,34 @@ def test_the_name_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "ES.bin"
     path.write_bytes(_file([_trade(k) for k in range(3)]).data)
     assert len(list(members(path))) == 1
+
+
+def test_one_pass_over_a_sound_file_says_what_the_checks_of_columns_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The quick way gives the slow way's rows and verdict, and hands every bent file to it."""
+    rng = np.random.default_rng(5)
+    rows = ev.empty(3_000)
+    rows["kind"], rows["seq"] = ev.TRADE, np.arange(3_000)
+    rows["ts_event"] = rows["ts_recv"] = 1_704_380_400 * 10**9 + np.cumsum(rng.integers(0, 9 * 10**8, 3_000))
+    rows["bid"] = 19_000 + np.cumsum(rng.integers(-1, 2, 3_000))
+    rows["ask"] = rows["bid"] + 1
+    rows["side"] = np.where(rng.random(3_000) < 0.5, 1, -1)
+    rows["px"] = np.where(rows["side"] > 0, rows["ask"], rows["bid"])
+    rows["sz"] = rng.integers(1, 9, 3_000)
+    sound = scid_bytes(rows, "ES")
+    bends = [sound]
+    for at, value in ((0, 2**62), (20, 0x7FC00000), (28, 0), (20, 1)):  # time, close, volume, close
+        bent = bytearray(sound)
+        size = 8 if at == 0 else 4
+        bent[56 + 40 * 1_000 + at : 56 + 40 * 1_000 + at + size] = value.to_bytes(size, "little")
+        bends.append(bytes(bent))
+
+    def read(data: bytes) -> tuple[bytes, object]:
+        (part,) = scid.read_scid([Member("ESH24.scid", "ESH24.scid", data)], Ask())
+        return part.events.tobytes(), (part.verdict, part.source)
+
+    quick = [read(data) for data in bends]
+    monkeypatch.setattr(scid, "clean_rows", lambda *_: None)
+    assert [read(data) for data in bends] == quick
+    assert quick[0][1] != quick[1][1]
