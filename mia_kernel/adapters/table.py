@@ -51,9 +51,16 @@ class Table:
         """Return the first of `names` that is a column, else None."""
         return next((name for name in names if name in self.columns), None)
 
+    def _column(self, name: str) -> Any:
+        if name not in self.columns:
+            raise FormatError("a column is missing", path=self.path, line=max(self.first_line - 1, 1), field=name,
+                              value=None, rule=f"found: {', '.join(list(self.columns)[:12])}",
+                              way_out="export the file again with its header")  # fmt: skip
+        return self.columns[name]
+
     def text(self, name: str) -> Any:
-        """Return a column as a pyarrow array of strings without blanks around them."""
-        column = self.columns[name]
+        """Return a column as a pyarrow array of strings without blanks around them; FormatError if it is missing."""
+        column = self._column(name)
         if not pa.types.is_string(column.type):
             column = pc.cast(column, pa.string())
         return pc.call_function("utf8_trim_whitespace", [column])
@@ -64,9 +71,9 @@ class Table:
         Raises
         ------
         FormatError
-            Naming the line of the first value that is no number.
+            Naming the line of the first value that is no number, or the column where it is missing.
         """
-        column = self.columns[name]
+        column = self._column(name)
         try:
             if pa.types.is_string(column.type):
                 column = pc.call_function("utf8_trim_whitespace", [column])
