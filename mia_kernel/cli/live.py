@@ -8,7 +8,6 @@ closed the engine waits.
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import sys
 import time
@@ -20,15 +19,15 @@ from typing import Any
 
 import click
 
-from mia_kernel.adapters import bus, logs
+from mia_kernel.adapters import logs
 from mia_kernel.adapters.ibkr_params import address_of, is_broker, permit
-from mia_kernel.adapters.messages import GuardianStatus, Status
 from mia_kernel.adapters.recorded import SESSIONS, closing_of, is_session
 from mia_kernel.cli.output import pairs, stop
 from mia_kernel.cli.replay import note_asked
 from mia_kernel.cli.report import daily_page
+from mia_kernel.cli.standing import Standing
 from mia_kernel.cli.stopping import stopping
-from mia_kernel.core.errors import InputError, MiaError, OutsideError
+from mia_kernel.core.errors import InputError, MiaError
 from mia_kernel.live.broker import BrokerSession, open_broker_session
 from mia_kernel.live.calendar import wait_for_open, when_over
 from mia_kernel.live.companions import (
@@ -49,7 +48,7 @@ from mia_kernel.settings import Settings, load
 
 log = logging.getLogger("mia.run")
 
-LOOK_S, SAY_S = 0.1, 5.0
+LOOK_S = 0.1
 OVER_LOOK_S = 1.0
 END_S = 60.0
 """How long an ending engine may take to seal, replay and copy its session."""
@@ -112,7 +111,8 @@ def supervise(wanted: Wanted, settings: Settings, *, resume: str | None, headles
                 wait_guardian(guardian)
             helpers.start()
             engine.begin()
-            watch(asked, [guardian] if mine else [], helpers, engine, home, headless=headless)
+            with Standing(home, headless=headless) as view:
+                watch(asked, [guardian] if mine else [], helpers, engine, view)
         finally:
             engine.child.end(END_S)
             helpers.end(5.0)
@@ -193,50 +193,16 @@ class Days:
         )
 
 
-def watch(
-    asked: Asked, guardians: Sequence[Child], helpers: Helpers, engine: Days, home: Path, *, headless: bool
-) -> None:
+def watch(asked: Asked, guardians: Sequence[Child], helpers: Helpers, engine: Days, view: Standing) -> None:
     """Look after the children until somebody asks to stop."""
-    said = 0.0
     while asked.stopped_by is None:
-        for child in guardians:
-            if child.look():
-                tell(f"{child.name} ended and was started again: disarmed")
-        for told in (*helpers.look(), engine.look()):
-            if told:
-                tell(told)
-        if not headless and time.monotonic() - said >= SAY_S:
-            said = time.monotonic()
-            click.echo(line(home))
+        told = [f"{child.name} ended and was started again: disarmed" for child in guardians if child.look()]
+        for text in (*told, *helpers.look(), engine.look()):
+            if text:
+                log.warning(text)
+                view.tell(text)
+        view.look()
         time.sleep(LOOK_S)
-
-
-def tell(text: str) -> None:
-    """Say something that happened, and write it down."""
-    click.echo(text)
-    log.warning(text)
-
-
-def line(home: Path) -> str:
-    """Return how things stand in one line."""
-    now = dt.datetime.now(dt.UTC).astimezone()
-    try:
-        with bus.guardian(home) as client:
-            told: GuardianStatus = client.ask(Status(), 1.0)
-    except OutsideError as error:
-        return f"{now:%H:%M:%S} UNKNOWN: {error}"
-    position = "unknown" if told.position is None else f"{told.position:+g}"
-    money = "unknown" if told.day_net_usd is None else f"{told.day_net_usd:+.2f} USD"
-    beat = (
-        "no engine"
-        if told.engine_heartbeat_age_s is None
-        else f"engine {told.engine_heartbeat_age_s:.1f} s ago"
-    )
-    armed = "ARMED" if told.armed else "disarmed"
-    return (
-        f"{now:%H:%M:%S} {told.mode.upper()} {told.account} {armed} {told.trading_state} · position {position}, "
-        f"stop {told.protective_stop}, {told.working_orders} orders, day {money} · {beat} · {told.last_reason}"
-    )
 
 
 def last_line(log: Path) -> str:
