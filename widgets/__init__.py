@@ -22,7 +22,7 @@ from widgets.gamma import (
     zero_dte_field,
 )
 from widgets.gamma_day import gamma_day
-from widgets.gamma_tables import alternatives_table, defect_table, level_table, unusual_table
+from widgets.gamma_tables import alternatives_table, defect_table, gamma_facts, level_table, unusual_table
 from widgets.heat import heat
 from widgets.holdings import calendar_map, gap_timeline, ratios, repair_ladder, side_agreement
 from widgets.live import (
@@ -91,6 +91,7 @@ __all__ = [
     "gamma_by_expiry",
     "gamma_by_strike",
     "gamma_day",
+    "gamma_facts",
     "gamma_on_price",
     "gamma_profile",
     "gap_timeline",

@@ -59,6 +59,7 @@ def volatility_surface(levels: Any, *, around: float = 0.12, stamp: str | None =
     figure.update_xaxes(theme.axis(ticksuffix=" %", showgrid=False))
     figure.update_yaxes(theme.axis())
     figure.update_yaxes(type="category", nticks=18, row=1, col=1)
+    figure.update_yaxes(ticksuffix=" %", row=1, col=2)
     return figure
 
 

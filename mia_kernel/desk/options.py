@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.cboe_csv import Asked
 from mia_kernel.adapters.chain_history import FOLDER, ChainHistory, level_row
 from mia_kernel.adapters.chain_views import chain_files
@@ -251,8 +252,11 @@ def snapshots(folder: str | Path) -> list[str | Path | Chain]:
 
 
 def bars(source: str | Path, *, minutes: int = 5) -> pd.DataFrame:
-    """Return bars of the last trading day of a recording: open, high, low, close in points, New York time."""
-    recording = open_source(source)
+    """Return bars of the last trading day of a recording: open, high, low, close in points, New York time.
+
+    `source` is a file or folder, `synthetic:SEED`, or a stored day: `replay:2022-02-07`.
+    """
+    recording = open_source(source, catalog=Catalog(load().settings.home / "data"))
     rows = recording.events[recording.events["instrument"] == PRIMARY]
     last = trading_days_of(rows["ts_event"]) == trading_day_of(int(rows["ts_event"][-1]))
     given = rows["kind"] == BAR if (rows["kind"] == BAR).any() else rows["kind"] == TRADE

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.gamma.book import Book
-from mia_kernel.gamma.chain import Chain
+from mia_kernel.gamma.chain import Chain, twins
 from mia_kernel.gamma.levels import NEUTRAL_SHARE, Strikes
 
 Float = NDArray[np.float64]
@@ -26,6 +26,7 @@ _NO_QUOTES = 0.15
 _STALE_SPOT = 0.1
 _FIRM_MARGIN = 0.10
 _NEAR = 0.05
+FLOOR_OF_TWIN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,9 @@ def chain_confidence(chain: Chain, book: Book, exposure: Float) -> tuple[float, 
     lower(share, _NO_QUOTES, f"{share:.0%} of contracts within 5% of spot without a two-sided quote")
     dropped = book.repairs.dropped_oi_share
     lower(dropped, 1.0, f"{dropped:.1%} of open interest has no volatility and is left out")
+    floored = _floored(book)
+    lower(floored, 1.0, f"{floored:.1%} of open interest is in the money at a vendor volatility under 30% of its "
+                        "twin's: far from spot the profile may show notches")  # fmt: skip
     if book.spot != chain.spot:
         gap = book.spot - chain.spot
         lower(
@@ -71,6 +75,17 @@ def chain_confidence(chain: Chain, book: Book, exposure: Float) -> tuple[float, 
     if chain.defects.partial:
         lower(1.0, _PARTIAL, "partial chain: " + "; ".join(chain.defects.partial))
     return score, tuple(causes)
+
+
+def _floored(book: Book) -> float:
+    """Share of open interest in in-the-money legs whose volatility is a small part of the other side's."""
+    legs, pair = book.legs, twins(book.legs)
+    inside = np.where(book.is_call, legs["strike"] < book.forward, legs["strike"] > book.forward) & (
+        pair >= 0
+    )
+    low = inside & (book.sigma < FLOOR_OF_TWIN * book.sigma[pair])
+    total = float(book.oi.sum())
+    return float(book.oi[low].sum()) / total if total > 0 else 0.0
 
 
 def wall_firmness(table: Strikes, values: Float, wall: float | None) -> float:
