@@ -142,7 +142,9 @@ def defect_table(levels: Any) -> Html:
         if found[name]
     ]
     notes = "".join(f"<p class='mia-note'>{esc(note)}</p>" for note in (*found["partial"], *found["notes"]))
-    return Html(f'<section class="mia">{table(("the file", "how many"), rows, numeric=(1,))}{notes}</section>')
+    return Html(
+        f'<section class="mia">{table(("the file", "how many"), rows, numeric=(1,))}{notes}</section>'
+    )
 
 
 def unusual_table(levels: Any) -> Html:
