@@ -32,6 +32,7 @@ SHOTS = (
     ("console_light", "light", (1380, 862), ""),
     ("arming", "dark", (1380, 862), "a"),
     ("monitor_phone", "dark", (390, 844), ""),
+    ("monitor_machine", "dark", (1380, 862), "End"),
 )
 
 
@@ -69,7 +70,7 @@ def shoot(browser: Any, address: str, path: Path, scheme: str, size: tuple[int, 
     until(page, f"{FRAMES} > 12", 60)
     if key:
         page.keyboard.press(key)
-        time.sleep(0.3)
+        time.sleep(1.5 if key == "End" else 0.3)
     page.screenshot(path=path)
     page.close()
     print(f"{path.name}: {path.stat().st_size} bytes")

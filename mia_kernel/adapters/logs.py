@@ -82,7 +82,7 @@ class JsonLines(logging.Formatter):
 def start(home: Path, name: str, secrets: list[str], *, level: int = logging.INFO) -> Path:
     """Let this process log into `MIA_HOME/logs/<name>.jsonl` and return that file.
 
-    Calling it again for the same file changes nothing.
+    Calling it again for the same file changes nothing; for another one it takes the place of the first.
 
     Raises
     ------
@@ -91,7 +91,8 @@ def start(home: Path, name: str, secrets: list[str], *, level: int = logging.INF
     """
     path = home / "logs" / f"{name}.jsonl"
     root = logging.getLogger()
-    if any(isinstance(h, RotatingFileHandler) and Path(h.baseFilename) == path for h in root.handlers):
+    ours = [h for h in root.handlers if isinstance(h.formatter, JsonLines)]
+    if any(isinstance(h, RotatingFileHandler) and Path(h.baseFilename) == path for h in ours):
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +101,9 @@ def start(home: Path, name: str, secrets: list[str], *, level: int = logging.INF
         raise OutsideError(
             f"{path}: {error.strerror or error}; way out: make room or choose another MIA_HOME"
         ) from error
+    for old in ours:
+        root.removeHandler(old)
+        old.close()
     handler.setFormatter(JsonLines(Redactor(secrets)))
     handler.setLevel(level)
     root.addHandler(handler)

@@ -67,7 +67,8 @@ def lab(source: str, speed: str, start: str | None, port: int, no_browser: bool)
         try:
             attend(server, started)
         except KeyboardInterrupt:
-            server.wait(END_S)  # JupyterLab got the same Ctrl-C and asks on its own
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                server.wait(END_S)  # JupyterLab got the same Ctrl-C
         finally:
             _end(server, END_S)
 
@@ -111,6 +112,7 @@ def jupyter_command(home: Path, port: int, *, browser: bool) -> list[str]:
         *(f"--ServerApp.ip={LOOPBACK}", f"--port={port}"),
         *(f"--LabApp.workspaces_dir={spaces}", f"--LabApp.app_settings_dir={defaults}"),
         f"--ServerProxy.servers={ {'mia': server_entry(home)}!r}",
+        "--ServerApp.answer_yes=True",
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]

@@ -25,7 +25,7 @@ export function create(el) {
       if (!decision) {
         for (const cell of head.children) put(cell, "");
         put(head.querySelector(".percent"), "—");
-        put(why, "No decision yet: the first comes after the warm-up.");
+        put(why, frame ? "No decision yet: the first comes after the warm-up." : "");
         rows(list, 0, line);
         refused.hidden = true;
         return;

@@ -40,7 +40,7 @@ export function create(el) {
   return {
     update(frame) {
       const ladder = frame && frame.ladder, n = ladder ? ladder.bid.length : 0;
-      put(note, n ? "" : "No order book in this source.");
+      put(note, n || !frame ? "" : frame.ts_event ? "No order book in this source." : "No book yet.");
       table.hidden = !n;
       const value = frame && frame.book ? frame.book.obi : null;
       put(obi.querySelector("b"), signed(value), value > 0 ? "buy" : value < 0 ? "sell" : "flat");

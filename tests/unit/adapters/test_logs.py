@@ -88,3 +88,21 @@ def test_files_rotate_and_starting_twice_adds_no_second_writer(
     assert 2 <= len(kept) <= 1 + logs.FILES
     assert all(f.stat().st_size <= 2_500 for f in kept)
     assert sum(row["text"] == "line 199" for row in rows(path)) == 1
+
+
+def test_a_secret_of_the_environment_is_known_to_processes_that_read_no_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: object
+) -> None:
+    monkeypatch.setenv("MIA_SECRETS__DISCORD_WEBHOOK", CANARY)
+    monkeypatch.setenv("MIA_HOME", "no-secret")
+    assert logs.environment_secrets() == [CANARY]
+    path = logs.start(tmp_path, "desk", logs.environment_secrets())
+    logging.getLogger("mia.desk").warning("posting to %s", CANARY)
+    assert CANARY not in path.read_text("utf-8")
+
+
+def test_another_file_takes_the_place_of_the_first(tmp_path: Path, root: object) -> None:
+    first, second = logs.start(tmp_path, "run", []), logs.start(tmp_path / "other", "run", [])
+    logging.getLogger("mia").warning("once")
+    assert first.read_text("utf-8") == ""
+    assert rows(second)[0]["text"] == "once"
