@@ -37,7 +37,8 @@ CONNECT_S = 4.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
 SAME_ID_S = 20.0
 """After a lost session an id may be refused as in use for a while: so long the same one is tried again."""
-CLOCK_SAMPLES, CLOCK_EVERY_S = 60, 0.05
+CLOCK_SAMPLES, CLOCK_EVERY_S = 100, 0.03
+"""At most so many questions, below the 50 messages a second that are allowed; fewer where they suffice."""
 LINK_LOST, DATA_LOST, DATA_KEPT = 1100, 1101, 1102
 ID_IN_USE = 326
 FARM_BROKEN = frozenset((2103, 2105, 2157))
@@ -250,6 +251,8 @@ class IbkrSession(threading.Thread):
             return
         for _ in range(CLOCK_SAMPLES):
             await self._ask_time()
+            if self.clock.narrow:
+                break
             await asyncio.sleep(CLOCK_EVERY_S)
         self.clock.settle()
 

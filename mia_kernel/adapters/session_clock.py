@@ -18,6 +18,8 @@ from mia_kernel.core.errors import OutsideError
 
 NS = 1_000_000_000
 ALARM_S, DISARM_S = 0.25, 1.0
+NARROW, ROOM = 1.1, 0.5
+"""Two edges of a second, each seen within 30 ms, leave the speed less room than this; a fast one needs longer."""
 Sample = tuple[float, float, int]
 """Monotonic seconds of asking and hearing, and the answer in whole seconds."""
 
@@ -66,6 +68,12 @@ class SessionClock:
     def sample(self, asked: float, heard: float, seconds: int) -> None:
         """Take one answer while the clock is not fixed."""
         self._samples.append((asked - self._began, heard - self._began, seconds))
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the samples leave so little room for the speed that more would change nothing."""
+        slowest, fastest = speeds(self._samples)
+        return slowest <= fastest <= min(NARROW * slowest, slowest + ROOM)
 
     def settle(self) -> None:
         """Fix offset and speed from the samples.

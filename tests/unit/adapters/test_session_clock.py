@@ -30,13 +30,15 @@ def connected(speed: float, seed: int, *, latency: float = 0.004) -> tuple[Sessi
     steady = Steady()
     start = T0 + rng.random()
     clock = SessionClock(shifted=True, steady=steady, wall_ns=lambda: 0)
-    for _ in range(60):
+    for _ in range(100):
         asked = steady.seconds
         steady.seconds += rng.random() * latency
         answer = math.floor(start + (steady.seconds - 500.0) * speed)
         steady.seconds += rng.random() * latency
         clock.sample(asked, steady.seconds, answer)
-        steady.seconds += 0.05
+        if clock.narrow:
+            break
+        steady.seconds += 0.03
     clock.settle()
     return clock, steady, start
 
