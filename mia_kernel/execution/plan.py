@@ -47,9 +47,25 @@ def bracket_orders(command: PlaceBracket) -> tuple[WireOrder, WireOrder, WireOrd
     )
     return (
         entry,
-        _stop(s.order_id, e.symbol, s.side, s.qty, s.stop_ticks or 0, command.bracket_id, parent=entry.ref),
-        _target(
-            t.order_id, e.symbol, t.side, t.qty, t.limit_ticks or 0, command.bracket_id, parent=entry.ref
+        _exit(
+            WireType.STOP,
+            s.order_id,
+            e.symbol,
+            s.side,
+            s.qty,
+            s.stop_ticks or 0,
+            command.bracket_id,
+            parent=entry.ref,
+        ),
+        _exit(
+            WireType.LIMIT,
+            t.order_id,
+            e.symbol,
+            t.side,
+            t.qty,
+            t.limit_ticks or 0,
+            command.bracket_id,
+            parent=entry.ref,
         ),
     )
 
@@ -157,7 +173,8 @@ def _new_exits(truth: Truth, b: BracketRecord) -> tuple[Instruction, ...]:
     b.attempts += 1
     group = f"{b.bracket_id}.{b.attempts}"
     name = f".{b.attempts}"
-    stop = _stop(
+    stop = _exit(
+        WireType.STOP,
         f"{b.bracket_id}-{Role.STOP.value}{name}",
         b.symbol,
         -b.side,
@@ -170,7 +187,8 @@ def _new_exits(truth: Truth, b: BracketRecord) -> tuple[Instruction, ...]:
     b.stop = stop.ref
     if old.live:
         return (Place((stop,)),)
-    target = _target(
+    target = _exit(
+        WireType.LIMIT,
         f"{b.bracket_id}-{Role.TARGET.value}{name}",
         b.symbol,
         -b.side,
@@ -249,49 +267,28 @@ def reprice(record: OrderRecord, through_ticks: int) -> Instruction:
     return Modify(replace(record.order, type=WireType.LIMIT, limit_ticks=through_ticks))
 
 
-def _stop(
+def _exit(
+    kind: WireType,
     ref: str,
     symbol: str,
     side: int,
     qty: int,
-    stop_ticks: int,
+    price_ticks: int,
     bracket_id: str,
     *,
     parent: str | None = None,
     oca: str | None = None,
 ) -> WireOrder:
+    """Return one exit of a bracket: a stop or a limit, good till cancelled, outside RTH too, in its OCA group."""
+    stop = kind is WireType.STOP
     return WireOrder(
         ref,
         symbol,
         side,
         qty,
-        WireType.STOP,
-        stop_ticks=stop_ticks,
-        tif=Tif.GTC,
-        outside_rth=True,
-        parent=parent,
-        oca=oca or bracket_id,
-    )
-
-
-def _target(
-    ref: str,
-    symbol: str,
-    side: int,
-    qty: int,
-    limit_ticks: int,
-    bracket_id: str,
-    *,
-    parent: str | None = None,
-    oca: str | None = None,
-) -> WireOrder:
-    return WireOrder(
-        ref,
-        symbol,
-        side,
-        qty,
-        WireType.LIMIT,
-        limit_ticks=limit_ticks,
+        kind,
+        limit_ticks=None if stop else price_ticks,
+        stop_ticks=price_ticks if stop else None,
         tif=Tif.GTC,
         outside_rth=True,
         parent=parent,
