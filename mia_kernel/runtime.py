@@ -204,7 +204,10 @@ class Run:
         self.seconds += time.perf_counter() - began
 
     def finish(self) -> None:
-        """Decide the pending point: the end of a source is an event."""
+        """Decide the pending point: the end of a source is an event. What came before that point comes first."""
+        pending = self.engine.pending_ts
+        while self._objects and pending is not None and self._objects[0].ts_recv <= pending:
+            self._hand_over(self._objects.pop(0))
         self._take(self.engine.finish().decisions)
 
     def settle(self, ts: int) -> None:
