@@ -43,6 +43,7 @@ ASK_SIDE, BID_SIDE = 0, 1
 RESET = 317
 TICK_REFUSED = frozenset((10189, 10190))
 DEPTH_REFUSED = frozenset((309, 10092, 354, 10089, 10090))
+DATA_REFUSED = frozenset((200, 354, 10089, 10090, 10091, 10168, 10197))
 VOLUME_STRING = 48
 _BAR_S = 5
 
@@ -101,6 +102,8 @@ class IbkrFeed:
         self.counts = Counts()
         self.depth_live = False
         self.tick_by_tick = {PRIMARY: True, SECOND: True}
+        self.refused: dict[int, str] = {}
+        """Instruments beside the traded one that the broker gives no data of, and what it said."""
         self._tick = {
             PRIMARY: float(instrument("ES").tick_size), SECOND: float(instrument("NQ").tick_size),
             VIX: float(instrument("VIX").tick_size),
@@ -211,7 +214,9 @@ class IbkrFeed:
         line = self._lines.get(request)
         if line is None:
             return
-        if code == RESET and line.what == "depth":
+        if line.place != PRIMARY and line.what in ("contract", "level1") and code in DATA_REFUSED:
+            self.refused[line.place] = f"{code} {text}"
+        elif code == RESET and line.what == "depth":
             self.counts.resets += 1
             self._forget_book()
         elif line.what == "ticks" and code in TICK_REFUSED:
