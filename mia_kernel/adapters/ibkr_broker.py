@@ -17,10 +17,11 @@ from typing import Any
 from mia_kernel.adapters.ibkr_hear import Hearing, Known
 from mia_kernel.adapters.ibkr_params import Address
 from mia_kernel.adapters.ibkr_session import IbkrSession
-from mia_kernel.adapters.ibkr_wire import NS, front, ticks, to_wire
+from mia_kernel.adapters.ibkr_wire import NS, code_of, front, ticks, to_wire
 from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.venue import (
     CLOCK,
+    HALTED,
     Cancel,
     Instruction,
     Link,
@@ -34,6 +35,7 @@ from mia_kernel.core.venue import (
 
 PRIMARY, SYMBOLS = "ES", ("ES", "MES")
 READY_S = 30.0
+HALT_TICK = 49
 
 
 def open_socket(kind: str, host: str, port: int, *, client_id: int = 999, account: str = "") -> Broker:
@@ -82,8 +84,10 @@ class Broker:
         self._came = threading.Event()
         self._contracts: dict[str, Any] = {}
         self._asked: dict[int, str] = {}
-        self._tops: dict[str, list[Any]] = {}
+        self._tops: dict[str, list[Any]] = {}  # bid, ask, time: as a packet changes them
+        self._shown: dict[str, tuple[Any, ...]] = {}  # the same when the packet is through
         self._equity: Decimal | None = None
+        self._halted = False
         self.heard = Hearing(session, self._say)
         session.add(self)
 
@@ -135,10 +139,15 @@ class Broker:
 
     def top_of_book(self, symbol: str) -> Top | None:
         """Return the newest quote; None before the first."""
-        known = self._tops.get(symbol)
+        known = self._shown.get(symbol)
         if known is None or known[2] is None:
             return None
         return Top(known[0], known[1], max(0.0, (self.now_ns() - known[2]) / NS))
+
+    def contract(self, symbol: str) -> str | None:
+        """Return the code of the contract that orders in `symbol` go to; None before the broker told it."""
+        known = self._contracts.get(symbol)
+        return None if known is None else code_of(symbol, known.lastTradeDateOrContractMonth)
 
     def equity_usd(self) -> Decimal | None:
         """Return the account's net liquidation; None before the broker says it."""
@@ -255,18 +264,34 @@ class Broker:
             self._came.set()
 
     def on_priceSizeTick(self, request: int, kind: int, price: float, size: float) -> None:
-        """Keep best bid (1) and ask (2)."""
+        """Keep best bid (1) and ask (2); a print shows that the quotes it met still stand."""
         top = self._tops.get(self._asked.get(request, ""))
-        if top is None or kind not in (1, 2):
+        if top is None:
             return
-        top[kind - 1] = ticks(price) if size > 0 else None
+        if kind in (1, 2):
+            top[kind - 1] = ticks(price) if size > 0 else None
+        elif top[2] is None:
+            return
         top[2] = self.now_ns()
 
     def on_tickSize(self, request: int, kind: int, size: float) -> None:
-        """A changed size (0 bid, 3 ask) shows that the book lives."""
+        """A changed size, or a growing volume, shows that the quotes live: only changes are told."""
         top = self._tops.get(self._asked.get(request, ""))
-        if top is not None and kind in (0, 3) and top[2] is not None:
+        if top is not None and top[2] is not None:
             top[2] = self.now_ns()
+
+    def on_tickGeneric(self, request: int, kind: int, value: float) -> None:
+        """Tell a halt of the exchange (tick 49: 1 general, 2 volatility) and its end as an event."""
+        if kind != HALT_TICK or self._asked.get(request) != PRIMARY or (value > 0) == self._halted:
+            return
+        self._halted = value > 0
+        text = "the exchange has halted trading" if self._halted else "the exchange has ended its halt"
+        self._say(Trouble(HALTED, text, value=float(self._halted)))
+
+    def on_tcpDataProcessed(self) -> None:
+        """A packet is through: its bid and ask belong together."""
+        for symbol, top in self._tops.items():
+            self._shown[symbol] = tuple(top)
 
     def on_updateAccountValue(self, key: str, value: str, currency: str, account: str) -> None:
         """Keep the net liquidation."""

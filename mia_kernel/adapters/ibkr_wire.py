@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mia_kernel.adapters.ibkr_session import contract_of, order_of
-from mia_kernel.core.contract import calendar_front, parse_contract
+from mia_kernel.core.contract import Contract, calendar_front, parse_contract
 from mia_kernel.core.instrument import INSTRUMENTS, TICK_POINTS
 from mia_kernel.core.orders import OrderStatus
 from mia_kernel.core.session import trading_day_of
@@ -40,6 +40,11 @@ def future(symbol: str, code: str) -> Any:
     contract = parse_contract(code)
     return contract_of("FUT", symbol=symbol, exchange="CME", currency="USD",
                        lastTradeDateOrContractMonth=f"{contract.year}{contract.month:02d}")  # fmt: skip
+
+
+def code_of(symbol: str, date: str) -> str:
+    """Return the code (`ESU25`) of a future by the last trade date or month of the wire (`20250919`, `202509`)."""
+    return Contract(symbol, int(date[:4]), int(date[4:6])).code
 
 
 def ticks(price: float) -> int | None:

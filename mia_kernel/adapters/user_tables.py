@@ -24,6 +24,8 @@ from mia_kernel.state.levels import IMPORTED_KINDS
 
 LEVEL_COLUMNS = ("ts", "symbol", "type", "price")
 EVENT_COLUMNS = ("ts", "impact", "name")
+EVENTS_FILE = "events.csv"
+"""The calendar that live engine and guardian read, in MIA_HOME."""
 _HEAD_BYTES = 400
 
 
@@ -98,6 +100,12 @@ def read_events(path: Path) -> NDArray[Any]:
         raise DataError("the calendar holds no event", path=str(path), rule="one row per event",
                         way_out="leave the file out")  # fmt: skip
     return np.sort(np.array(found, CALENDAR_DTYPE), order="ts")
+
+
+def home_events(home: Path) -> NDArray[Any] | None:
+    """Return the calendar in MIA_HOME (`events.csv`), None where there is none; raises as `read_events`."""
+    path = home / EVENTS_FILE
+    return read_events(path) if path.exists() else None
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:

@@ -18,6 +18,8 @@ from mia_kernel.core.orders import OrderStatus
 
 CLOCK = -2
 """Code of a `Trouble` about a clock that is off."""
+HALTED = -3
+"""Code of a `Trouble` that says that the exchange has halted trading, or has ended a halt."""
 
 
 class WireType(StrEnum):
@@ -140,7 +142,7 @@ class Commission:
 class Trouble:
     """A message of the venue with its code; `ref` where it is about one order.
 
-    `CLOCK` comes with the seconds our clock is ahead of the venue's as its `value`.
+    `CLOCK` comes with the seconds our clock is ahead of the venue's as its `value`, `HALTED` with 1 or 0.
     """
 
     code: int
@@ -227,6 +229,10 @@ class OrderSocket(Protocol):
 
     def top_of_book(self, symbol: str) -> Top | None:
         """Return the newest quote of `symbol`; None before the first."""
+        ...
+
+    def contract(self, symbol: str) -> str | None:
+        """Return the code of the contract that orders in `symbol` go to (`ESU19`); None before it is known."""
         ...
 
     def equity_usd(self) -> Decimal | None:

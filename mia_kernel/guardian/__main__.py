@@ -15,6 +15,7 @@ import click
 from mia_kernel.adapters import logs
 from mia_kernel.adapters.limits_file import NAME, LimitsFile, read, write_default
 from mia_kernel.adapters.machine import code_version
+from mia_kernel.adapters.user_tables import home_events
 from mia_kernel.core.errors import InputError, MiaError, SettingsError
 from mia_kernel.guardian.book import Book
 from mia_kernel.guardian.core import Guardian
@@ -64,6 +65,7 @@ def make(home: Path, mode: str, venue: str | None) -> Guardian:
     file: LimitsFile | None = None
     if mode != "dry-run" or (home / NAME).exists():
         file = read(home / NAME)
+    calendar = home_events(home)
     book = Book(home / "data" / "journal" / "guardian")
     socket = None
     if mode != "dry-run":
@@ -73,7 +75,7 @@ def make(home: Path, mode: str, venue: str | None) -> Guardian:
             )
         book.past()  # a broken memory is found before anything is connected
         socket = connect(venue, mode, file)
-    return Guardian(mode, file, socket, book, code_version())
+    return Guardian(mode, file, socket, book, code_version(), calendar)
 
 
 def connect(venue: str, mode: str, file: LimitsFile) -> Any:

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mia_kernel.adapters.limits_file import GuardianParams, LimitsFile
 from mia_kernel.adapters.messages import Message, Report, State, report_bytes
+from mia_kernel.core.contract import parse_contract, trading_days_left
 from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.orders import PlaceBracket, TradingState
 from mia_kernel.core.session import trading_day_of
 from mia_kernel.core.venue import (
-    CLOCK,
     Commission,
     Fill,
     Instruction,
@@ -31,13 +35,13 @@ from mia_kernel.core.venue import (
     VenueOrder,
 )
 from mia_kernel.execution import plan
-from mia_kernel.execution.reconcile import reconcile
 from mia_kernel.execution.truth import Heard, Truth
+from mia_kernel.guardian import venue
 from mia_kernel.guardian.alerts import Alerts
 from mia_kernel.guardian.arming import Arming
 from mia_kernel.guardian.book import SEND, Book, Kept, Sent
 from mia_kernel.guardian.counting import count
-from mia_kernel.guardian.market import Marks, facts_of, marks_of
+from mia_kernel.guardian.market import PRIMARY, Marks, facts_of, marks_of
 from mia_kernel.risk.law import Facts, Law
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.risk.record import HALT_HUMAN
@@ -45,8 +49,6 @@ from mia_kernel.state.costs import CostParams
 from mia_kernel.state.ledger import SYMBOLS
 
 INTENTS, REPORTS = 2000, 500
-SKEW_S = 1.0
-"""A clock further off than this disarms."""
 Push = Callable[[Message], None]
 
 
@@ -64,10 +66,18 @@ class Guardian:
     book : Book
     build : str
         Fingerprint of this code; an engine of another build is refused.
+    calendar : ndarray of CALENDAR_DTYPE, optional
+        The user's economic events.
     """
 
     def __init__(
-        self, mode: str, file: LimitsFile | None, socket: OrderSocket | None, book: Book, build: str
+        self,
+        mode: str,
+        file: LimitsFile | None,
+        socket: OrderSocket | None,
+        book: Book,
+        build: str,
+        calendar: NDArray[Any] | None = None,
     ) -> None:
         self.mode = mode
         self.file = file
@@ -94,13 +104,14 @@ class Guardian:
         self.unknown_since: float | None = None
         self.link_down_since: float | None = None
         self.disk_failed = False
+        self.exchange_halted = False
         self.marks = Marks()
         self._told_state: tuple[str, bool] = ("", False)
         past = book.past()
         self.kept = past.kept
         self.fees = {symbol: costs.fee_cents(symbol) for symbol in SYMBOLS}
         self.truth = Truth(self.fees, self.kept.truth)
-        self.law = Law(self.risk, costs, self.kept.figures)
+        self.law = Law(self.risk, costs, self.kept.figures, calendar)
         if self.kept.memory:
             self.law.memory.restore(self.kept.memory)
             self.law.memory.arm(False)
@@ -159,11 +170,11 @@ class Guardian:
             return
         for event in events:
             if isinstance(event, Snapshot):
-                self._compare(event, now)
+                venue.compare(self, event, now)
             elif isinstance(event, Link):
-                self._link(event, now)
+                venue.link(self, event, now)
             elif isinstance(event, Trouble):
-                self._trouble(event, now)
+                venue.trouble(self, event, now)
             else:
                 self._take(self.truth.apply(event), event, now)
         self._durable(lambda: self.book.heard(events, self.now_ns()))
@@ -275,6 +286,12 @@ class Guardian:
         return self.law.memory.state
 
     @property
+    def days_left(self) -> int | None:
+        """Trading days left of the contract that orders go to; None where it is not known."""
+        code = None if self.socket is None else self.socket.contract(PRIMARY)
+        return None if code is None else _days_left(code, trading_day_of(self.now_ns()))
+
+    @property
     def armed(self) -> bool:
         """Whether entries were allowed by a person since the start."""
         return bool(self.law.memory.record["armed"][0])
@@ -334,8 +351,6 @@ class Guardian:
             self._told_state = state
             self.push(State(state[0], state[1], self.last_reason))
 
-    # -- with the venue ----------------------------------------------------------------------------
-
     def ask_venue(self, now: float) -> None:
         """Ask for everything the venue holds."""
         if self.socket is None or not self.socket.connected:
@@ -349,48 +364,6 @@ class Guardian:
             self.query_asked = None
             self.last_reason = str(error)
 
-    def _compare(self, snapshot: Snapshot, now: float) -> None:
-        asked = self.query_asked
-        if asked is None or snapshot.query_id != asked[0]:
-            return  # an answer to an older question is old news
-        self.query_asked = None
-        self.facts()
-        found = reconcile(self.truth, snapshot, asked_ts=asked[1], marks=self.marks)
-        for report in found.reports:
-            self.kept.reports.append(report)
-            self.push(Report(report_bytes(report)))
-        for trip in found.closed:
-            self.law.closed(trip.net_usd, trip.closed_ts)
-        for note in (*found.notes, *map(str, found.differences)):
-            self.alert("warning" if found.equal else "critical", "reconcile", note, now)
-        if found.equal:
-            if not self.reconciled:
-                self.reconciled = True
-                self.save()
-            return
-        self.reconciled = False
-        self.next_query = now + 0.25
-        self.disarm("; ".join(map(str, found.differences)), now)
-
-    def _link(self, link: Link, now: float) -> None:
-        self.reconciled = False
-        if link.up:
-            self.link_down_since = None
-            self.ask_venue(now)
-        else:
-            self.link_down_since = self.link_down_since or now
-            self.query_asked = None
-        self.disarm(f"link {'restored' if link.up else 'lost'}: {link.reason}", now)
-
-    def _trouble(self, trouble: Trouble, now: float) -> None:
-        if trouble.code == CLOCK:
-            self.alert("warning", "clock", trouble.text, now)
-            if trouble.value is None or abs(trouble.value) > SKEW_S:
-                self.disarm(trouble.text, now)
-            return
-        about = f" about {trouble.ref}" if trouble.ref else ""
-        self.alert("info", "venue", f"{trouble.code}{about}: {trouble.text}", now)
-
     def _repair(self, now: float) -> None:
         """Let exits follow what is open; only on a truth the venue has confirmed."""
         if not self.reconciled or self.flattening is not None:
@@ -398,3 +371,8 @@ class Guardian:
         ts = self.now_ns()
         for bracket in tuple(self.truth.state.brackets.values()):
             self.send(plan.protect(self.truth, bracket, ts), "protect")
+
+
+@lru_cache(maxsize=8)
+def _days_left(code: str, day: int) -> int:
+    return trading_days_left(parse_contract(code), day)

@@ -22,6 +22,7 @@ from mia_kernel.adapters.messages import (
     commands_of,
     report_bytes,
 )
+from mia_kernel.core.contract import MIN_TRADING_DAYS_LEFT
 from mia_kernel.core.errors import DataError
 from mia_kernel.core.orders import (
     CancelEntry,
@@ -35,6 +36,7 @@ from mia_kernel.core.orders import (
 from mia_kernel.core.venue import Place
 from mia_kernel.execution import plan
 from mia_kernel.guardian.core import Guardian
+from mia_kernel.guardian.status import rolling
 from mia_kernel.state.ledger import ES_EQUIVALENT, SYMBOLS
 
 MOVES_PER_S = 10
@@ -135,6 +137,10 @@ class Intake:
             return Refused("flattening", f"the account is being made flat ({g.flattening[0]})")
         if not g.reconciled:
             return Refused("not_reconciled", "position and orders are not confirmed by the venue")
+        if g.exchange_halted:
+            return Refused("exchange_halt", "the exchange has halted trading")
+        if g.days_left is None or g.days_left < MIN_TRADING_DAYS_LEFT:
+            return Refused("roll", rolling(g))
         if command.bracket_id in g.truth.state.brackets or command.entry.order_id in g.truth.state.orders:
             return Refused("duplicate_id", f"bracket {command.bracket_id} was sent before")
         was = g.armed

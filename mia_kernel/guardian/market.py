@@ -19,10 +19,15 @@ CONFIRM_NS = 50_000_000
 
 
 class Marks(dict[str, int]):
-    """Ticks by symbol, and prices that jumped and have not stood long enough."""
+    """Ticks by symbol, and prices that jumped and have not stood long enough.
+
+    `believed_ns` is the venue time of the newest believable quote of the primary, None before the first: bid and
+    ask come one after the other, so a quote is locked for an instant at every move of the market.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.believed_ns: int | None = None
         self._jumped: dict[str, int] = {}
 
     def take(self, symbol: str, price: int, ts: int) -> None:
@@ -46,6 +51,8 @@ def marks_of(truth: Truth, socket: OrderSocket, marks: Marks) -> None:
         top = socket.top_of_book(symbol) or socket.top_of_book(PRIMARY)
         if top is None or not sound(top):
             continue
+        if symbol == PRIMARY:
+            marks.believed_ns = ts - round(top.age_s * 1e9)
         long = truth.position(symbol) >= 0
         near, far = (top.bid_ticks, top.ask_ticks) if long else (top.ask_ticks, top.bid_ticks)
         price = near if near is not None else far

@@ -10,6 +10,8 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mia_kernel.adapters.limits_file import read
 from mia_kernel.adapters.messages import (
     Acknowledge,
@@ -26,10 +28,12 @@ from mia_kernel.adapters.messages import (
     Reveal,
     Status,
 )
+from mia_kernel.adapters.user_tables import EVENTS_FILE, home_events
+from mia_kernel.core.contract import MIN_TRADING_DAYS_LEFT
 from mia_kernel.core.errors import InvariantError, MiaError
 from mia_kernel.core.orders import TradingState
 from mia_kernel.guardian.core import Guardian
-from mia_kernel.guardian.status import status_of
+from mia_kernel.guardian.status import rolling, status_of
 from mia_kernel.guardian.watch import Watch
 from mia_kernel.risk.record import HALT_HUMAN, HALT_NONE
 
@@ -159,6 +163,10 @@ class People:
             found.append(("not_reconciled", f"position and orders are not confirmed equal: {g.last_reason}"))
         if g.flattening is not None:
             found.append(("flattening", f"the account is being made flat ({g.flattening[0]})"))
+        if g.exchange_halted:
+            found.append(("exchange_halt", "the exchange has halted trading"))
+        if g.days_left is None or g.days_left < MIN_TRADING_DAYS_LEFT:
+            found.append(("roll", rolling(g)))
         if self.watch.stale:
             found.append(("stale", "there is no fresh quote"))
         if socket.equity_usd() is None:
@@ -186,11 +194,37 @@ class People:
             found.append(
                 ("review", f"risk.toml was reviewed {age} days ago, {g.params.review_days} are allowed")
             )
-        if g.mode == "production":
-            found.append(
-                ("news_calendar", "production needs the event calendar, which the guardian has not got")
-            )
-        return found
+        return found + self._calendar_problems()
+
+    def _calendar_problems(self) -> list[tuple[str, str]]:
+        """Production needs the economic calendar; one that changed since the start is not the one in force."""
+        law, path = self.g.law, self.home / EVENTS_FILE
+        try:
+            there = home_events(self.home)
+        except MiaError as error:
+            return [("news_calendar", str(error))]
+        if (there is None) != (law.calendar is None) or (
+            there is not None and not np.array_equal(there, law.calendar)
+        ):
+            return [("news_calendar", f"{path.name} changed since the start: restart the guardian")]
+        if self.g.mode != "production":
+            return []
+        if law.calendar is None:
+            return [
+                (
+                    "news_calendar",
+                    f"production needs the economic calendar: write {path} (ts,impact,name; docs/data.md), restart",
+                )
+            ]
+        if law.figure("to_news_min") is None:
+            ends = dt.datetime.fromtimestamp(int(law.calendar["ts"][-1]) / 1e9, dt.UTC)
+            return [
+                (
+                    "news_calendar",
+                    f"{path} ends on {ends:%Y-%m-%d} and does not cover today: bring it up to date",
+                )
+            ]
+        return []
 
     # -- resuming ----------------------------------------------------------------------------------
 

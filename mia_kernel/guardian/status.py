@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mia_kernel.adapters.messages import GuardianStatus, LimitUse
+from mia_kernel.core.contract import MIN_TRADING_DAYS_LEFT
 from mia_kernel.core.orders import Role
 from mia_kernel.core.venue import Rests
 from mia_kernel.execution.truth_record import money
@@ -87,6 +88,14 @@ def protective_stop(g: Guardian) -> tuple[str, str]:
     outside = all(r.order.outside_rth or r.external for r in stops)
     hours = "active outside RTH too" if outside else "NOT active outside RTH"
     return where.value, f"stops over {covered} contracts, {where.value}, {hours}"
+
+
+def rolling(g: Guardian) -> str:
+    """Return what speaks against entries in the contract that orders go to."""
+    code, left = None if g.socket is None else g.socket.contract(PRIMARY), g.days_left
+    if code is None or left is None:
+        return "the broker has not told the contract that orders go to"
+    return f"{code} has {left} trading days left, {MIN_TRADING_DAYS_LEFT} are needed; connect anew after the roll"
 
 
 def _open_usd(g: Guardian) -> float | None:

@@ -12,7 +12,7 @@ from mia_kernel.core.venue import Instruction, WireType
 from mia_kernel.execution import plan
 from mia_kernel.execution.truth_record import BracketRecord, OrderRecord
 from mia_kernel.guardian.core import Guardian
-from mia_kernel.guardian.market import PRIMARY, sound
+from mia_kernel.guardian.market import PRIMARY
 
 HOUSEKEEPING_S = 1.0
 SAVE_S = 60.0
@@ -48,6 +48,7 @@ class Watch:
             self._protected(now)
             self._computable(now)
             self._oversize(now)
+            self._expiring(now)
             self._halted(now)
         if g.reconciled:
             self._overdue(now)
@@ -92,12 +93,12 @@ class Watch:
 
     @property
     def stale(self) -> bool:
-        """Whether the book is too old, or there is none, while the market is open."""
+        """Whether the last believable quote is too old, or there was none, while the market is open."""
         g = self.g
         if g.socket is None or not g.law.is_open:
             return False
-        top = g.socket.top_of_book(PRIMARY)
-        return top is None or not sound(top) or top.age_s >= g.law.stale_after_s
+        believed = g.marks.believed_ns
+        return believed is None or (g.now_ns() - believed) / 1e9 >= g.law.stale_after_s
 
     def _stale(self, now: float) -> None:
         if self.g.armed and self.stale:
@@ -164,6 +165,15 @@ class Watch:
             g.alert("critical", "max_position", text, now)
             g.disarm(text, now)
             g.flatten("max_position", now, everything=True)
+
+    def _expiring(self, now: float) -> None:
+        """On its last trading day nothing of a contract stays open: what is left is settled in cash otherwise."""
+        g = self.g
+        if g.reconciled and g.truth.es_position() and g.days_left is not None and g.days_left <= 0:
+            text = f"{g.truth.es_position():+g} ES contracts are held on their last trading day"
+            g.alert("critical", "expiry", text, now)
+            g.disarm(text, now)
+            g.flatten("expiry", now, everything=True)
 
     def _halted(self, now: float) -> None:
         """While halted nothing stays open: a halt taken elsewhere, or one that a restart interrupted."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from mia_kernel.adapters.machine import code_version
 from mia_kernel.adapters.messages import Limits
 from mia_kernel.adapters.recorded import SESSIONS, about_session, read_session, read_table
 from mia_kernel.adapters.recorder import SessionRecorder
+from mia_kernel.adapters.user_tables import home_events
 from mia_kernel.core.errors import InputError, OutsideError
 from mia_kernel.core.events import Recording, empty
 from mia_kernel.execution.silent import SilentVenue
@@ -198,12 +199,8 @@ def _furnish(
         raise InputError("the session was begun with other settings", path=str(folder), field="settings_id",
                          way_out="start a new session")  # fmt: skip
     assert feed.contract is not None
-    options = sweep is not None
-    head = (
-        head_of(session, settings.ibkr, feed.contract, options=options)
-        if past is None
-        else replaced_head(past)
-    )
+    fresh = head_of(session, settings.ibkr, feed.contract, feed.refused, options=sweep is not None)
+    head = replace(fresh, calendar=home_events(settings.home)) if past is None else replaced_head(past)
     run = Run(settings, head, journal, venue=SilentVenue(), durable=True)
     about = about_of(session_id, mode, uri, settings, head) if past is None else about_session(folder)
     collector = Collector(run, SessionRecorder(folder, about))

@@ -3,8 +3,8 @@
 How it moves: on every mark and fill `look` fills the room's input record from what the venue said and asks
 the compiled gates; a limit that acts by itself is taken as a halt and answered as a `Breach`. `permit` asks
 them about one bracket and adds what only a sender can check: stop on the right side, size, risk of the
-trade, duplicates, crossing oneself. What the guardian cannot see (volatility, VIX, volume, news) stays the
-engine's advice. Unknown is never safe.
+trade, duplicates, crossing oneself. High-impact news are asked where the user keeps a calendar. What the guardian
+cannot see (volatility, VIX, volume) stays the engine's advice. Unknown is never safe.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.core.events import Carries
+from mia_kernel.core.events import IMPACTS, Carries
 from mia_kernel.core.orders import PlaceBracket
 from mia_kernel.core.session import session_at, trading_day_of
 from mia_kernel.risk import gates, inputs, sizing
@@ -31,6 +31,7 @@ from mia_kernel.state.ledger import ES_EQUIVALENT, SLIPPAGE_RING, SYMBOLS, TICK_
 NS = 1_000_000_000
 HOUR = 3600 * NS
 EPSILON = 1e-9
+DAY_MIN = 1440.0
 OWN = (
     "trading_state",
     "market_open",
@@ -52,6 +53,7 @@ OWN = (
     "close_buffer",
     "flat_before_close",
     "stale_book",
+    "news",
     "profit_target",
     "duplicate_order",
     "orders_per_second",
@@ -112,14 +114,25 @@ class Law:
     costs : CostParams
     figures : Figures, optional
         As they were before a restart; the memory is restored separately.
+    calendar : ndarray of CALENDAR_DTYPE, optional
+        The user's economic events; None: no news limit.
     """
 
-    def __init__(self, params: RiskParams, costs: CostParams, figures: Figures | None = None) -> None:
+    def __init__(
+        self,
+        params: RiskParams,
+        costs: CostParams,
+        figures: Figures | None = None,
+        calendar: NDArray[Any] | None = None,
+    ) -> None:
         self.params = params
+        self.calendar = calendar
         self.costs = costs
         self.figures = figures or Figures()
         everything = Carries(book=True, quotes=True, trades=True, aggressor="feed")
-        self._p = gates.parameter_record(params, costs, everything, simulated=False, news_calendar=False)
+        self._p = gates.parameter_record(
+            params, costs, everything, simulated=False, news_calendar=calendar is not None
+        )
         self.memory = Memory(params, armed=False)
         self._x: NDArray[Any] = np.zeros(1, INPUT_DTYPE)
         self._q: NDArray[Any] = np.zeros(1, QUESTION_DTYPE)
@@ -316,6 +329,8 @@ class Law:
         else:
             inputs.from_session(row, facts.ts, x)
             self._roll(trading_day_of(facts.ts), facts)
+            if self.calendar is not None:
+                x["to_news_min"] = minutes_to_news(self.calendar, row, facts.ts)
         x["day"], x["week"] = f.day, f.week
         net = facts.net_usd
         equity = None if net is None else facts.base_usd + net
@@ -355,6 +370,25 @@ class Law:
         week = int(week_of(day))
         if week != f.week:
             f.week, f.week_start_usd = week, net
+
+
+def minutes_to_news(calendar: NDArray[Any], session: Any, ts: int) -> float:
+    """Return the minutes to the nearest high-impact event, at most a day; NaN where the calendar ends before.
+
+    Parameters
+    ----------
+    calendar : ndarray of CALENDAR_DTYPE, by time
+    session : SESSION_DTYPE record
+        That of `ts`; its whole span must lie inside the calendar.
+    """
+    if (
+        not len(calendar)
+        or calendar["ts"][0] > session["close_ns"]
+        or session["open_ns"] > calendar["ts"][-1]
+    ):
+        return float("nan")
+    high = calendar["ts"][calendar["impact"] == len(IMPACTS) - 1]
+    return min(DAY_MIN, float(np.min(np.abs(high - ts))) / (60 * NS)) if len(high) else DAY_MIN
 
 
 def open_risk_usd(

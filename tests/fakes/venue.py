@@ -34,6 +34,7 @@ from mia_kernel.core.venue import (
 
 T0 = 1_699_977_600_000_000_000
 """2023-11-14 11:00 New York, a Tuesday inside RTH."""
+CONTRACT = "ESZ23"
 DEAD = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED)
 TICK_USD = {"ES": Decimal("12.5"), "MES": Decimal("1.25")}
 FEE_USD = {"ES": Decimal("2.25"), "MES": Decimal("0.62")}
@@ -64,6 +65,7 @@ class Venue:
     auto_reduce: bool = True  # OCA reduces the others by itself
     reject_next: int = 0
     frozen: bool = False  # nothing fills
+    contract: str | None = CONTRACT
     tops: dict[str, tuple[int | None, int | None, int]] = field(default_factory=dict)
     orders: dict[int, Resting] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
@@ -317,6 +319,9 @@ class Socket:
         if known is None:
             return None
         return Top(known[0], known[1], (self.venue.now - known[2]) / 1e9)
+
+    def contract(self, symbol: str) -> str | None:
+        return self.venue.contract
 
     def equity_usd(self) -> Decimal | None:
         return self.venue.equity

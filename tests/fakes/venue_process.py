@@ -22,7 +22,7 @@ from mia_kernel.core.venue import Instruction, Link, Modify, Place, Top, VenueEv
 from mia_kernel.guardian.book import Book
 from mia_kernel.guardian.core import Guardian
 from mia_kernel.guardian.serve import Service, Signals
-from tests.fakes.venue import T0, Venue
+from tests.fakes.venue import CONTRACT, T0, Venue
 
 KEY = b"fake venue"
 BUILD = "test+1"
@@ -167,6 +167,9 @@ class RemoteSocket:
     def top_of_book(self, symbol: str) -> Top | None:
         top = self._tops.get(symbol)
         return None if top is None else Top(top[0], top[1], top[2] + time.monotonic() - self._at)
+
+    def contract(self, symbol: str) -> str | None:
+        return CONTRACT
 
     def equity_usd(self) -> Decimal | None:
         return self._equity

@@ -1,0 +1,73 @@
+"""Take what the venue says about itself: snapshots to compare with, the link, the clock, halts of the exchange.
+
+What degrades disarms; only an equal snapshot makes the account confirmed again, and nothing here arms.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mia_kernel.adapters.messages import Report, report_bytes
+from mia_kernel.core.venue import CLOCK, HALTED, Link, Snapshot, Trouble
+from mia_kernel.execution.reconcile import reconcile
+
+if TYPE_CHECKING:
+    from mia_kernel.guardian.core import Guardian
+
+SKEW_S = 1.0
+"""A clock further off than this disarms."""
+AGAIN_S = 0.25
+"""A snapshot that differs is asked for again after so long: it may have crossed a fill."""
+
+
+def compare(g: Guardian, snapshot: Snapshot, now: float) -> None:
+    """Reconcile with the answer to the newest question."""
+    asked = g.query_asked
+    if asked is None or snapshot.query_id != asked[0]:
+        return  # an answer to an older question is old news
+    g.query_asked = None
+    g.facts()
+    found = reconcile(g.truth, snapshot, asked_ts=asked[1], marks=g.marks)
+    for report in found.reports:
+        g.kept.reports.append(report)
+        g.push(Report(report_bytes(report)))
+    for trip in found.closed:
+        g.law.closed(trip.net_usd, trip.closed_ts)
+    for note in (*found.notes, *map(str, found.differences)):
+        g.alert("warning" if found.equal else "critical", "reconcile", note, now)
+    if found.equal:
+        if not g.reconciled:
+            g.reconciled = True
+            g.save()
+        return
+    g.reconciled = False
+    g.next_query = now + AGAIN_S
+    g.disarm("; ".join(map(str, found.differences)), now)
+
+
+def link(g: Guardian, said: Link, now: float) -> None:
+    """Take a change of the link: whatever it was, the account must be confirmed anew."""
+    g.reconciled = False
+    if said.up:
+        g.link_down_since = None
+        g.ask_venue(now)
+    else:
+        g.link_down_since = g.link_down_since or now
+        g.query_asked = None
+    g.disarm(f"link {'restored' if said.up else 'lost'}: {said.reason}", now)
+
+
+def trouble(g: Guardian, said: Trouble, now: float) -> None:
+    """Take a message of the venue; a clock that is off and a halt of the exchange disarm."""
+    if said.code == CLOCK:
+        g.alert("warning", "clock", said.text, now)
+        if said.value is None or abs(said.value) > SKEW_S:
+            g.disarm(said.text, now)
+    elif said.code == HALTED:
+        g.exchange_halted = bool(said.value)
+        g.alert("warning", "exchange_halt", said.text, now)
+        if g.exchange_halted:
+            g.disarm(said.text, now)
+    else:
+        about = f" about {said.ref}" if said.ref else ""
+        g.alert("info", "venue", f"{said.code}{about}: {said.text}", now)
