@@ -98,6 +98,7 @@ def build(
     """
     carries = recording.source.carries
     calendar = recording.calendar
+    has_vix = recording.source.adapter != "gateway" or "vix" in (recording.declared or ())
     market = MarketState(
         settings.state, carries, equity_cents=round(settings.risk.equity_usd * 100), calendar=calendar
     )
@@ -107,7 +108,7 @@ def build(
         settings.risk,
         settings.costs,
         settings.volatility,
-        GateSource(carries, simulated=simulated, news_calendar=calendar is not None),
+        GateSource(carries, simulated, calendar is not None, has_vix),
     )
     rooms = Rooms(
         market=market,

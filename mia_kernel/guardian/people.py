@@ -198,26 +198,25 @@ class People:
 
     def _calendar_problems(self) -> list[tuple[str, str]]:
         """Production needs the economic calendar; one that changed since the start is not the one in force."""
-        law, path = self.g.law, self.home / EVENTS_FILE
+        known, path = self.g.law.calendar, self.home / EVENTS_FILE
         try:
             there = home_events(self.home)
         except MiaError as error:
             return [("news_calendar", str(error))]
-        if (there is None) != (law.calendar is None) or (
-            there is not None and not np.array_equal(there, law.calendar)
-        ):
+        same = there is known if there is None or known is None else np.array_equal(there, known)
+        if not same:
             return [("news_calendar", f"{path.name} changed since the start: restart the guardian")]
         if self.g.mode != "production":
             return []
-        if law.calendar is None:
+        if known is None:
             return [
                 (
                     "news_calendar",
                     f"production needs the economic calendar: write {path} (ts,impact,name; docs/data.md), restart",
                 )
             ]
-        if law.figure("to_news_min") is None:
-            ends = dt.datetime.fromtimestamp(int(law.calendar["ts"][-1]) / 1e9, dt.UTC)
+        if self.g.law.figure("to_news_min") is None:
+            ends = dt.datetime.fromtimestamp(int(known["ts"][-1]) / 1e9, dt.UTC)
             return [
                 (
                     "news_calendar",

@@ -52,6 +52,8 @@ class GateSource:
     carries: Carries
     simulated: bool = True
     news_calendar: bool = False
+    has_vix: bool = True
+    """False for a simulated gateway whose market carries no VIX: nobody there could say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class RiskGate:
         self._p = gates.parameter_record(
             params, costs, source.carries, source.simulated, source.news_calendar
         )
+        self._p["simulated"] = source.simulated or not source.has_vix  # what it decides is an unknown VIX
         self._regimes = inputs.regime_table(volatility)
         self.memory = Memory(params, armed=source.simulated)  # simulated fills start armed, a broker never
         self._x: NDArray[Any] = np.zeros(1, INPUT_DTYPE)
