@@ -26,13 +26,10 @@ from mia_kernel.analytics.lookback import look_back
 from mia_kernel.analytics.summary import summary
 from mia_kernel.analytics.table import DecisionTable
 from mia_kernel.confluence.score import Scorer
+from mia_kernel.core import events as ev
 from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
 from mia_kernel.core.digest import DecisionDigest
 from mia_kernel.core.events import (
-    IMPACTS,
-    SECOND,
-    VIX,
-    WARM_UP,
     ContractChange,
     EventArray,
     ImportedLevel,
@@ -77,8 +74,8 @@ def given_of(recording: Recording) -> Given:
     if declared is not None:
         second, vix, options = ("second" in declared, "vix" in declared, "options" in declared)
     else:
-        instruments = np.flatnonzero(np.bincount(recording.events["instrument"], minlength=SECOND + 1))
-        second, vix = SECOND in instruments, VIX in instruments
+        instruments = np.flatnonzero(np.bincount(recording.events["instrument"], minlength=ev.SECOND + 1))
+        second, vix = ev.SECOND in instruments, ev.VIX in instruments
         options = any(isinstance(event, OptionView) for event in recording.objects)
     return Given(
         recording.source.carries,
@@ -127,7 +124,7 @@ def simulated_venue(settings: Settings, recording: Recording) -> SimulatedVenue:
     """Return the venue of dry-run and replay; it knows the calendar's high-impact releases."""
     venue = SimulatedVenue(settings.execution.simulator, settings.costs)
     if recording.calendar is not None:
-        high = recording.calendar[recording.calendar["impact"] == len(IMPACTS) - 1]
+        high = recording.calendar[recording.calendar["impact"] == len(ev.IMPACTS) - 1]
         venue.set_news(high["ts"].tolist())
     return venue
 
@@ -391,7 +388,7 @@ class Run:
     def _measured_rows(self) -> EventArray:
         """Return the rows taken so far without the warm-up in front of them."""
         rows = self.recording.events[: self.seen]
-        return rows[int(np.count_nonzero(rows["flags"] & WARM_UP)) :]
+        return rows[int(np.count_nonzero(rows["flags"] & ev.WARM_UP)) :]
 
 
 def warm_up(settings: Settings) -> Run:

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.core.events import IMPACTS, Carries
+from mia_kernel.core.events import Carries
 from mia_kernel.core.orders import PlaceBracket
 from mia_kernel.core.session import session_at, trading_day_of
 from mia_kernel.risk import gates, inputs, sizing
 from mia_kernel.risk.gate import Breach
 from mia_kernel.risk.limits import SEVERITY_NAMES, LimitCheck
 from mia_kernel.risk.memory import HALTS, Memory
+from mia_kernel.risk.news import minutes_to_news
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.risk.record import ANSWER_DTYPE, INPUT_DTYPE, QUESTION_DTYPE
 from mia_kernel.state.costs import CostParams
@@ -31,7 +32,6 @@ from mia_kernel.state.ledger import ES_EQUIVALENT, SLIPPAGE_RING, SYMBOLS, TICK_
 NS = 1_000_000_000
 HOUR = 3600 * NS
 EPSILON = 1e-9
-DAY_MIN = 1440.0
 OWN = (
     "trading_state",
     "market_open",
@@ -370,25 +370,6 @@ class Law:
         week = int(week_of(day))
         if week != f.week:
             f.week, f.week_start_usd = week, net
-
-
-def minutes_to_news(calendar: NDArray[Any], session: Any, ts: int) -> float:
-    """Return the minutes to the nearest high-impact event, at most a day; NaN where the calendar ends before.
-
-    Parameters
-    ----------
-    calendar : ndarray of CALENDAR_DTYPE, by time
-    session : SESSION_DTYPE record
-        That of `ts`; its whole span must lie inside the calendar.
-    """
-    if (
-        not len(calendar)
-        or calendar["ts"][0] > session["close_ns"]
-        or session["open_ns"] > calendar["ts"][-1]
-    ):
-        return float("nan")
-    high = calendar["ts"][calendar["impact"] == len(IMPACTS) - 1]
-    return min(DAY_MIN, float(np.min(np.abs(high - ts))) / (60 * NS)) if len(high) else DAY_MIN
 
 
 def open_risk_usd(

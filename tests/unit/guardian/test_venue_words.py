@@ -16,7 +16,8 @@ from mia_kernel.adapters.messages import Arm, Challenge, Refused
 from mia_kernel.adapters.user_tables import read_events
 from mia_kernel.core.venue import HALTED, Link, Place, Trouble
 from mia_kernel.guardian.core import Guardian
-from mia_kernel.risk.law import Law, minutes_to_news
+from mia_kernel.risk.law import Law
+from mia_kernel.risk.news import minutes_to_news
 from tests.fakes.guarded import ACCOUNT, ASK, BID, Guarded, bracket
 from tests.fakes.venue import T0
 
