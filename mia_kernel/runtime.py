@@ -101,12 +101,8 @@ def build(
     )
     given = given_of(recording)
     features = FeatureSet(given, Shelf(given).named)
-    gate = RiskGate(
-        settings.risk,
-        settings.costs,
-        settings.volatility,
-        GateSource(carries, simulated, calendar is not None, has_vix),
-    )
+    source = GateSource(carries, simulated, calendar is not None, has_vix)
+    gate = RiskGate(settings.risk, settings.costs, settings.volatility, source)
     rooms = Rooms(
         market=market,
         account=Account(market.array["account"], PHASE_NAMES),

@@ -148,13 +148,17 @@ class Hearing:
         fill = Fill(
             exec_id=execution.execId, perm_id=execution.permId, ref=execution.orderRef or "",
             symbol=contract.symbol, side=1 if execution.side == "BOT" else -1, qty=round(execution.shares),
-            price_ticks=price, ts_event=round(execution.time.timestamp()) * NS,
+            price_ticks=price, ts_event=self._within(round(execution.time.timestamp())),
             commission_usd=self._fees.get(execution.execId),
         )  # fmt: skip
         if self.query is not None and request == self.query.request:
             self.query.fills[fill.exec_id] = fill
         else:
             self.say(fill)
+
+    def _within(self, second: int) -> int:
+        """Return now, held inside the whole second in which the venue says that something was."""
+        return min(max(self.session.clock.now_ns(), second * NS), second * NS + NS - 1)
 
     def on_execDetailsEnd(self, request: int) -> None:
         """The list of executions is complete."""

@@ -267,7 +267,8 @@ class Account:
             min(max(1.0 - max(0.0, slip) / 4.0, 0.0), 1.0) * int(leg["entered"]) / int(leg["planned"])
         )
         if report.submitted_ts is not None:
-            a["execution_time_ms"] = (report.ts_event - report.submitted_ts) / 1e6
+            # The venue's clock and ours agree to some ms only: a fill is never before its order.
+            a["execution_time_ms"] = max(0.0, (report.ts_event - report.submitted_ts) / 1e6)
         self._slip(report, ticks)
 
     def _slip(self, report: OrderReport, ticks: float) -> None:
