@@ -46,6 +46,7 @@ from widgets.model import (
     overfit,
     path_fan,
     signal_equity,
+    threshold,
 )
 from widgets.page import Card, Html, style
 from widgets.panels import es_nq, large_orders, microstructure, timeframes
@@ -113,6 +114,7 @@ __all__ = [
     "spread",
     "style",
     "term_and_skew",
+    "threshold",
     "timeframes",
     "trade",
     "unusual_table",

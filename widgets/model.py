@@ -106,8 +106,50 @@ def signal_equity(frame: Mapping[str, Any] | None) -> go.Figure:
         keep = np.unique(np.r_[0, np.flatnonzero(taken)[:: max(1, int(taken.sum()) // 2_000)], len(net) - 1])
         label = f"{name}, n = {int(taken.sum()):,}"
         line = {"color": colour, "shape": "hv"}
-        figure.add_trace(go.Scatter(x=x[keep], y=usd[keep], mode="lines", line=line, name=label))
+        # Thousands of signals nobody would take dwarf the rest: a click in the legend shows them.
+        others = any(part[1].any() for part in parts[1:])
+        shown = "legendonly" if name == "every signal" and others else True
+        figure.add_trace(
+            go.Scatter(x=x[keep], y=usd[keep], mode="lines", line=line, name=label, visible=shown)
+        )
     figure.update_layout(xaxis=theme.axis(showgrid=False), yaxis=theme.axis(side="right", tickformat=",.0f"))
+    return figure
+
+
+def threshold(frame: Mapping[str, Any] | None) -> go.Figure:
+    """Return what signals made on average when only those so far above their own break-even are taken.
+
+    Parameters
+    ----------
+    frame : mapping
+        `score`, `break_even`, `net_ticks` per signal out of sample, `stamp`.
+    """
+    if frame is None or len(frame["score"]) == 0:
+        return _empty(260)
+    above = np.asarray(frame["score"]) - np.asarray(frame["break_even"])
+    net = np.asarray(frame["net_ticks"])[np.argsort(-above, kind="stable")]
+    above = np.sort(above)[::-1]
+    n = np.arange(1, len(net) + 1)
+    mean = np.cumsum(net) / n
+    keep = np.unique(np.r_[np.arange(29, len(n), max(1, len(n) // 400)), len(n) - 1])
+    figure = _figure(
+        300, "mean net ticks of the signals at least so far above their break-even", frame.get("stamp")
+    )
+    hover = "%{x:+.1%} above break-even<br>mean %{y:+.2f} ticks, n = %{text}<extra></extra>"
+    line = {"color": theme.FAMILIES["profile"]}
+    figure.add_trace(
+        go.Scatter(x=above[keep], y=mean[keep], mode="lines", line=line, text=[f"{i:,}" for i in n[keep]],
+                   hovertemplate=hover, showlegend=False)
+    )  # fmt: skip
+    taken = int((above >= 0).sum())
+    figure.add_vline(
+        x=0, line={"color": theme.NEUTRAL, "width": 1, "dash": "dot"}, annotation_text=f"taken, n = {taken:,}"
+    )
+    figure.add_hline(y=0, line={"color": theme.NEUTRAL, "width": 1})
+    figure.update_layout(
+        xaxis=theme.axis(tickformat="+.0%", title="score above break-even"),
+        yaxis=theme.axis(side="right", ticksuffix=" t"),
+    )
     return figure
 
 

@@ -271,7 +271,9 @@ def _target(part: Mapping[str, Any], name: str, key: str, word: str) -> str:
 
 
 def _short(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3g}"
+    if value is None:
+        return "?"
+    return "under 0.001" if 0 < value < 1e-3 else f"{value:.3g}"
 
 
 def edge(part: Mapping[str, Any], overfit_found: Mapping[str, Any] | None, control: Mapping[str, Any]) -> str:

@@ -10,19 +10,21 @@ from __future__ import annotations
 import html
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from tqdm.auto import tqdm
 
 from mia_kernel.adapters.models import ModelRegistry, models_folder
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.dataset import MIN_SIGNALS, Dataset
+from mia_kernel.analytics.html import number, table, text
 from mia_kernel.core.errors import InputError
+from mia_kernel.desk import model_tables
+from mia_kernel.desk.model_tables import share
 from mia_kernel.ml.labels import REASONS
 from mia_kernel.settings import Settings, load
 from mia_kernel.training.gather import GROUPS, gather
@@ -98,7 +100,7 @@ class Study:
         return data
 
     @property
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> str:
         """What there is to learn from, one line a fact."""
         d = self.data
         facts: dict[str, Any] = {
@@ -111,7 +113,7 @@ class Study:
             "columns": f"{len(d.schema.columns)} ({len(d.schema.names)} features and their masks)",
             "data hash": d.hash[:16],
         }
-        return pd.DataFrame({"": facts.values()}, index=pd.Index(facts.keys()))
+        return table(("", ""), [(text(name), text(value)) for name, value in facts.items()])
 
     @property
     def frame(self) -> dict[str, Any]:
@@ -124,15 +126,22 @@ class Study:
         }
 
     @property
-    def ghosts(self) -> pd.DataFrame:
-        """What each gate refused, and what that saved or cost: mean net ticks of its ghosts."""
+    def ghosts(self) -> str:
+        """What each gate refused, and what that saved or cost: win rate and mean net ticks of its ghosts."""
         d = self.data
-        names = np.array((*d.gate_codes, "taken"))[d.signals["gate"]]
-        table = pd.DataFrame({"gate": names, "net": d.labels["net_ticks"], "won": d.y})
-        grouped = table.groupby("gate").agg(
-            n=("net", "size"), won=("won", "mean"), mean_net_ticks=("net", "mean")
-        )
-        return grouped.sort_values("n", ascending=False)
+        names, at = np.unique(np.array((*d.gate_codes, "taken"))[d.signals["gate"]], return_inverse=True)
+        counts = np.bincount(at, minlength=len(names))
+        order = np.argsort(-counts, kind="stable")
+        rows = [
+            (
+                text(names[i]),
+                number(int(counts[i]), ",.0f"),
+                share(float(d.y[at == i].mean())),
+                number(float(d.labels["net_ticks"][at == i].mean()), ".2f", unit="ticks", signed=True),
+            )
+            for i in order
+        ]
+        return table(("first gate that refused", "n", "won", "mean net"), rows, numeric=(1, 2, 3))
 
     def train(self) -> Judged:
         """Train on these signals and store the candidate; too few are said, not worked around."""
@@ -197,57 +206,49 @@ class Judged:
             frame: dict[str, Any] = {name: arrays[name] for name in arrays.files}
         return frame | {"stamp": STAMPS.get(str(self.found.report.get("source_tag")))}
 
+    def _table(self, make: Callable[[dict[str, Any]], str]) -> str:
+        return "" if self.found is None else make(self.found.report)
+
     @property
-    def sections(self) -> pd.DataFrame:
+    def facts(self) -> str:
+        """What the figures rest on, as an HTML table."""
+        return self._table(model_tables.facts)
+
+    @property
+    def splits(self) -> str:
+        """What each walk-forward step trained on and tested."""
+        return self._table(model_tables.splits)
+
+    @property
+    def sections(self) -> str:
         """Figures of every signal, of what the filter and the gates took, side by side."""
-        if self.found is None:
-            return pd.DataFrame()
-        rows = {name: _row(part) for name, part in self.found.report["sections"].items()}
-        return pd.DataFrame(rows).T
+        return self._table(model_tables.sections)
 
     @property
-    def rules(self) -> pd.DataFrame:
+    def rules(self) -> str:
         """The rules a champion must meet, and whether they hold."""
-        return pd.DataFrame([] if self.found is None else self.found.rules)
+        return "" if self.found is None else model_tables.rules(self.found.rules)
 
     @property
-    def leakage(self) -> pd.DataFrame:
+    def leakage(self) -> str:
         """The leakage tests."""
-        return pd.DataFrame([] if self.found is None else self.found.report["leakage"])
+        return self._table(model_tables.leakage)
 
     @property
-    def stability(self) -> pd.DataFrame:
-        """Drift of the inputs from the first to the last sixth, and the win rate of each sixth."""
-        return pd.DataFrame([] if self.found is None else self.found.report["stability"])
+    def drift(self) -> str:
+        """How far the inputs moved from the first to the last sixth."""
+        return self._table(model_tables.drift)
+
+    @property
+    def steps(self) -> str:
+        """Win rate of each sixth and the variant its own past chose."""
+        return self._table(model_tables.steps)
 
     @property
     def importance(self) -> list[dict[str, Any]]:
         """Permutation importance on out-of-fold rows."""
         return [] if self.found is None else self.found.report.get("importance", [])
 
-    def by(self, name: str) -> pd.DataFrame:
-        """n, win rate with interval, expectancy by `grade`, `phase`, `market regime`, `pattern`, `year` ..."""
-        return pd.DataFrame([] if self.found is None else self.found.report["groups"][name])
-
-
-def _row(part: dict[str, Any]) -> dict[str, Any]:
-    p = part["performance"]
-    return {
-        "n": p["n"],
-        "win rate": p["win_rate"],
-        "win rate 95 %": _pair(p["win_rate_ci"]),
-        "profit factor": p["profit_factor_text"],
-        "expectancy R": p["expectancy_r"],
-        "R 95 %": _pair(p["expectancy_r_ci"]),
-        "net USD": p["net_usd"],
-        "max drawdown %": p["max_drawdown_percent"],
-        "Sharpe": p["sharpe_daily"],
-        "PSR": part["psr"],
-        "DSR": part["dsr"],
-    }
-
-
-def _pair(interval: Any) -> str:
-    if not interval:
-        return "unknown"
-    return " to ".join("?" if x is None else f"{x:.3f}" for x in interval)
+    def by(self, name: str) -> str:
+        """n, win rate with interval, mean by `grade`, `phase`, `market regime`, `pattern`, `year` ..."""
+        return self._table(lambda report: model_tables.group(report["groups"][name], name))

@@ -20,9 +20,9 @@ _MOST_S = 240
 _MARK = "made-from"
 
 
-def python_of(client: str) -> str:
-    """Return the interpreter of a client's environment, or skip the calling test."""
-    lock = ROOT / "requirements" / f"client_{client}.txt"
+def python_of(client: str, *, kind: str = "client") -> str:
+    """Return the interpreter of a client's (or oracle's) environment, or skip the calling test."""
+    lock = ROOT / "requirements" / f"{kind}_{client}.txt"
     mark = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
     folder = ROOT / ".venvs" / client
     if not _is_made(folder, mark):

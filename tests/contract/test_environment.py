@@ -47,7 +47,18 @@ def test_both_locks_agree_so_that_test_extends_run() -> None:
     assert {(name, version) for name, version, _ in run} <= {(name, version) for name, version, _ in test}
 
 
-@pytest.mark.parametrize("lock", ["run", "test", "client_ib_async", "client_ibapi", "client_nautilus_ibapi"])
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "run",
+        "test",
+        "client_ib_async",
+        "client_ibapi",
+        "client_nautilus_ibapi",
+        "oracle_edge",
+        "oracle_mlfinpy",
+    ],
+)
 def test_every_locked_package_carries_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
     blocks = re.split(r"\n(?=[a-zA-Z0-9])", text.strip())
