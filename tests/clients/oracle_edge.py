@@ -65,7 +65,7 @@ def sharpes(a):
 
 
 def figures(a):
-    """Return Sharpe, Sortino, drawdown, Calmar as empyrical and quantstats have them, win rate and profit factor too."""
+    """Return Sharpe and drawdown as both have them, win rate and profit factor as quantstats has."""
     import empyrical as e
     import quantstats.stats as q
 

@@ -3,40 +3,21 @@ import time
 import numpy as np
 import pytest
 
-from mia_kernel.analytics.learning import VARIANTS, agreement, bend, exported, fit, mean_score, ml_score
+from mia_kernel.analytics.learning import agreement, mean_score, ml_score
+from mia_kernel.cli.filter_figures import made_up_model
 from mia_kernel.core.events import Carries
 from mia_kernel.features.spec import Given
 from mia_kernel.ml.ensemble import DAY_NS, Ensemble, Filter
 from mia_kernel.ml.inputs import EIGHT, Inputs, laid_out, missing_of_eight, schema_of
 from mia_kernel.ml.params import MlParams
+from tests.gates import SLACK
 
 pytestmark = pytest.mark.unit
 
 
 @pytest.fixture(scope="module")
 def trained():
-    rng = np.random.default_rng(11)
-    values = rng.normal(0, 1, (4_000, len(EIGHT)))
-    values[rng.random(values.shape) < 0.05] = np.nan
-    x = np.array([laid_out(row) for row in values])
-    y = (x[:, 0] - 0.5 * x[:, 3] + rng.normal(0, 1, len(x)) > 0).astype(np.int64)
-    members = fit(VARIANTS[0], x, y, np.ones(len(x)))
-    forest, boosted, line, intercept = exported(members)
-    curve = bend(mean_score(members.scores(x)), y, np.ones(len(x)))
-    ensemble = Ensemble(
-        "m-1",
-        schema_of(),
-        forest,
-        boosted,
-        0.0,
-        line,
-        intercept,
-        curve.x,
-        curve.y,
-        valid_from=0,
-        trained_at=0,
-    )
-    return members, ensemble, curve
+    return made_up_model()
 
 
 def rows(n: int, seed: int = 5):
@@ -59,20 +40,20 @@ def test_compiled_members_equal_the_libraries_on_20_000_rows(trained):
 
 @pytest.mark.performance
 def test_one_row_takes_microseconds(trained):
+    """The compiled call alone: 99 of 100 rows within 15 µs, in the best of several passes."""
     _, ensemble, _ = trained
     x = rows(2_000)
     judge = Filter(ensemble, Inputs(schema_of(), Given(Carries())), MlParams(cache_entries=0))
     judge.answer(x[0], 1)
     best = np.inf
-    for _ in range(3):
+    for _ in range(12):
         took = np.empty(len(x))
         for i, row in enumerate(x):
             began = time.perf_counter_ns()
-            judge._made(row)
+            ensemble._call(row[None, :], judge._out, judge._parts)
             took[i] = time.perf_counter_ns() - began
-        best = min(best, float(np.quantile(took, 0.5)) / 1_000)
-    # Half of the rows are the measure here: on a machine shared with other work the slowest hundredth is not ours.
-    assert best < 60
+        best = min(best, float(np.quantile(took, 0.99)) / 1_000)
+    assert best < 15 * SLACK
 
 
 def test_the_cache_never_changes_an_answer_and_forgets_in_event_time(trained):
