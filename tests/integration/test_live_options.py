@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from mia_kernel.adapters.chain_history import ChainHistory
 from mia_kernel.adapters.ibkr_feed import IbkrFeed
 from mia_kernel.adapters.ibkr_params import Address, IbkrParams
 from mia_kernel.adapters.ibkr_session import IbkrSession
 from mia_kernel.adapters.inbox import Inbox
+from mia_kernel.core.decisions import OK
 from mia_kernel.core.events import OptionView
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.session import trading_day_of
@@ -20,7 +24,10 @@ from mia_kernel.gamma.refresh import Refresh
 from mia_kernel.gamma.sampler import RESERVED, Quoted
 from mia_kernel.gamma.summary import GammaLevels, levels_of
 from mia_kernel.gateway.synthetic_chain import synthetic_chain
+from mia_kernel.live import broker
+from mia_kernel.live.loop import Timer
 from mia_kernel.live.options import OptionSweep
+from mia_kernel.settings import load
 from tests.fakes.live_gateway import LiveGateway, morning, near
 
 pytestmark = [pytest.mark.integration, pytest.mark.options]
@@ -86,6 +93,53 @@ def test_a_session_sweeps_its_options_and_the_engine_gets_a_view_a_minute(
         session.close()
     assert not sweep.is_alive()
     assert len(running.gateway.options.listings) > LINES
+
+
+class _NoGuardian:
+    """A link nobody answers on: nothing is sent, nothing is told."""
+
+    lost, trading_state, state_reason = False, "reducing", "no guardian in this test"
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def reports(self) -> list[object]:
+        return []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+@pytest.mark.long
+def test_a_session_over_a_stored_chain_knows_options_and_its_record_replays_the_same(
+    gateway: tuple[LiveGateway, int, float], mia_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, start, future = gateway
+    page = synthetic_chain(trading_day_of(start), start - HOUR_NS, round(future * 0.995, 2), 18.0)
+    ChainHistory(mia_home / "data" / "options").add(replace(page, content_sha256="a" * 64))
+    monkeypatch.setattr(broker, "Relink", _NoGuardian)
+    limits = SimpleNamespace(toml="", brackets=())
+    monkeypatch.setattr(broker, "greet", lambda *_: (_NoGuardian(), limits))
+    session = broker.open_broker_session(
+        load().settings, f"gateway:127.0.0.1:{running.port}", "paper", mia_home / "j.sqlite", session_id="x"
+    )
+    sweep = session.sweep
+    assert sweep is not None
+    assert "options" in (session.run.recording.declared or ())
+    began = time.monotonic()
+    session.loop.timers.append(
+        Timer(
+            0.5,
+            lambda: session.loop.stop("seen") if sweep.views > 2 or time.monotonic() - began > 90 else None,
+        )
+    )
+    session.go()
+    answer = session.close()
+    assert sweep.views > 2
+    assert session.run.chains.rows[0]["source"].endswith("+ broker")
+    at = session.run.table.names.index("gamma_levels")
+    assert (session.run.table.column("status")[:, at] == OK).any()
+    assert answer.equal == answer.total > 0
 
 
 def test_fresh_volatilities_are_taken_stale_ones_are_not_and_the_share_bounds_the_quality() -> None:
