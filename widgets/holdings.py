@@ -18,7 +18,6 @@ _WHAT = {
     "repaired": theme.CAUTION,
     "quarantined": "#a78bfa",
     "refused": theme.ALARM,
-    "options": theme.NEUTRAL,
 }
 
 
@@ -136,11 +135,12 @@ def side_agreement(sides: Any, *, stamp: str | None = None) -> go.Figure:
 
 
 def repair_ladder(repairs: Any, *, stamp: str | None = None) -> go.Figure:
-    """Return what was repaired, set aside and refused, most rows first, on a logarithmic scale.
+    """Return what was repaired, set aside and refused, most rows first, on a logarithmic scale; not files of options.
 
     `repairs` has file, what, finding, rows and text (`Holdings.repairs`).
     """
     figure = go.Figure()
+    repairs = repairs[repairs["what"] != "options"]
     if len(repairs) == 0:
         figure.add_annotation(
             text="nothing was repaired or set aside", showarrow=False, font={"color": theme.TEXT}

@@ -65,6 +65,7 @@ class SeriesHealth:
     bytes: int
     worst_score: float | None
     causes: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ def _series_health(group: list[Stored]) -> SeriesHealth:
         bytes=sum(stored.segment.bytes for stored in group),
         worst_score=_worst(group),
         causes=tuple(causes),
+        kinds=tuple(sorted({stored.segment.kind for stored in group})),
     )
 
 

@@ -197,7 +197,8 @@ class RunningChecks:
 
     def _trades(self, rows: EventArray) -> None:
         priced = (rows["kind"] == ev.TRADE) | (rows["kind"] == ev.BAR)
-        self._count("zero_size", int((priced & (rows["sz"] <= 0)).sum()))
+        if self.instrument != ev.VIX:  # an index has values, not sizes
+            self._count("zero_size", int((priced & (rows["sz"] <= 0)).sum()))
         self._agreement(rows)
         trades = rows[rows["kind"] == ev.TRADE]
         self._jumps(trades)

@@ -80,6 +80,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._read: dict[Path, tuple[tuple[int, int], Manifest]] = {}
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -163,8 +164,20 @@ class Store:
         CorruptError
             If one cannot be read.
         """
-        found = [_read_manifest(file) for file in sorted((self.root / MANIFESTS).glob("*.json"))]
+        found = [self._manifest(file) for file in sorted((self.root / MANIFESTS).glob("*.json"))]
         return sorted(found, key=lambda manifest: (manifest.imported_at, manifest.import_id))
+
+    def _manifest(self, file: Path) -> Manifest:
+        """Return a manifest, read again only if its file is another: thousands of segments are no quick reading."""
+        try:
+            told = file.stat()
+        except OSError as error:
+            raise OutsideError(f"{file}: cannot be read: {error.strerror}") from error
+        mark = (told.st_mtime_ns, told.st_size)
+        held = self._read.get(file)
+        if held is None or held[0] != mark:
+            held = self._read[file] = (mark, _read_manifest(file))
+        return held[1]
 
     def read(self, segment: Segment) -> bytes:
         """Return the bytes of a segment, checked against its hash.

@@ -144,11 +144,11 @@ def health(json_path: str | None) -> None:
         write_json(json_path, answer)
     if json_path != "-":
         print_table(
-            ("series", "from", "days", "first", "last", "absent sessions", "rows", "worst", "causes"),
+            ("series", "from", "what", "days", "first", "last", "absent sessions", "rows", "worst", "causes"),
             [
                 (
-                    f"{s.symbol} {s.contract}", s.adapter, s.days, s.first_day, s.last_day, len(s.missing_days),
-                    f"{s.rows:,}", _score(s.worst_score), "; ".join(s.causes),
+                    f"{s.symbol} {s.contract}", s.adapter, _what(s), s.days, s.first_day, s.last_day,
+                    len(s.missing_days), f"{s.rows:,}", _score(s.worst_score), "; ".join(s.causes),
                 )
                 for s in series
             ],
@@ -278,6 +278,13 @@ def sql(query: str, most: int) -> None:
     answer = catalog_query.sql(_catalog(), query)
     print_table(list(answer.columns), answer.head(most).itertuples(index=False))
     click.echo(f"{len(answer):,} rows" + (f", {most} shown" if len(answer) > most else ""))
+
+
+def _what(series: catalog_query.SeriesHealth) -> str:
+    """Return the kinds of a series, bars with their length: `1 min bars`, `book trades`."""
+    seconds = series.bar_seconds or 0
+    length = f"{seconds} s" if seconds % 60 else f"{seconds // 60} min"
+    return " ".join(f"{length} bars" if kind == "bars" and seconds else kind for kind in series.kinds)
 
 
 def _score(score: float | None) -> str | None:

@@ -111,7 +111,8 @@ class Holdings:
     def calendar(self, symbol: str = "ES") -> pd.DataFrame:
         """Return one row per session from the first to the last stored day: `score` NaN where nothing is stored.
 
-        Columns: day (yyyymmdd), date, score, rows, due (a session of the exchange's calendar).
+        Columns: day (yyyymmdd), date, score, rows, due (a session of the exchange's calendar that lies between the
+        first and last day of some file: where no file reaches, nothing is missing).
         """
         days = self.days
         mine = days[(days["symbol"] == symbol) & (days["day"] % 10_000 > 0)] if len(days) else days
@@ -122,9 +123,20 @@ class Holdings:
         due = calendar[(calendar >= found.index.min()) & (calendar <= found.index.max())]
         out = pd.DataFrame({"day": np.union1d(due, found.index.to_numpy())}).set_index("day")
         out = out.join(found)
-        out["due"] = np.isin(out.index, due)
+        reached = np.zeros(len(out), np.bool_)
+        for first, last in self._spans(symbol):
+            reached |= (out.index >= first) & (out.index <= last)
+        out["due"] = np.isin(out.index, due) & reached
         out["date"] = pd.to_datetime(out.index.astype(str))
         return out.reset_index()
+
+    def _spans(self, symbol: str) -> list[tuple[int, int]]:
+        """Return first and last day of each imported file."""
+        days: dict[str, list[int]] = {}
+        for stored in self.stored:
+            if stored.segment.symbol == symbol and stored.segment.day % 10_000:
+                days.setdefault(stored.import_id, []).append(stored.segment.day)
+        return [(min(held), max(held)) for held in days.values()]
 
     def gaps(self, symbol: str = "ES", *, seconds: float = 60.0) -> pd.DataFrame:
         """Return the silences inside sessions longer than `seconds`: series, day, start, length in seconds."""
@@ -149,7 +161,7 @@ class Holdings:
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for stored in self.stored:
             counts = stored.verdict["counts"]
-            if stored.segment.kind not in ("trades", "bars"):
+            if stored.segment.kind not in ("trades", "bars") or stored.source.carries.aggressor == "none":
                 continue
             key = (stored.import_id, stored.source.contract or stored.source.symbol)
             decidable = counts.get("side_decidable")
@@ -176,8 +188,9 @@ class Holdings:
                     (name, done, what, count, texts.get(what, "")) for what, count in verdict[done].items()
                 ]
         told = {"refused": "file", "options": "not for the catalog"}
-        rows += [(Path(r.path).name, r.status, told[r.status], 0, r.error or "")
-                 for r in self.imported if r.status in told]  # fmt: skip
+        for r in (result for result in self.imported if result.status in told):
+            text = (r.error or "").replace(f"{Path(r.path).parent}/", "")
+            rows.append((Path(r.path).name, r.status, told[r.status], 0, text))
         return pd.DataFrame(rows, columns=columns)
 
     def _verdicts(self) -> list[tuple[str, dict[str, Any]]]:

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import mia_kernel as mia
 import widgets
+from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.importing import import_sources
 from mia_kernel.core.errors import InputError
 from mia_kernel.desk import magics
 from mia_kernel.desk.holdings import Holdings
+from tests.fakes.market_files import bar_csv, session
 
 pytestmark = pytest.mark.unit
 
@@ -74,3 +78,19 @@ def test_sql_and_the_magic(owned: Holdings, tmp_path: Path, monkeypatch: pytest.
         magics.mia("sell everything")
     with pytest.raises(InputError, match="no query"):
         magics.mia("sql", " ")
+
+
+def test_a_day_that_no_series_reaches_is_not_called_missing(tmp_path: Path) -> None:
+    """Two files years apart: the years between are no hole, a day left out inside one is."""
+    for name, day, left_out in (("ES_a.csv", datetime(2022, 8, 8), 2), ("ES_b.csv", datetime(2024, 8, 5), 9)):
+        days = [k for k in range(4) if k != left_out]
+        rows = [bar for k in days for bar in session(day + timedelta(days=k), step=900)]
+        (tmp_path / name).write_bytes(bar_csv(rows))
+    catalog = Catalog(tmp_path / "data")
+    for name in ("ES_a.csv", "ES_b.csv"):
+        (result,) = import_sources([tmp_path / name], catalog)
+        assert result.status == "stored"
+    days = Holdings(catalog, ()).calendar("ES")
+    absent = days[days["due"] & days["score"].isna()]["day"].tolist()
+    assert 20230301 not in absent
+    assert 20220810 in days["day"].tolist()
