@@ -27,7 +27,10 @@ class Html:
     def __init__(self, text: str, *, title: str = "", note: str = "") -> None:
         head = f"<h2>{title}</h2>" if title else ""
         small = f'<p class="mia-note">{note}</p>' if note else ""
-        self.text = f'<section class="mia">{head}{small}{text}</section>' if head or small else text
+        # A heading over nothing would look like something that got lost.
+        self.text = (
+            f'<section class="mia">{head}{small}{text}</section>' if text and (head or small) else text
+        )
 
     def _repr_html_(self) -> str:
         return self.text

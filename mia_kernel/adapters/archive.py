@@ -121,26 +121,27 @@ def _row(folder: Path, entry: Entry, say: Say) -> str:
     card = entry.card
     link = html.escape(entry.path.relative_to(folder).as_posix(), quote=True)
     title = html.escape(str(card.get("title") or entry.path.stem))
+    stem = html.escape(entry.path.stem)
     when = datetime.fromtimestamp(entry.end_ts // 1_000_000_000, UTC).astimezone(NEW_YORK)
     broken = card.get("rules_broken")
     rules = "—"
-    if broken is not None:
+    if broken is not None and card.get("n"):
         said = ", ".join(say(str(code).replace("_", " ")) for code in broken)
         rules = say("broken: {rules}").format(rules=said) if broken else say("kept")
     parity = say(str((card.get("checks") or {}).get("replay", "—")))
-    sentence = next(iter(card.get("sentences") or ()), "")
+    sentence = str(next(iter(card.get("sentences") or ()), "")).split(". ")[0].rstrip(".")
     tag = card.get("tag", "")
     source = ("SYNTHETIC " if tag == "synthetic" else "") + str(card.get("source", ""))
     cells = (
         html.escape(names(say)[entry.kind]),
-        f"<a href='{link}'>{title}</a><br><span class='faint'>{when:%Y-%m-%d}</span>",
+        f"<a href='{link}'>{title}</a><br><span class='faint'>{when:%Y-%m-%d} · {stem}</span>",
         html.escape(source),
     )
-    said = (rules, str(parity), str(sentence))
+    said = (rules, str(parity), sentence)
     return (
         "<tr>"
         + "".join(f"<td>{cell}</td>" for cell in cells)
-        + f"<td class=num>{_number(card.get('n'), ',.0f')}</td>{_money(card.get('net_usd'))}"
+        + f"<td class=num>{_number(card.get('n'), ',.0f')}</td>{_money(card.get('net_usd') if card.get('n') else None)}"
         + f"<td class=num>{_number(card.get('expectancy_r'), '+.2f')}</td>"
         + "".join(f"<td>{html.escape(cell)}</td>" for cell in said)
         + "</tr>"

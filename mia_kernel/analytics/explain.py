@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mia_kernel.analytics.say import Say, coded, plain
-from mia_kernel.analytics.words import FEEDS, FLAG_CHANGES, FLAG_SENTENCES, GATE_WORDS, UNIT_WORDS
+from mia_kernel.analytics.words import FEEDS, FLAG_CHANGES, FLAG_SENTENCES, GATE_WORDS, ONE_OF, UNIT_WORDS
 from mia_kernel.core.decisions import (
     BLOCKING,
     FAILED,
@@ -342,11 +342,15 @@ def amount(value: float | None, unit: str, say: Say = plain) -> str:
     if unit == "grade":
         return GRADE_NAMES[int(value)]
     whole = unit not in ("share", "ratio", "score") and abs(value - round(value)) < 1e-9
-    return f"{value:.0f} {_unit(unit, say)}".rstrip() if whole else f"{value:.2f} {_unit(unit, say)}".rstrip()
+    value = round(value, 9) + 0.0  # −0.0 is printed as 0
+    text = f"{value:,.0f}" if whole else f"{value:,.2f}"
+    return f"{text.replace('-', '−')} {_unit(unit, say, one=abs(value) == 1.0)}".rstrip()
 
 
-def _unit(unit: str, say: Say) -> str:
-    return UNIT_WORDS[unit] if unit in UNIT_WORDS else say(unit)
+def _unit(unit: str, say: Say, *, one: bool) -> str:
+    if unit in UNIT_WORDS:
+        return UNIT_WORDS[unit]
+    return say(ONE_OF[unit]) if one and unit in ONE_OF else say(unit)
 
 
 def _bounds(stored: Mapping[str, float] | None) -> Mapping[int, float]:

@@ -102,6 +102,7 @@ def performance(
         "profit_factor": won / lost if lost else None,
         "expectancy_r": float(in_r.mean()) if len(in_r) else None,
         "net_usd": int(net.sum()) / 100,
+        "net_r": float(in_r.sum()) if n and len(in_r) == n else None,
         "max_drawdown_usd": curve.drawdown_cents() / 100,
         "max_drawdown_percent": curve.drawdown_percent(),
         "trades_per_day": n / len(days) if days else None,

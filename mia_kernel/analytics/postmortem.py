@@ -20,7 +20,7 @@ from mia_kernel.analytics.report_material import Material, clock, source_words
 from mia_kernel.analytics.report_tables import note, post_mortem
 from mia_kernel.analytics.report_verdict import result_line
 from mia_kernel.analytics.say import Say, coded, mark, marks, plain
-from mia_kernel.core.decisions import LEVEL_NAMES, OUTCOME_NAMES, Decision
+from mia_kernel.core.decisions import FAILED, LEVEL_NAMES, OUTCOME_NAMES, PASSED, Decision
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.instrument import TICK_POINTS, instrument
 from mia_kernel.core.orders import OrderReport, PlaceBracket, ReplaceStop, RoundTrip
@@ -184,7 +184,7 @@ def _verdict(material: Material, trip: RoundTrip, title: str, say: Say) -> str:
     return (
         f"<section class='mia mia-verdict'>"
         f"<p class='mia-source'>{esc(source_words(str(material.source['tag']), say))}</p><h1>{esc(title)}</h1>"
-        f"{result_line({'n': 1, 'net_usd': trip.net_cents / 100}, say)}{facts(rows)}</section>"
+        f"{result_line({'n': 1, 'net_usd': trip.net_cents / 100, 'net_r': in_r}, say)}{facts(rows)}</section>"
     )
 
 
@@ -218,7 +218,7 @@ def _timeline(
         price = r.last_ticks * TICK_POINTS if filled and r.last_ticks is not None else None
         words = f"{coded(r.role.value, say)} {coded(r.status.value, say)}"
         words += f" ({coded(r.reason, say)})" if r.reason else ""
-        words += f", {', '.join(r.tags)}" if r.tags else ""
+        words += "".join(f", {coded(tag, say)}" for tag in r.tags)
         found.append((r.ts_event, say("filled") if filled else say("venue"), words, price))
     found.sort(key=lambda row: row[0])
     first = found[0][0] if found else trip.entry_ts
@@ -238,14 +238,19 @@ def _timeline(
 def _gates(decision: Decision | None, run: RunFacts, say: Say) -> str:
     if decision is None:
         return note(say("Its decision is not in this record."))
-    rows = []
-    for i, code in enumerate(run.gate_codes):
-        outcome = OUTCOME_NAMES[int(decision.gate_outcome[i])]
+    rows: list[list[Cell]] = []
+    silent: list[str] = []
+    # What failed is read first; what did not apply is only named.
+    for i in sorted(range(len(run.gate_codes)), key=lambda i: decision.gate_outcome[i] != FAILED):
+        outcome = int(decision.gate_outcome[i])
+        if outcome not in (PASSED, FAILED):
+            silent.append(coded(run.gate_codes[i], say))
+            continue
         rows.append(
             [
-                text(coded(code, say)),
+                text(coded(run.gate_codes[i], say)),
                 text(coded(LEVEL_NAMES[int(run.gate_levels[i])], say)),
-                text(coded(outcome, say), "alarm" if outcome == "failed" else ""),
+                text(coded(OUTCOME_NAMES[outcome], say), "alarm" if outcome == FAILED else ""),
                 *_numbers(decision, run, i, say),
             ]
         )
@@ -255,7 +260,12 @@ def _gates(decision: Decision | None, run: RunFacts, say: Say) -> str:
         text_ = say("Size bound by {limit}; contracts each limit allows: {limits}.")
         size = note(text_.format(limit=coded(decision.verdict.binding, say), limits=limits))
     heads = marks("gate", "weight", "outcome", "requires", "found")
-    return table(heads, rows, numeric=(3, 4), say=say) + size
+    rest = (
+        note(say("Never asked, or without an answer: {gates}.").format(gates=", ".join(silent)))
+        if silent
+        else ""
+    )
+    return table(heads, rows, numeric=(3, 4), say=say) + rest + size
 
 
 def _numbers(decision: Decision, run: RunFacts, i: int, say: Say) -> tuple[Cell, Cell]:
@@ -267,7 +277,7 @@ def _numbers(decision: Decision, run: RunFacts, i: int, say: Say) -> tuple[Cell,
 
 
 def _amount(value: float, unit: str, say: Say) -> Cell:
-    return text(amount(value if value == value else None, unit, say).replace("-", "−"), "num")
+    return text(amount(value if value == value else None, unit, say), "num")
 
 
 def _contributions(lesson: Lesson | None, say: Say) -> str:

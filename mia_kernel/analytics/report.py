@@ -95,8 +95,10 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
     frame["said"] = picture_words(say)
     ghosts, fills, lessons = ((), (), ()) if material.look is None else material.look
     rules = adherence.rules(material.trips, table)
-    ends = [int(table.column("ts_event")[-1])] if len(table) else [t.exit_ts for t in material.trips] or [0]
-    day = Day(max(ends), figures, lessons, rules, material.window or lessons, material.earlier)
+    ends = [int(table.column("ts_event")[-1])] if len(table) else [t.exit_ts for t in material.trips]
+    if not ends and material.bars is not None and len(material.bars):
+        ends = [int(material.bars["end"][-1])]
+    day = Day(max(ends, default=0), figures, lessons, rules, material.window or lessons, material.earlier)
     advices = mentor.advise(day, say)
     gone = expired(material.earlier, proposals(day.window, day.end_ts))
     return DayReport(
@@ -104,7 +106,7 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
         source_tag=tag,
         figures=figures,
         frame=frame,
-        verdict=verdict(material, run, figures, title, say),
+        verdict=verdict(material, run, figures, title, say, mentor.focus(day, say) if len(table) else ""),
         trades=tables.trades(material.trips, table, run, lessons, say),
         saved=look.saved(ghosts, _basis(material, say), say),
         fills=look.fills(fills, say),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from mia_kernel.analytics.adherence import Rule
@@ -14,9 +15,13 @@ from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
 from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.mentor_words import GROUPED_BY, RULES, capital, group_name, group_words, in_r
 from mia_kernel.analytics.performance import MIN_GROUP_TRIPS
+from mia_kernel.analytics.report_material import NEW_YORK
 from mia_kernel.analytics.say import Say, coded, mark, marks, plain
 
 SHOWN_IDS = 3
+BROKEN = "trades that broke the rule"
+"""The one statistic that is a count."""
+
 NOTHING_REFUSED = mark("No signal was refused, so no gate saved or cost anything.")
 CHECKS = (mark("journal"), mark("decisions"), mark("replay"), mark("broker statement"))
 VERDICTS = (mark("proven"), mark("differs"), mark("not checked"))
@@ -84,7 +89,7 @@ def fills(found: Sequence[Fill], say: Say = plain) -> str:
         [
             text(coded(role.role, say)),
             number(role.n, ",.0f"),
-            number(role.delay_ms, ",.0f"),
+            number(None if role.delay_ms is None else role.delay_ms / 1000, ",.1f"),
             number(role.slippage_ticks, ".2f"),
             _interval(role.slippage_interval, ".2f", say),
             number(role.delay_ticks, ".2f"),
@@ -98,12 +103,13 @@ def fills(found: Sequence[Fill], say: Say = plain) -> str:
         for role in by_role(found)
     ]
     heads = marks(
-        "fill", "n", "order to fill ms", "slippage", "95 % interval", "delay", "half spread", "impact", "after 1 s",
+        "fill", "n", "order to fill s", "slippage", "95 % interval", "delay", "half spread", "impact", "after 1 s",
         "10 s", "60 s", "model", "over model", "fees over model USD",
     )  # fmt: skip
     note = say(
         "Ticks, positive is worse for us. Slippage is against the mid at the decision; delay is what the mid moved "
-        "before the fill, impact the rest. A dash: the source does not carry it."
+        "before the fill, impact the rest. A stop or target waits in the market: its time is how long it waited. A "
+        "dash: the source does not carry it."
     )
     return table(heads, rows, numeric=range(1, 14), say=say) + f"<p class='mia-note'>{esc(note)}</p>"
 
@@ -142,7 +148,7 @@ def mentor(advices: Sequence[Advice], gone: Sequence[str], say: Say = plain, mos
 def _advice(advice: Advice, say: Say) -> str:
     e = advice.evidence
     rest = len(e.trade_ids) - SHOWN_IDS
-    trades = ", ".join(e.trade_ids[:SHOWN_IDS])
+    trades = ", ".join(trade_words(name) for name in e.trade_ids[:SHOWN_IDS])
     if rest > 0:
         trades = say("{trades} and {n} more").format(trades=trades, n=rest)
     stands_on = evidence(advice, say)
@@ -151,19 +157,28 @@ def _advice(advice: Advice, say: Say) -> str:
     kind = " class='alarm'" if advice.level == "critical" else ""
     return (
         f"<div class='mia-advice'><p><b{kind}>{esc(advice.title)}.</b> {esc(advice.message)}</p>"
-        f"<p class='mia-note'>{esc(say('Evidence'))}: {esc(stands_on)}</p></div>"
+        f"<p class='mia-note'>{esc(say('Evidence: {evidence}').format(evidence=stands_on))}</p></div>"
     )
 
 
 def evidence(advice: Advice, say: Say = plain) -> str:
     """Return what an advice stands on: statistic, value, n and interval."""
     e = advice.evidence
-    value = f"{e.value:,.2f}".replace("-", "−")
+    value = f"{e.value:,.0f}" if e.statistic == BROKEN else f"{e.value:,.2f}".replace("-", "−")
     text = f"{say(e.statistic)} {value}, n = {e.n}"
     if e.interval is None:
         return text
     low, high = map(in_r, e.interval)
     return text + say(", 95 % interval {low} to {high}").format(low=low, high=high)
+
+
+def trade_words(name: str) -> str:
+    """Return the name of a trade (entry in UTC and number) as New York time and number, as the tables show it."""
+    ts, _, number_ = name.partition("Z#")
+    if not number_:
+        return name
+    when = datetime.fromisoformat(ts).replace(tzinfo=UTC).astimezone(NEW_YORK)
+    return f"#{number_} {when:%Y-%m-%d %H:%M}"
 
 
 ACTIONS = {"veto": mark("not trading"), "promote": mark("the full size in"), "reduce": mark("less size in")}

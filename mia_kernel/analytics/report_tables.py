@@ -22,6 +22,9 @@ from mia_kernel.core.orders import RoundTrip
 
 NEW_YORK = ZoneInfo("America/New_York")
 MAX_REFUSED_SIGNALS = 40
+OPEN_REFUSED = 8
+"""Refused signals that stand open; the rest is folded."""
+
 MAX_TRADES = 200
 SIDES = {1: "long", -1: "short"}
 WEIGHTS = marks("blocks", "warns", "informs")
@@ -206,7 +209,12 @@ def _refused(columns: DecisionTable, run: explain.RunFacts, say: Say) -> str:
     rest = note(say("{n} more refused signals are in the journal.").format(n=more)) if more else ""
     heads = marks("time", "side", "price", "confluence %", "grade", "why not")
     title = esc(say("Refused signals ({n})").format(n=len(found)))
-    return f"<h3>{title}</h3>" + table(heads, rows, numeric=(0, 2, 3), say=say) + rest
+    shown = table(heads, rows[:OPEN_REFUSED], numeric=(0, 2, 3), say=say)
+    if len(rows) > OPEN_REFUSED:
+        summary = esc(say("{n} more").format(n=len(rows) - OPEN_REFUSED))
+        folded = table(heads, rows[OPEN_REFUSED:], numeric=(0, 2, 3), say=say)
+        shown += f"<details><summary>{summary}</summary>{folded}</details>"
+    return f"<h3>{title}</h3>{shown}{rest}"
 
 
 def refusals(columns: DecisionTable, run: explain.RunFacts, say: Say = plain) -> str:
@@ -272,6 +280,8 @@ def components(columns: DecisionTable, run: explain.RunFacts, say: Say = plain) 
     """Return each weighed component: weight, how often it was known and why not, mean and range."""
     status, values = columns.column("status"), columns.column("values")
     n = len(status)
+    if n == 0:
+        return note(say("No decision was taken."))
     rows: list[list[Cell]] = []
     weighed = sorted(((w, name) for name, w in run.static_weights.items() if w > 0), reverse=True)
     faint: list[int] = []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mia_kernel.analytics.adherence import rules
+from mia_kernel.analytics.adherence import Rule, rules
 from mia_kernel.analytics.explain import RunFacts, reachable_coverage
 from mia_kernel.analytics.html import esc, facts, number
 from mia_kernel.analytics.mentor_words import RULES, in_r
@@ -34,9 +34,14 @@ LIMIT_WORDS = {
 
 
 def verdict(
-    material: Material, run: RunFacts, figures: Mapping[str, Any], title: str, say: Say = plain
+    material: Material,
+    run: RunFacts,
+    figures: Mapping[str, Any],
+    title: str,
+    say: Say = plain,
+    focus: str = "",
 ) -> str:
-    """Return the box: source, result, sentences, facts and what the targets show."""
+    """Return the box: source, result, sentences, what to do tomorrow, facts and what the targets show."""
     name = esc(short_name(material.source["name"]))
     head = f"<p class='mia-source'>{esc(source_words(str(material.source['tag']), say))} · {name}</p>"
     box = [
@@ -44,6 +49,7 @@ def verdict(
         f"<h1>{esc(title)}</h1>",
         result_line(figures, say),
         *(f"<p>{sentence}</p>" for sentence in _sentences(material, run, figures, say)),
+        f"<p><b>{esc(focus)}</b></p>" if focus else "",
         facts(_headline(material, run, figures, say)),
         targets_line(figures, say),
     ]
@@ -51,11 +57,14 @@ def verdict(
 
 
 def result_line(figures: Mapping[str, Any], say: Say = plain) -> str:
-    """Return the one large number of a page, or that there was no trade."""
+    """Return the one large number of a page, in USD and in R where every risk is known, or that there was no trade."""
     if not figures["n"]:
         return f"<p class='mia-result'>{esc(say('No trade'))}</p>"
     result = number(figures["net_usd"], unit="USD", signed=True)
-    return f"<p class='mia-result'><span class='{result.kind}'>{result.text}</span> {esc(say('net of costs'))}</p>"
+    words = esc(say("net of costs"))
+    if figures.get("net_r") is not None:
+        words = f"{in_r(figures['net_r'])} R {words}"
+    return f"<p class='mia-result'><span class='{result.kind}'>{result.text}</span> {words}</p>"
 
 
 def _sentences(material: Material, run: RunFacts, figures: Mapping[str, Any], say: Say) -> list[str]:
@@ -153,7 +162,7 @@ def interval_r(figures: Mapping[str, Any], say: Say = plain) -> str:
     """Return the expectancy's interval in words, or that there are too few trades for one."""
     interval = figures["expectancy_r_ci"]
     if not interval:
-        return say("too few for an interval (n < {n})").format(n=MIN_INTERVAL_TRIPS)
+        return say("too few for an interval (n\u00a0<\u00a0{n})").format(n=MIN_INTERVAL_TRIPS)
     low, high = map(in_r, interval)
     return say("95 % interval {low} to {high} R").format(low=low, high=high)
 
@@ -218,7 +227,12 @@ def _conduct(material: Material, say: Say) -> str:
     """Say in a few words which habits broke a rule, if any."""
     if not material.trips:
         return say("no trade")
-    broken = [rule for rule in rules(material.trips, material.table) if not rule.kept]
+    return rules_line(rules(material.trips, material.table), say)
+
+
+def rules_line(found: Sequence[Rule], say: Say = plain) -> str:
+    """Return that every rule was kept, or which were broken and how often."""
+    broken = [rule for rule in found if not rule.kept]
     if not broken:
         return say("every rule kept")
     said = ", ".join(f"{say(RULES[rule.code])} ({len(rule.broken_by)})" for rule in broken)

@@ -53,10 +53,13 @@ CODES = marks(
     "close buffer", "vix", "stale book", "profit target", "duplicate order", "orders per second", "orders per hour",
     "entry distance", "reward risk", "reward risk after fees", "size", "together",
     # what binds a size, how well a trade was set up
-    "post expiry", "expiry week", "gamma peak", "gamma moderate", "risk per trade", "volatility max position",
+    "post expiry", "expiry week", "gamma peak", "gamma moderate", "risk per trade", "risk budget",
+    "share of remaining daily loss", "volatility max position",
     "vix max position", "early", "late", "good", "poor", "average", "excellent",
     # what a ledger, a group or a target says
     "saves", "costs", "not shown", "supported", "refuted", "too few",
+    # how the simulator filled
+    "through", "touch", "queue", "from bars", "one cancels other", "never sent",
     # rules by their code, as the index lists them
     "permission", "stop moved", "revenge", "hours", "overtrading", "early exit",
     # statistics an advice stands on

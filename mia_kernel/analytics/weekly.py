@@ -19,7 +19,7 @@ from mia_kernel.analytics.mentor_words import in_r
 from mia_kernel.analytics.performance import performance
 from mia_kernel.analytics.picture import picture_words
 from mia_kernel.analytics.report_material import Material, days_in_words, short_name, source_words
-from mia_kernel.analytics.report_verdict import interval_r, money_rows, result_line, targets_line
+from mia_kernel.analytics.report_verdict import interval_r, money_rows, result_line, rules_line, targets_line
 from mia_kernel.analytics.say import WEEKDAYS, Say, day_words, mark, marks, plain
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import trading_days_of
@@ -79,7 +79,7 @@ def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
         source_tag=str(parts[-1].source["tag"]),
         figures=figures,
         frame={**_frame(trips, days, str(parts[-1].source["tag"]), say), "said": picture_words(say)},
-        verdict=_verdict(parts, figures, title, len(days), say),
+        verdict=_verdict(parts, figures, title, (len(days), kept), mentor.focus(day, say), say),
         days=_table(trips, days, parts, say),
         saved=look.saved(ghosts, say("as each day's page says"), say),
         fills=look.fills(fills, say),
@@ -154,13 +154,23 @@ def _frame(trips: Sequence[RoundTrip], days: Sequence[int], tag: str, say: Say) 
     }
 
 
-def _verdict(parts: Sequence[Material], figures: Mapping[str, Any], title: str, days: int, say: Say) -> str:
-    name = esc(short_name(str(parts[-1].source["name"])))
+def _verdict(
+    parts: Sequence[Material],
+    figures: Mapping[str, Any],
+    title: str,
+    held: tuple[int, Sequence[Rule]],
+    focus: str,
+    say: Say,
+) -> str:
+    days, kept = held
+    names = {short_name(str(part.source["name"])) for part in parts}
     kind = esc(source_words(str(parts[-1].source["tag"]), say))
+    source = f"{kind} · {esc(names.pop())}" if len(names) == 1 else kind
     rows = [
         (say("days"), f"{days}"),
         (say("journals"), esc(say("{n}, every chain verified").format(n=len(parts)))),
         (say("trades"), f"{figures['n']}"),
+        (say("conduct"), rules_line(kept, say) if figures["n"] else esc(say("no trade"))),
     ]
     if figures["n"]:
         expectancy = "—"
@@ -169,8 +179,8 @@ def _verdict(parts: Sequence[Material], figures: Mapping[str, Any], title: str, 
         rows.append((say("expectancy"), esc(expectancy)))
     rows += money_rows(figures, say, marked=False)
     return (
-        f"<section class='mia mia-verdict'><p class='mia-source'>{kind} · {name}</p><h1>{esc(title)}</h1>"
-        f"{result_line(figures, say)}{facts(rows)}{targets_line(figures, say)}</section>"
+        f"<section class='mia mia-verdict'><p class='mia-source'>{source}</p><h1>{esc(title)}</h1>"
+        f"{result_line(figures, say)}<p><b>{esc(focus)}</b></p>{facts(rows)}{targets_line(figures, say)}</section>"
     )
 
 

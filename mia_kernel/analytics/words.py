@@ -77,4 +77,10 @@ UNIT_WORDS = {
 }
 """Units that are not their own word."""
 
+ONE_OF = {
+    "ticks": mark("tick"),
+    "contracts": mark("contract"),
+    "minutes": mark("minute"),
+    "points": mark("point"),
+}
 UNITS = marks("ticks", "contracts", "minutes", "points", "ms", "s")

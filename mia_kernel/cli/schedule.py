@@ -149,7 +149,9 @@ def _checks(settings: Settings, outbox: Outbox) -> int:
 
 
 def _forever(settings: Settings, outbox: Outbox, after_min: float) -> None:
-    from apscheduler.schedulers.blocking import BlockingScheduler  # late: only this command waits
+    # Late: only this command waits.
+    from apscheduler.events import EVENT_JOB_ERROR
+    from apscheduler.schedulers.blocking import BlockingScheduler
 
     scheduler: Any = BlockingScheduler(timezone=NEW_YORK)
 
@@ -166,6 +168,12 @@ def _forever(settings: Settings, outbox: Outbox, after_min: float) -> None:
         )
         click.echo(f"next: {when:%a %Y-%m-%d %H:%M %Z}")
 
+    def broke(event: Any) -> None:
+        text = f"{type(event.exception).__name__}: {event.exception}; it is tried again within {LOOK_AGAIN_MIN} minutes"
+        log.error("the schedule failed", exc_info=event.exception)
+        outbox.send(Message("alerts", "critical", "The schedule failed", text, time.time_ns()))
+
+    scheduler.add_listener(broke, EVENT_JOB_ERROR)
     # The clock may sleep with the machine: what became due meanwhile is looked for again.
     scheduler.add_job(
         lambda: run_due(settings, outbox, time.time_ns(), after_min), "interval", minutes=LOOK_AGAIN_MIN, coalesce=True,

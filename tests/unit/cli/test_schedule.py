@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mia_kernel.adapters import timetable
 from mia_kernel.adapters.channels import FileChannel, Outbox
 from mia_kernel.adapters.papermill_report import Page
 from mia_kernel.adapters.timetable import Due, Timetable
+from mia_kernel.cli import schedule
 from mia_kernel.cli.schedule import run_due
 from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.session import new_york_ns
@@ -87,3 +94,58 @@ def test_a_failure_is_told_and_tried_again(evening: Evening) -> None:
     assert len(evening.told()) == failed
     assert evening.run(evening.make) == 0
     assert len(evening.made) == failed
+
+
+SECOND = 1_000_000_000
+
+
+def closes_at(monkeypatch: pytest.MonkeyPatch, *closes: int) -> None:
+    """Put an exchange calendar in the place of the real one: sessions that close at these times."""
+    table = np.zeros(len(closes), [("close_ns", np.int64), ("trading_day", np.int64), ("weekday", np.int8)])
+    table["close_ns"], table["trading_day"] = closes, [20250602 + i for i in range(len(closes))]
+    table["weekday"] = range(len(closes))
+    monkeypatch.setattr(timetable, "sessions", lambda: table)
+
+
+def test_the_waiting_mode_makes_up_waits_for_the_close_and_ends_with_the_calendar(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = time.time_ns()
+    closes_at(monkeypatch, now - 90 * SECOND, now - 60 * SECOND, now + 2 * SECOND)
+    at: list[tuple[int, int]] = []
+
+    def make(settings: Settings, item: Due) -> Page:
+        at.append((item.day, time.time_ns()))
+        return evening.make(settings, item)
+
+    monkeypatch.setattr(schedule, "_make", make)
+    outbox = Outbox([FileChannel(evening.file)])
+    schedule._forever(evening.settings, outbox, 0.0)
+    outbox.close()
+    days = [(item.job, item.day) for item in evening.made]
+    assert days == [("daily", 20250602), ("daily", 20250603), ("daily", 20250604), ("weekly", 20250604)]
+    assert at[1][1] < now + 2 * SECOND <= at[2][1], "the past at once, the close when it came"
+    said = capsys.readouterr()
+    assert "next: " in said.out
+    assert "update MIA" in said.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no polite interrupt there")
+def test_a_failure_nobody_foresaw_is_told_too(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = time.time_ns()
+    closes_at(monkeypatch, now - 60 * SECOND)
+
+    def broken(_: Settings, item: Due) -> Page:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        raise ZeroDivisionError(str(item.day))
+
+    monkeypatch.setattr(schedule, "_make", broken)
+    outbox = Outbox([FileChannel(evening.file)])
+    schedule._forever(evening.settings, outbox, 0.0)
+    outbox.close()
+    assert "stopped" in capsys.readouterr().err
+    (told,) = evening.told()
+    assert told["level"] == "critical"
+    assert "ZeroDivisionError: 20250602" in told["text"]
