@@ -153,7 +153,7 @@ class JournalReader:
     Raises
     ------
     InputError
-        If the file does not exist or holds no run.
+        If the file does not exist, holds no run or was written in another format.
     CorruptError
         If a row that is read does not decode; the message names it. `verify` checks all rows.
     """
@@ -177,6 +177,11 @@ class JournalReader:
         self._first = rows[at][0]
         self._last = rows[at + 1][0] - 1 if at + 1 < len(rows) else 2**62
         self.header: dict[str, Any] = self._json(*rows[at])
+        if self.header.get("format") != record.FORMAT:
+            raise InputError(
+                "a journal of another version", path=str(path), field="format", value=self.header.get("format"),
+                rule=record.FORMAT, way_out="read it with the MIA that wrote it",
+            )  # fmt: skip
         self.names: tuple[str, ...] = tuple(self.header["names"])
         self.gate_codes: tuple[str, ...] = tuple(self.header["gate_codes"])
         self.context_names: tuple[str, ...] = tuple(self.header.get("context_names", CONTEXT_NAMES))

@@ -72,6 +72,11 @@ def _sentences(material: Material, run: RunFacts, figures: Mapping[str, Any], sa
     if len(table) == 0:
         return [say("The source held no event inside an open session, so nothing was decided.")]
     out: list[str] = [*_halts(material, run, say), *_gaps(table, say)]
+    if material.trailer.get("digest") is None:
+        text = say("The run did not close: this page ends with its last written row, at {time}.")
+        out.insert(
+            0, f"<span class='alarm'>{esc(text.format(time=clock(int(table.column('ts_event')[-1]))))}</span>"
+        )
     if figures["n"]:
         out.insert(0, _trade_sentence(figures, say))
     most = table.coverage_max()

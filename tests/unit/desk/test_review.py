@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mia_kernel.adapters import journal_record
 from mia_kernel.adapters.archive import write_index
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.papermill_report import renumbered
@@ -63,6 +64,25 @@ def test_a_damaged_journal_makes_no_page(mia_home: Path) -> None:
     path.write_bytes(bytes(data))
     with pytest.raises(CorruptError, match="way out"):
         review(path, settings=load().settings)
+
+
+def test_a_journal_of_another_version_makes_no_page(mia_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_record, "FORMAT", "mia-journal-9")
+    path = written(mia_home)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"another version.*mia-journal-9.*MIA that wrote it"):
+        review(path, settings=load(arguments={"home": str(mia_home)}).settings)
+
+
+def test_a_run_that_did_not_close_says_so_first(mia_home: Path) -> None:
+    path = mia_home / "data" / "journal" / "open.sqlite"
+    with JournalWriter(path, live=True) as journal:
+        journal.open_run(journals.header())
+        journal.append(journals.decisions(200))
+        journal.commit()
+        page = review(path, settings=load().settings)
+    assert "The run did not close" in page.verdict
+    assert page.card["checks"]["decisions"] == "not checked"
 
 
 def test_no_journal_is_said_with_a_way_out(mia_home: Path) -> None:
