@@ -49,7 +49,7 @@ def verdict(
         f"<h1>{esc(title)}</h1>",
         result_line(figures, say),
         *(f"<p>{sentence}</p>" for sentence in _sentences(material, run, figures, say)),
-        f"<p><b>{esc(focus)}</b></p>" if focus else "",
+        f"<p class='mia-focus'>{esc(focus)}</p>" if focus else "",
         facts(_headline(material, run, figures, say)),
         targets_line(figures, say),
     ]

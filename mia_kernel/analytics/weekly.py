@@ -180,7 +180,8 @@ def _verdict(
     rows += money_rows(figures, say, marked=False)
     return (
         f"<section class='mia mia-verdict'><p class='mia-source'>{source}</p><h1>{esc(title)}</h1>"
-        f"{result_line(figures, say)}<p><b>{esc(focus)}</b></p>{facts(rows)}{targets_line(figures, say)}</section>"
+        f"{result_line(figures, say)}<p class='mia-focus'>{esc(focus)}</p>{facts(rows)}"
+        f"{targets_line(figures, say)}</section>"
     )
 
 

@@ -28,7 +28,7 @@ def test_a_trading_day_says_result_interval_rules_and_quality() -> None:
     found = page()
     said = words(found.verdict)
     assert "ESH6 · Wednesday 25 February 2026" in said
-    assert "USD net of costs" in said
+    assert "USD +1.33 R net of costs" in said
     assert "8 round trips" in said
     assert "too few for an interval" in said
     assert "kept: 8 of 8 entries were permitted" in said

@@ -160,5 +160,5 @@ def test_ten_thousand_trades_are_a_page_within_thirty_seconds(mia_home: Path) ->
     page = review(path, settings=load().settings)
     took = time.process_time() - began
     assert page.figures["n"] == 10_000
-    assert page.trades.count("<details>") <= 200
+    assert page.trades.count("<details>") <= 200 + 1, "the trades told, and the folded refusals"
     assert took <= 30.0
