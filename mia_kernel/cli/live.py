@@ -282,7 +282,7 @@ def end_when(session: BrokerSession, over_ns: int) -> None:
 def finish(session: BrokerSession, settings: Settings, journal: Path) -> None:
     """Seal and check the record, close the journal, copy the data, write the daily page."""
     answer = session.close()
-    note_asked(session.run, str(session.folder), ())
+    note_asked(session.run, str(session.folder), (), symbol=None, tz=None)
     note_parity(session.run, answer)
     session.run.close()
     log.info(answer.sentence, extra={"session": session.folder.name, "stopped_by": session.loop.stopped_by})

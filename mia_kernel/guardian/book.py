@@ -261,7 +261,7 @@ def read_spare(path: Path) -> list[tuple[str, int, dict[str, Any]]]:
     for line in path.read_bytes().split(b"\0", 1)[0].splitlines():
         try:
             kind, ts, payload = msgspec.json.decode(line, type=tuple[str, int, dict[str, Any]])
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise CorruptError(
                 f"{path}: {error}; way out: keep the file as evidence and follow docs/runbook.md"
             ) from None

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from mia_kernel.adapters import bus, limits_file
-from mia_kernel.adapters.messages import Arm, Challenge, Confirm, GuardianStatus, Refused, Status
+from mia_kernel.adapters.messages import Acknowledge, Arm, Challenge, Confirm, GuardianStatus, Refused, Status
 from mia_kernel.adapters.recorded import closing_of, read_session, session_folders
 from mia_kernel.adapters.replay import write_recording
 from mia_kernel.adapters.synthetic import synthetic_recording
@@ -120,6 +120,7 @@ class World:
 
     def _armed_now(self) -> bool:
         with bus.guardian(self.home) as client:
+            client.ask(Acknowledge(0), 2.0)  # what `mia status --seen` says: an alert waits for eyes
             answer = client.ask(Arm("ARM PAPER", ACCOUNT), 2.0)
             if isinstance(answer, Challenge):
                 answer = client.ask(Confirm(answer.code), 2.0)
