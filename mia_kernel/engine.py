@@ -104,10 +104,11 @@ class Engine:
         """
         stop = len(events) if stop is None else stop
         market, account = self.rooms.market, self.rooms.account
+        clocks, flags = events["ts_event"], events["flags"]
         decisions: list[Decision] = []
         at = start
         while at < stop:
-            clock = market.clock_with(int(events["ts_event"][at]))
+            clock = market.clock_with(int(clocks[at]))
             if self._pending and clock > self._grid:
                 commands = self._decide_into(decisions)
                 if commands:
@@ -119,7 +120,7 @@ class Engine:
             if reached == at:
                 raise InvariantError(f"no progress at row {at}, event time {clock}")
             account.mark(events, at, reached)
-            if not events["flags"][reached - 1] & WARM_UP:
+            if not flags[reached - 1] & WARM_UP:
                 self._grid, self._pending = grid, True
             at = reached
         return Step(at, tuple(decisions), ())

@@ -313,12 +313,36 @@ def why_not(decision: Decision, facts: RunFacts, *, form: Form = "full", say: Sa
         return say("Refused: {reason}").format(reason=f"{found[0].sentence}{more}{nearest}.")
     width = max(len(r.code) for r in found)
     rows = [f"  {coded(r.level, say):<8}  {r.code:<{width}}  {r.sentence}" for r in found]
-    flips = [say("Nearest change: {change}.").format(change=change.sentence)] if change else []
+    flips = [_flip(decision, facts, change, say)] if change else []
     blocking = sum(r.blocking for r in found)
     count = say("{n} blocking").format(n=blocking)
     if len(found) > blocking:
         count += say(", {n} more").format(n=len(found) - blocking)
     return "\n".join([say("Refused: {reason}").format(reason=f"{count}."), *rows, *flips])
+
+
+def still_refusing(decision: Decision, facts: RunFacts) -> int:
+    """Return how many blocking gates would refuse after the nearest change: 0 where it flips the decision.
+
+    A present component cures coverage, and the grade with it where the score itself reaches; what the new
+    component would add to the score is unknown and counted as nothing.
+    """
+    blocking = [r for r in refusals(decision, facts) if r.blocking]
+    cured = {blocking[0].code} if blocking else set[str]()
+    if "coverage" in cured:
+        for grade in (r for r in blocking if r.code == "grade" and r.required is not None):
+            asked = facts.grade_percent.get(int(grade.required or 0))
+            if asked is not None and decision.score.percent >= asked:
+                cured.add("grade")
+    return sum(r.code not in cured for r in blocking)
+
+
+def _flip(decision: Decision, facts: RunFacts, change: Change, say: Say) -> str:
+    left = still_refusing(decision, facts)
+    if left == 0:
+        return say("Nearest change: {change}.").format(change=change.sentence)
+    text = say("Nearest change: {change}; {n} more would still refuse.")
+    return text.format(change=change.sentence, n=left)
 
 
 def reachable_coverage(status: Any, names: Sequence[str], static_weights: Mapping[str, float]) -> float:

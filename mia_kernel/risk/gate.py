@@ -108,6 +108,8 @@ class RiskGate:
         self.memory = Memory(params, armed=source.simulated)  # simulated fills start armed, a broker never
         self._x: NDArray[Any] = np.zeros(1, INPUT_DTYPE)
         self._q: NDArray[Any] = np.zeros(1, QUESTION_DTYPE)
+        # A field of a lone record costs three times as much to write as an element of that field's own view.
+        self._asked: dict[str, NDArray[Any]] = {name: self._q[name] for name in QUESTION_DTYPE.names or ()}
         self._out: NDArray[Any] = np.zeros(1, ANSWER_DTYPE)
         self._gathered = -1
         self._attention = self._out["attention"]
@@ -169,20 +171,20 @@ class RiskGate:
         return GateResult(self._outcome.copy(), self._required.copy(), self._actual.copy(), verdict)
 
     def _question(self, score: Score, signal: Signal | None, candidate: int, ml_score: float | None) -> None:
-        q = self._q[0]
-        q["grade"], q["coverage"], q["percent"] = score.grade, score.coverage, score.percent
+        q = self._asked
+        q["grade"][0], q["coverage"][0], q["percent"][0] = score.grade, score.coverage, score.percent
         if signal is None:
-            q["has_signal"], q["side"] = 0, candidate or score.side
+            q["has_signal"][0], q["side"][0] = 0, candidate or score.side
             return
-        q["has_signal"], q["side"] = 1, signal.side
+        q["has_signal"][0], q["side"][0] = 1, signal.side
         confidence = np.nan if signal.confidence is None else signal.confidence
-        q["confidence"] = confidence * self.params.gamma.at(int(self._x["ts"][0]))[1]
-        q["ml_score"] = np.nan if ml_score is None else ml_score
+        q["confidence"][0] = confidence * self.params.gamma.at(int(self._x["ts"][0]))[1]
+        q["ml_score"][0] = np.nan if ml_score is None else ml_score
         if self.params.gates.ml_threshold_rule == "cost_aware":
             # The threshold belongs to the signal; the gate reads it from the one record it has.
             self._p["ml_threshold"] = sizing.break_even(signal, bool(self._x["is_rth"][0]), self.costs)
-        q["entry_ticks"], q["stop_ticks"] = signal.entry_ticks, signal.stop_ticks
-        q["target_ticks"] = signal.target_ticks
+        q["entry_ticks"][0], q["stop_ticks"][0] = signal.entry_ticks, signal.stop_ticks
+        q["target_ticks"][0] = signal.target_ticks
 
     def _permit(self, score: Score, signal: Signal, ml_score: float | None) -> Verdict:
         out = self._out[0]

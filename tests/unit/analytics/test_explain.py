@@ -130,6 +130,24 @@ def test_a_yes_or_no_gate_says_what_would_have_passed_it() -> None:
     assert "Nearest change: a price within one ATR of the last swing" in text
 
 
+def test_a_change_that_does_not_flip_the_decision_says_what_would_still_refuse() -> None:
+    decision = worked(failed={"spread": (2.0, 3.0), "grade": (3.0, 1.0)})
+    assert explain.still_refusing(decision, facts()) == 1
+    text = explain.why_not(decision, facts())
+    first = explain.refusals(decision, facts())[0]
+    assert f"; {1} more would still refuse." in text, first
+    alone = worked(failed={"spread": (2.0, 3.0), "rvol": (1.2, 0.8)})  # a warning forbids nothing
+    assert explain.still_refusing(alone, facts()) == 0
+
+
+def test_coverage_cures_the_grade_where_the_score_itself_reaches() -> None:
+    lost, failed = ("es_nq_correlation", "order_book"), {"coverage": (0.6, 57 / 98)}
+    for grade, left in ((1.0, 0), (4.0, 1)):  # WEAK is reached by the score, PREMIUM is not
+        decision = worked(lost, {**failed, "grade": (grade, 0.0)})
+        assert 60.0 <= decision.score.percent < 85.0
+        assert explain.still_refusing(decision, facts()) == left
+
+
 def test_an_unknown_number_is_said_to_be_unknown() -> None:
     decision = worked(failed={"rvol": (1.2, float("nan"))})
     assert explain.refusals(decision, facts())[0].sentence == "relative volume is unknown (asked: 1.20)"
