@@ -46,6 +46,10 @@ def battle(bars: Any, events: Any, now: Mapping[str, Any], *, stamp: str | None 
     if now.get("stop") is not None and now["ball_trend"]:
         figure.add_hline(y=now["stop"], line={"color": theme.ALARM, "width": 1, "dash": "dash"},
                          annotation_text="ball stop", annotation_position="right")  # fmt: skip
+    if now.get("entry_low") is not None:
+        figure.add_hrect(y0=now["entry_low"], y1=now["entry_high"], fillcolor=theme.side_colour(now["ball_trend"]),
+                         opacity=0.08, line_width=0, layer="below", annotation_text="entry zone of the pullback",
+                         annotation_position="top left", annotation_font_size=theme.SIZES[0])  # fmt: skip
     low, high = float(bars["low"].min()), float(bars["high"].max())
     figure.update_layout(
         title={"text": sentence(now), "font": {"size": theme.SIZES[1]}, "x": 0, "y": 0.99, "yanchor": "top"},

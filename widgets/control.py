@@ -42,7 +42,7 @@ def control(found: Any, *, stamp: str | None = None) -> go.Figure:
     figure.add_vline(
         x=found.strategy_usd,
         line={"color": theme.side_colour(found.strategy_usd), "width": 2},
-        annotation_text=f"strategy {found.strategy_usd:+,.2f} USD",
+        annotation_text=f"these entries, bracket alone: {found.strategy_usd:+,.2f} USD",
         annotation_position="top",
     )
     figure.update_layout(

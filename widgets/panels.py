@@ -48,7 +48,7 @@ def es_nq(prices: Any, measures: Any, *, stamp: str | None = None) -> go.Figure:
     prices : DataFrame
         `es`, `nq` in points, indexed by time; empty without NQ.
     measures : DataFrame
-        `es_nq_corr_60`, `es_nq_divergence`, `es_nq_lead_lag`.
+        `es_nq_corr_60`, `es_nq_beta_60`, `es_nq_divergence`, `es_nq_lead_lag`, `es_nq_hayashi_yoshida`.
     stamp : str, optional
         Word across the picture.
     """
@@ -60,8 +60,10 @@ def es_nq(prices: Any, measures: Any, *, stamp: str | None = None) -> go.Figure:
         return figure
     rows = (
         ("es_nq_corr_60", "correlation of 60 returns", (0.0,)),
+        ("es_nq_beta_60", "beta: ES return per NQ return, 60 bars", ()),
         ("es_nq_divergence", "5-bar residual of ES, deviations", (-2.0, 2.0)),
         ("es_nq_lead_lag", "lag of the largest correlation, bars (above 0 NQ leads)", (0.0,)),
+        ("es_nq_hayashi_yoshida", "correlation of ticks (Hayashi-Yoshida)", (0.0,)),
     )
     figure = _rows(measures, rows, stamp, first=220)
     for name, colour in (("es", theme.TEXT), ("nq", theme.FAMILIES["gamma"])):

@@ -6,20 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.instrument import TICK_POINTS
-from mia_kernel.frames.mind import battle_events, standing, timeframe_rows
+from mia_kernel.frames.mind import ENTRY_ZONE, battle_events, standing, timeframe_rows
 from mia_kernel.measures.flow import BLOCK, SWEEP_LEVELS
 from mia_kernel.state.bars import TIMEFRAME_NAMES
 from mia_kernel.state.flow import ORDERS
 from mia_kernel.state.iceberg import RING
 from mia_kernel.state.memory import MarketState
+from mia_kernel.state.micro import ANOMALY_NAMES
+from mia_kernel.state.regime import MARKET_NAMES, VOLATILITY_NAMES
+from mia_kernel.state.volatility import VolatilityParams
 
-__all__ = ["LARGE_COLUMNS", "Battle", "battle_of", "large_orders", "timeframe_rows", "volume_rows"]
+__all__ = [
+    "ANOMALY_COLUMNS", "LARGE_COLUMNS", "Battle", "anomalies", "battle_of", "large_orders", "regimes", "timeframe_rows",
+    "volume_rows",
+]  # fmt: skip
 
+ANOMALY_COLUMNS = ("ts", "kind", "size", "unit")
 LARGE_COLUMNS = ("ts", "side", "size", "price", "to", "levels", "prints", "kind")
+LEG_BARS = 250
+"""How far back a leg is followed, as `state.swings` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,7 @@ class Battle:
 
     `bars` are closed bars in points; `events` has kind, side, price, to (the other edge of a base), ts (when
     it was known) and pivot_ts (where a ball lies); `now` says how it stands: golden rule, streaks, maturity,
-    pullback depth, entry zone, stop, outcome, score. Unknown is None.
+    pullback depth, entry zone (and its edges in points), stop, outcome, score. Unknown is None.
     """
 
     timeframe: str
@@ -45,7 +55,56 @@ def battle_of(market: MarketState, timeframe: str, bars: pd.DataFrame) -> Battle
     w = market.array["battle"][0, TIMEFRAME_NAMES.index(timeframe)]
     columns = ["kind", "side", "price", "to", "ts", "pivot_ts"]
     events = pd.DataFrame(list(battle_events(w)), columns=columns)
-    return Battle(timeframe, bars, events, standing(w))
+    low, high = _entry_zone(market.array["tf"][0, TIMEFRAME_NAMES.index(timeframe)], w)
+    return Battle(timeframe, bars, events, {**standing(w), "entry_low": low, "entry_high": high})
+
+
+def _entry_zone(t: Any, w: Any) -> tuple[float | None, float | None]:
+    """Return the edges in points of the pullback that is an entry, None without a trend or a leg (domain §8.2)."""
+    side = 1 if w["ball_trend"] > 0 else -1
+    if w["ball_trend"] == 0 or np.isnan(w["pullback"]):
+        return None, None
+    balls, n = (w["green"], int(w["green_n"])) if side > 0 else (w["red"], int(w["red_n"]))
+    ball = balls[(n - 1) % len(balls)]
+    newest, ring = int(t["n"]) - 1, t["ring"]
+    since = range(max(int(ball["bar"]), newest - LEG_BARS) + 1, newest + 1)
+    reach = [int(ring[j % len(ring)]["high" if side > 0 else "low"]) for j in since]
+    extreme = max(reach) if side > 0 else min(reach)
+    leg = extreme - int(ball["px"])
+    edges = sorted((extreme - share * leg) * TICK_POINTS for share in ENTRY_ZONE)
+    return edges[0], edges[1]
+
+
+def regimes(market: MarketState, table: VolatilityParams) -> list[dict[str, Any]]:
+    """Return volatility and market regime in words with what each implies; unknown is None (domain §13)."""
+    r = market.array["regime"][0]
+    label, code = int(r["volatility"]), int(r["market"])
+    row = table.rows()[label] if label >= 0 else None
+    up, down = bool(r["allow_long"]), bool(r["allow_short"])
+    allowed = "both" if up and down else "long" if up else "short" if down else "none"
+    return [
+        {"name": "volatility regime", "value": VOLATILITY_NAMES[label] if row else None},
+        {"name": "Battle Navale threshold", "value": row.battle_threshold if row else None},
+        {"name": "volatility size factor", "value": min(1.0, row.size) if row else None},
+        {"name": "stop factor", "value": row.stop if row else None},
+        {"name": "target factor", "value": row.target if row else None},
+        {"name": "largest position", "value": row.max_position if row else None},
+        {"name": "market regime", "value": MARKET_NAMES[code] if code >= 0 else None},
+        {"name": "allowed sides", "value": allowed if code >= 0 else None},
+        {"name": "market size factor", "value": float(r["market_size"]) if code >= 0 else None},
+    ]
+
+
+def anomalies(market: MarketState) -> list[tuple[int, str, float, str]]:
+    """Return the newest anomalies of volume, spread and flow, oldest first: when, what, how large (domain §6.6)."""
+    m = market.array["micro"][0]
+    n, kept = int(m["event_n"]), len(m["event_kind"])
+    rows: list[tuple[int, str, float, str]] = []
+    for i in range(max(n - kept, 0), n):
+        kind = ANOMALY_NAMES[int(m["event_kind"][i % kept])]
+        unit = "deviations" if kind == "flow" else "times the mean"
+        rows.append((int(m["event_ts"][i % kept]), kind, float(m["event_size"][i % kept]), unit))
+    return rows
 
 
 def large_orders(market: MarketState) -> list[tuple[Any, ...]]:

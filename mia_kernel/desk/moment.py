@@ -14,10 +14,13 @@ from mia_kernel.confluence.zones import levels_of, zones
 from mia_kernel.core.decisions import OK, STATUS_NAMES, Decision
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.desk.market import (
+    ANOMALY_COLUMNS,
     LARGE_COLUMNS,
     Battle,
+    anomalies,
     battle_of,
     large_orders,
+    regimes,
     timeframe_rows,
     volume_rows,
 )
@@ -144,6 +147,16 @@ class Moment:
     def large_orders(self) -> pd.DataFrame:
         """Aggregated orders from the threshold in force upwards, and inferred icebergs, oldest first."""
         return pd.DataFrame(large_orders(self.market), columns=list(LARGE_COLUMNS))
+
+    @property
+    def regimes(self) -> pd.DataFrame:
+        """Volatility and market regime in words, allowed sides, and what they do to threshold, size, stop, target."""
+        return pd.DataFrame(regimes(self.market, self._pass.settings.volatility)).set_index("name")
+
+    @property
+    def anomalies(self) -> pd.DataFrame:
+        """The newest anomalies of volume, spread and flow, oldest first: when, what, how large."""
+        return pd.DataFrame(anomalies(self.market), columns=list(ANOMALY_COLUMNS))
 
     def volume_profile(self, anchor: str = "rth") -> pd.DataFrame:
         """Return volume by price since 09:30 (`rth`) or 18:00 (`eth`): price, volume, node, inside the value area."""

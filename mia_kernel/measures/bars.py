@@ -8,7 +8,7 @@ import numpy as np
 
 from mia_kernel.core.kernel import Record, kernel
 from mia_kernel.measures.spec import FLAG, OPEN, POSITIVE, SHARE, SIGNED, m
-from mia_kernel.state import headfake
+from mia_kernel.state import headfake, trend
 from mia_kernel.state.bars import TF_5M, bar_at
 
 REALISED_RETURNS = 30
@@ -30,6 +30,9 @@ MEASURES = (
     m("choppy", "flag", FLAG, "even", "§13", "four or more VWAP crosses in 30 bars"),
     m("absorption_score", "–", SIGNED, "odd", "§6.3", "newest base bar: above 0 selling was absorbed", "flow"),
     m("headfake", "–", SIGNED, "odd", "§11", "newest trap within 5 signal bars, signed against the break"),
+    m("market_kind", "code", (0.0, 4.0), "even", "§13", "strong trend, weak trend, range, transition, unclear"),
+    m("market_allows_buy", "flag", FLAG, "even", "§13", "the market regime lets one go long"),
+    m("market_allows_sell", "flag", FLAG, "even", "§13", "the market regime lets one go short"),
 )  # fmt: skip
 
 
@@ -55,6 +58,16 @@ def fill(s: Record, out: np.ndarray, at: int) -> None:
     out[at + 12] = r["choppy"] if r["market"] >= 0 else np.nan
     out[at + 13] = bar_at(t, 0)["absorption"] if t["n"] > 0 else np.nan
     out[at + 14] = headfake.value(s["headfake"])
+    known = r["market"] >= 0
+    out[at + 15] = _kind(r["market"]) if known else np.nan
+    out[at + 16] = r["allow_long"] if known else np.nan
+    out[at + 17] = r["allow_short"] if known else np.nan
+
+
+@kernel
+def _kind(market: int) -> int:
+    """Return the market regime without its side, which `trend_sign` tells."""
+    return market % 2 if market <= trend.DOWN_WEAK else market - 2
 
 
 @kernel

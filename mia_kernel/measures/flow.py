@@ -15,6 +15,7 @@ from mia_kernel.state.flow import ORDERS
 BLOCK, SWEEP_LEVELS, SMALL, MANY = 500, 2, 150, 15
 BEHAVIOUR_NS = 60 * 60 * 1_000_000_000
 B_BLOCK, B_AGGRESSIVE, B_ICEBERG, B_STEALTH = range(4)
+S_NEUTRAL, S_ROTATION, S_STEADY, S_INSTITUTIONAL = range(4)
 BEHAVIOURS = ("block", "aggressive", "iceberg", "stealth")
 
 MEASURES = (
@@ -46,6 +47,8 @@ MEASURES = (
     m("latency_p50_us", "µs", POSITIVE, "even", "§4", "exchange to here over 5 minutes", "trades"),
     m("latency_p95_us", "µs", POSITIVE, "even", "§4", "the same, upper edge of its bin", "trades"),
     m("latency_p99_us", "µs", POSITIVE, "even", "§4", "the same, upper edge of its bin", "trades"),
+    m("smart_signal", "code", (0.0, 3.0), "even", "§10", "neutral, rotation, accumulation or distribution, institutional; side: large_orders_bias", "flow", "trades"),
+    m("smart_confidence", "–", SHARE, "even", "§10", "confidence in the net flow of large orders; to act on from 0.6", "flow", "trades"),
 )  # fmt: skip
 
 
@@ -53,7 +56,7 @@ MEASURES = (
 def fill(s: Record, out: np.ndarray, at: int) -> None:
     """Write the group's values; see `spec`."""
     x, t, now = s["micro"], s["tf"][s["clock"]["base"]], s["clock"]["now"]
-    for i in range(28):
+    for i in range(30):
         out[at + i] = np.nan
     if t["n"] > 0:
         _newest(s, bar_at(t, 0), out, at)
@@ -66,6 +69,7 @@ def fill(s: Record, out: np.ndarray, at: int) -> None:
     out[at + 12] = micro.vpin(x)
     if smart_money.is_ready(s, now):
         _large(s, now, out, at + 14)
+        out[at + 28], out[at + 29] = _verdict(s, now)
     for i in range(3):
         out[at + 25 + i] = micro.latency_us(x, (0.5, 0.95, 0.99)[i], now)
 
@@ -115,6 +119,21 @@ def _large(s: Record, now: int, out: np.ndarray, at: int) -> None:
     if s["book"]["has"]:
         hidden, bias = iceberg.within(s["iceberg"], now - BEHAVIOUR_NS)
         out[at + 9], out[at + 10] = hidden, bias
+
+
+@kernel
+def _verdict(s: Record, now: int) -> tuple[float, float]:
+    """Return what large orders are doing (the first condition that holds) and how sure that is; see domain §10."""
+    bought, sold, n, aggressor, steady = smart_money.totals(s["flow"], now)
+    if bought + sold == 0:
+        return np.nan, np.nan
+    net, intensity = (bought - sold) / (bought + sold), min((bought + sold) / 500.0, 1.0)
+    _, confidence = smart_money.judge(net, bought + sold, n, steady, smart_money.alignment(s), aggressor)
+    if abs(net) > 0.4 and intensity > 0.5:
+        return S_INSTITUTIONAL, confidence
+    if abs(net) > 0.2 and steady > 0.6:
+        return S_STEADY, confidence
+    return S_ROTATION if intensity > 0.7 else S_NEUTRAL, confidence
 
 
 @kernel

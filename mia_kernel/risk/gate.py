@@ -108,8 +108,8 @@ class RiskGate:
         self.memory = Memory(params, armed=source.simulated)  # simulated fills start armed, a broker never
         self._x: NDArray[Any] = np.zeros(1, INPUT_DTYPE)
         self._q: NDArray[Any] = np.zeros(1, QUESTION_DTYPE)
-        # A field of a lone record costs three times as much to write as an element of that field's own view.
-        self._asked: dict[str, NDArray[Any]] = {name: self._q[name] for name in QUESTION_DTYPE.names or ()}
+        # Written through a view of each field: a lone record takes three times as long.
+        self._asked = {name: self._q[name] for name in QUESTION_DTYPE.names or ()}
         self._out: NDArray[Any] = np.zeros(1, ANSWER_DTYPE)
         self._gathered = -1
         self._attention = self._out["attention"]
@@ -177,8 +177,8 @@ class RiskGate:
             q["has_signal"][0], q["side"][0] = 0, candidate or score.side
             return
         q["has_signal"][0], q["side"][0] = 1, signal.side
-        confidence = np.nan if signal.confidence is None else signal.confidence
-        q["confidence"][0] = confidence * self.params.gamma.at(int(self._x["ts"][0]))[1]
+        factor = self.params.gamma.at(int(self._x["ts"][0]))[1]
+        q["confidence"][0] = np.nan if signal.confidence is None else signal.confidence * factor
         q["ml_score"][0] = np.nan if ml_score is None else ml_score
         if self.params.gates.ml_threshold_rule == "cost_aware":
             # The threshold belongs to the signal; the gate reads it from the one record it has.
@@ -195,8 +195,7 @@ class RiskGate:
         out["actual"][_SIZE] = sized.qty
         out["outcome"][_SIZE] = PASSED if sized.qty > 0 else FAILED
         out["severity"][_SIZE] = 0 if sized.qty > 0 else 3
-        outcome = self._outcome
-        refused = np.flatnonzero(self._blocking & ((outcome == FAILED) | (outcome == UNKNOWN)))
+        refused = np.flatnonzero(self._blocking & ((self._outcome == FAILED) | (self._outcome == UNKNOWN)))
         if len(refused):
             first = int(refused[0])
             code, text = gates.CODES[first], self._sentence(first)

@@ -19,11 +19,13 @@ PRICE_DRIFT = 0.15
 NEARLY = {
     "es_nq_beta_60": 0.02, "es_nq_divergence": 0.15, "es_nq_corr_30": 0.02, "es_nq_corr_60": 0.02,
     "es_nq_corr_120": 0.02, "overnight_gap_percent": 0.05, "realized_volatility": 0.01,
-    "bid_ask_spread_bps": 0.05, "large_orders_alignment": 0.02, "seasonal_bias": 0.01,
+    "bid_ask_spread_bps": 0.05, "large_orders_alignment": 0.02, "smart_confidence": 0.003, "seasonal_bias": 0.01,
 }  # fmt: skip
 SWAPPED = {
     "aggressive_buy_ratio": "aggressive_sell_ratio",
     "aggressive_sell_ratio": "aggressive_buy_ratio",
+    "market_allows_buy": "market_allows_sell",
+    "market_allows_sell": "market_allows_buy",
     "call_wall": "put_wall",
     "put_wall": "call_wall",
 }

@@ -10,6 +10,7 @@ import widgets
 from mia_kernel.core.errors import InputError
 from mia_kernel.desk import Moment, Run
 from mia_kernel.desk.tape import footprint
+from mia_kernel.state.regime import MARKET_NAMES
 
 pytestmark = pytest.mark.integration
 
@@ -87,6 +88,48 @@ def test_battle_is_there_for_every_timeframe(now: Moment, timeframe: str) -> Non
     assert "score" in figure.layout.title.text
     with pytest.raises(InputError, match="timeframe"):
         now.battle("2m")
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "5m", "15m", "1h"])
+def test_the_entry_zone_lies_where_the_pullback_says(now: Moment, timeframe: str) -> None:
+    battle = now.battle(timeframe)
+    stands, close = battle.now, float(battle.bars["close"].iloc[-1])
+    if stands["entry_low"] is None:
+        assert stands["ball_trend"] == 0 or stands["pullback"] is None
+        return
+    assert stands["entry_low"] <= stands["entry_high"]
+    assert stands["in_entry_zone"] == (stands["entry_low"] <= close <= stands["entry_high"])
+    notes = [note.text for note in widgets.battle(battle.bars, battle.events, stands).layout.annotations]
+    assert "entry zone of the pullback" in notes
+
+
+def test_regimes_are_words_with_what_they_imply(now: Moment) -> None:
+    value = now.regimes["value"]
+    measured = now.measures["value"]
+    assert value["market regime"] in MARKET_NAMES
+    sides = {"both": (1, 1), "long": (1, 0), "short": (0, 1), "none": (0, 0)}[value["allowed sides"]]
+    assert (measured["market_allows_buy"], measured["market_allows_sell"]) == sides
+    assert value["volatility regime"] is None or value["stop factor"] > 0
+    assert ("trend" in value["market regime"]) == (measured["market_kind"] <= 1)
+
+
+def test_anomalies_are_listed_with_kind_size_and_time(now: Moment) -> None:
+    found = now.anomalies
+    assert len(found) == min(int(now.market.array["micro"][0]["event_n"]), 32) > 0
+    assert found["kind"].isin(["volume", "spread", "flow"]).all()
+    assert found["ts"].is_monotonic_increasing
+    assert (found["ts"] <= now.ts_event).all()
+    assert (found[found["kind"] != "flow"]["size"] > 1).all()
+
+
+def test_the_verdict_on_large_orders_is_the_components(now: Moment) -> None:
+    measured = now.measures["value"]
+    vector = now.decision.vector
+    at = vector.names.index("smart_money")
+    if measured["smart_signal"] is None or vector.quality[at] == 0:
+        return
+    assert measured["smart_confidence"] == pytest.approx(float(vector.quality[at]))
+    assert (measured["smart_signal"] >= 2) == (float(vector.values[at]) != 0.0)
 
 
 def test_timeframes_weigh_to_one_and_say_what_is_missing(now: Moment) -> None:
