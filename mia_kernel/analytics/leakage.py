@@ -44,6 +44,8 @@ def out_of_fold(rows: Rows, *, folds: int = 3, variant: Variant = QUICK, seed: i
 
 def shuffled(rows: Rows, *, seed: int = SEED) -> LeakCheck:
     """Train on shuffled answers: anything beyond luck then comes from a leak in the splits."""
+    if len(np.unique(rows.y)) < 2:
+        return LeakCheck("shuffled labels", None, None, None, "one class only")
     rng = np.random.default_rng(seed)
     mixed = Rows(rows.x, rng.permutation(rows.y), rows.w, rows.lives)
     area = auc(out_of_fold(mixed, seed=seed), mixed.y)
@@ -74,6 +76,8 @@ def planted(rows: Rows, names: tuple[str, ...], *, seed: int = SEED) -> LeakChec
 
 def shifted(rows: Rows, *, seed: int = SEED) -> LeakCheck:
     """Give every signal the features of the one before: what was learned must not get better."""
+    if len(np.unique(rows.y)) < 2:
+        return LeakCheck("features one signal late", None, None, None, "one class only")
     own, moved = auc(out_of_fold(rows, seed=seed), rows.y), None
     if len(rows.y) > 1:
         late = Rows(np.concatenate([rows.x[:1], rows.x[:-1]]), rows.y, rows.w, rows.lives)

@@ -91,14 +91,7 @@ def train(
     """
     part, first_locked = unlocked(data)
     dev = data.take(part)
-    if len(dev) < MIN_SIGNALS:
-        raise InputError(
-            "too few labelled signals to train on",
-            field="signals",
-            value=len(dev),
-            rule=f"at least {MIN_SIGNALS} before the locked last fifth ({len(data)} in all)",
-            way_out="a longer source",
-        )
+    _refuse_too_little(dev, len(data))
     rows = rows_of(dev)
     folds = combinatorial(rows.lives, GROUPS_N, 1, embargo_sessions=EMBARGO_SESSIONS)
     steps = walk_forward(rows.lives, GROUPS_N, embargo_sessions=EMBARGO_SESSIONS)
@@ -128,6 +121,25 @@ def train(
     report = _report(judged, found[-1], best, variants, facts, first_locked, len(data) - len(dev))
     report["importance"] = weighed
     return Trained(ensemble, members, report, _oos(judged), _locked(data, first_locked))
+
+
+def _refuse_too_little(dev: Dataset, total: int) -> None:
+    """Refuse what no model can be learned from."""
+    if len(dev) < MIN_SIGNALS:
+        raise InputError(
+            "too few labelled signals to train on",
+            field="signals",
+            value=len(dev),
+            rule=f"at least {MIN_SIGNALS} before the locked last fifth ({total} in all)",
+            way_out="a longer source",
+        )
+    if len(np.unique(dev.y)) < 2:
+        raise InputError(
+            "every signal ended the same way: there is nothing to tell apart",
+            field="signals",
+            value=f"{len(dev)}, {int(dev.y.sum())} won",
+            way_out="another source, or other exits",
+        )
 
 
 def _exported(

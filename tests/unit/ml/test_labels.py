@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mia_kernel.analytics.control import PATH_DTYPE
 from mia_kernel.ml.labels import (
@@ -113,3 +115,46 @@ def test_uniqueness_is_the_plain_mean_over_each_life():
     r = np.concatenate([[0], np.diff(np.log(closes))])
     raw = [abs(sum(r[t] / plain[t] for t in range(a, b + 1))) for a, b in zip(first, last, strict=True)]
     assert attribution(first, last, closes) == pytest.approx(np.array(raw) * 40 / sum(raw))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    fee=st.floats(0, 3),
+    more_fee=st.floats(0, 3),
+    slip=st.integers(0, 2),
+    more_slip=st.integers(0, 3),
+)
+def test_costs_never_make_a_result_better(seed, fee, more_fee, slip, more_slip):
+    """Fees and slipped exits only take, on every path and for both sides.
+
+    Barriers hang on the slipped entry, so a worse entry may be stopped before a gap that a better one meets: the
+    entry's own slip is therefore held while that of the exits grows.
+    """
+    rng = np.random.default_rng(seed)
+    close = 16_000 + rng.normal(0, 4, 80).round().astype(int).cumsum()
+    side = int(rng.choice((-1, 1)))
+    cheap, dear = (
+        net_of(close, side, fee_ticks=f, slippage=s) for f, s in ((fee, slip), (fee + more_fee, slip))
+    )
+    assert dear <= cheap + 1e-12
+    exits = [net_of(close, side, fee_ticks=fee, slippage=s, moved=slip) for s in (slip, slip + more_slip)]
+    assert exits[1] <= exits[0] + 1e-12
+
+
+def net_of(close, side, *, fee_ticks, slippage, moved=None):
+    """Return the net ticks of one signal; with `moved` the entry row slips by that and only exits by `slippage`."""
+    path = np.zeros(len(close), PATH_DTYPE)
+    path["ts"] = np.arange(1, len(close) + 1) * 60_000_000_000
+    for name in ("open", "high", "low", "close"):
+        path[name] = close
+    path["slippage"] = slippage
+    if moved is not None:
+        path["slippage"][0] = moved
+    path["last_of_session"][-1] = 1
+    out = np.zeros(1, LABEL_DTYPE)
+    one = np.ones(1, np.int64)
+    barriers(
+        path, np.zeros(1, np.int64), side * one, 10 * one, 16 * one, HORIZON_NS, LATENCY_NS, fee_ticks, out
+    )
+    return float(out["net_ticks"][0])

@@ -72,6 +72,13 @@ def test_too_few_signals_are_said_and_nothing_is_fitted(data, tmp_path):
         train(Settings(home=tmp_path), few, model_id="m", trained_at=1, facts=FACTS, variants=SMALL)
 
 
+def test_signals_that_all_lost_are_said_and_nothing_is_fitted(data, tmp_path):
+    lost = data.take(np.flatnonzero(data.labels["net_ticks"] < 0))
+    many = lost.take(np.sort(np.arange(3_000) % len(lost)))
+    with pytest.raises(InputError, match="ended the same way"):
+        train(Settings(home=tmp_path), many, model_id="m", trained_at=1, facts=FACTS, variants=SMALL)
+
+
 def test_a_stored_model_is_whole_and_no_champion_by_itself(stored):
     settings, _ = stored
     found = verdict(settings)
