@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mia_kernel.adapters.chain_dates import read_date_line
 from mia_kernel.adapters.osi import PATTERN, pc, read_symbols
-from mia_kernel.core.errors import DataError, FormatError
+from mia_kernel.core.errors import DataError, FormatError, InputError
 from mia_kernel.gamma.chain import Chain, make_chain
 
 _FIELDS = ("bid", "ask", "volume", "iv", "delta", "gamma", "oi")
@@ -37,6 +37,10 @@ class Asked:
     """Instant of the snapshot (ns UTC), where the file does not tell a readable one."""
     spot: float | None = None
     """Price of the underlying, over what the file says."""
+
+    def __post_init__(self) -> None:
+        if self.spot is not None and not 0 < self.spot < float("inf"):
+            raise InputError("not a price", field="spot", value=self.spot, rule="above 0, and finite")
 
 
 def is_quote_table(head: bytes) -> bool:

@@ -102,9 +102,11 @@ def _table(data: bytes, path: str) -> pa.Table:
     names = [_plain(name) for name in read.column_names]
     if len(set(names)) != len(names):
         raise FormatError("a column name stands twice", path=path, value=", ".join(sorted(names)))
-    return pa.table(
-        {name: pc.cast(column, pa.string()) for name, column in zip(names, read.columns, strict=True)}
-    )
+    try:
+        texts = [pc.cast(column, pa.string()) for column in read.columns]
+    except pa.ArrowInvalid as error:
+        raise FormatError(f"the rows are no text: {error}", path=path, rule="UTF-8") from None
+    return pa.table(dict(zip(names, texts, strict=True)))
 
 
 def _first(table: pa.Table, candidates: Sequence[str]) -> Any:

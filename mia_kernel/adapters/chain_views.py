@@ -24,7 +24,7 @@ from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.core.session import trading_day_of
 from mia_kernel.gamma.chain import Chain
 from mia_kernel.gamma.exposures import put_call_ratios
-from mia_kernel.gamma.mapping import MAPPED_INDEX
+from mia_kernel.gamma.mapping import FAR_LOG, MAPPED_INDEX
 from mia_kernel.gamma.reference import Tape, put_call_reference
 from mia_kernel.gamma.summary import levels_of
 from mia_kernel.gamma.view import ChainInForce, valid_until
@@ -32,8 +32,6 @@ from mia_kernel.gamma.view import ChainInForce, valid_until
 EVERY_NS = 60_000_000_000
 _LIVE_NS = 1_800_000_000_000
 """A chain from cash hours goes on for twice its limit: the state then says that it is stale, not that it is gone."""
-FAR_LOG = 0.08
-"""A future further than this from what its chain implies is not that future, or its price was adjusted."""
 _LARGEST = 40 << 20
 _PRODUCTS = ("ES", "MES")
 

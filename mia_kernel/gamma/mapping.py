@@ -20,6 +20,8 @@ from mia_kernel.gamma.chain import NS_PER_YEAR
 
 PARITY_ALERT_POINTS = 2.0
 MAPPED_INDEX = "SPX"
+FAR_LOG = 0.08
+"""A future further than this from what its chain implies is not that future, or its price was adjusted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.core.errors import DataError, InputError
 from mia_kernel.gamma.bands import Alternative, Band, alternatives, bands_of
 from mia_kernel.gamma.book import NAIVE, Book, Repricer, SignModel, book_of, price_grid
 from mia_kernel.gamma.chain import Chain
@@ -42,6 +43,7 @@ from mia_kernel.gamma.levels import (
     zero_gamma,
 )
 from mia_kernel.gamma.mapping import (
+    FAR_LOG,
     MAPPED_INDEX,
     Basis,
     chain_basis,
@@ -147,12 +149,17 @@ def levels_of(
     Raises
     ------
     DataError
-        If nothing of the chain is live, or it holds no open interest.
+        If nothing of the chain is live, or it holds no open interest or no gamma at its spot.
+    InputError
+        If `es` is no price, or for SPX further than 8 % from the index.
     """
     book = book_of(chain, at)
     exposure = book.exposure()
     table = per_strike(book, exposure, sign=sign)
     net, gross = float(table.net.sum()), float(table.gross.sum())
+    if not gross > 0:
+        raise DataError("the chain holds no gamma at this spot", path=chain.source, field="spot", value=book.spot,
+                        rule="open interest, and strikes around the spot", way_out="--spot PRICE")  # fmt: skip
     spots = price_grid(book.spot)
     repricer = Repricer(book, sign=sign)
     profile = repricer.net_profile(spots)
@@ -179,10 +186,20 @@ def _basis(chain: Chain, book: Book, es: float | None) -> tuple[Basis | None, fl
         return None, None
     contract = front_contract(book.now)
     if es is not None:
+        _check_future(chain, book, es)
         return Basis(es / book.spot, book.now, contract, "given price"), parity_gap(book, contract, es)
     if all(expiry.method == "none" for expiry in book.carry.expiries):
         return None, None
     return chain_basis(book, contract), None
+
+
+def _check_future(chain: Chain, book: Book, es: float) -> None:
+    """Refuse a price that is none, or for the index the future follows one that cannot be its future's."""
+    if not 0 < es < float("inf"):
+        raise InputError("not a price", field="es", value=es, rule="above 0, and finite")
+    if chain.underlying == MAPPED_INDEX and abs(float(np.log(es / book.spot))) > FAR_LOG:
+        raise InputError("the future is too far from the index", field="es", value=es,
+                         rule=f"within 8% of {book.spot:.2f}", way_out="ES at the chain's time")  # fmt: skip
 
 
 def _buckets(book: Book, exposure: Float, spots: Float, sign: SignModel) -> dict[str, Bucket]:
