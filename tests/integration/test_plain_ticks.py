@@ -17,6 +17,7 @@ from mia_kernel.core.events import BOOK, TRADE
 from mia_kernel.measures.shelf import NAMES, Shelf
 from mia_kernel.runtime import Run
 from mia_kernel.settings import load
+from mia_kernel.state.flow import ORDERS
 from mia_kernel.state.memory import MarketState
 from tests.shared_data import shared_file
 
@@ -225,8 +226,9 @@ def large_orders(tape: Tape) -> list[Order]:
 
 
 def test_large_orders_of_the_last_quarter_and_hour(session: Replay, tape: Tape) -> None:
-    orders = np.array(large_orders(tape), float)
-    when = np.array([order.ts for order in large_orders(tape)])
+    """The newest ORDERS large orders are kept: a busier window has lost its oldest, here as there."""
+    found = large_orders(tape)
+    orders, when = np.array(found, float), np.array([order.ts for order in found])
     expected: dict[str, list[float]] = {
         name: []
         for name in (
@@ -235,9 +237,10 @@ def test_large_orders_of_the_last_quarter_and_hour(session: Replay, tape: Tape) 
         )
     }  # fmt: skip
     for now in session.at:
-        stop = np.searchsorted(when, now, "right")
-        quarter = slice(np.searchsorted(when, now - QUARTER, "right"), stop)
-        hour = orders[np.searchsorted(when, now - HOUR_NS, "right") : stop]
+        stop = int(np.searchsorted(when, now, "right"))
+        first = stop - ORDERS
+        quarter = slice(max(int(np.searchsorted(when, now - QUARTER, "right")), first), stop)
+        hour = orders[max(int(np.searchsorted(when, now - HOUR_NS, "right")), first) : stop]
         signed, size = (orders[:, 1] * orders[:, 2])[quarter], orders[quarter, 2]
         net = signed.sum() / size.sum() if len(size) else np.nan
         periods = np.bincount((now - when[quarter]) // (3 * MINUTE), weights=signed, minlength=5)
