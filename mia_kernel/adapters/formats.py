@@ -126,6 +126,9 @@ def recognise(member: Member) -> Format | None:
 
 def unknown(member: Member) -> FormatError:
     """Return the error for content nobody knows."""
+    if member.data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return FormatError("the text is in UTF-16", path=member.path, offset=0, value=member.data[:8],
+                           rule="text in UTF-8", way_out="save it again as UTF-8")  # fmt: skip
     return FormatError("no reader knows this content", path=member.path, offset=0, value=member.data[:48],
                        rule="; ".join(known.title for known in FORMATS),
                        way_out="check the file, or name its format with --format")  # fmt: skip

@@ -22,6 +22,8 @@ import pyarrow as pa
 from mia_kernel.core.errors import FormatError, InputError, OutsideError
 
 _DEEPEST = 5
+_LARGEST_PLAIN, _SWELLS = 64_000_000, 200
+"""A file over this size that unpacks to over so many times its packed size is no market data."""
 _MAGIC = {
     b"\x1f\x8b": "gz",
     b"PK\x03\x04": "zip",
@@ -149,6 +151,8 @@ def _zip_files(path: str, data: bytes) -> Iterator[tuple[str, str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for info in archive.infolist():
             if not info.is_dir() and not _is_litter(info.filename):
+                if info.file_size > _LARGEST_PLAIN and info.file_size > _SWELLS * info.compress_size:
+                    raise ValueError(f"{info.filename} would unpack to {info.file_size:,} bytes")
                 yield f"{path}!{info.filename}", PurePosixPath(info.filename).name, archive.read(info)
 
 

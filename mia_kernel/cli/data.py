@@ -73,7 +73,9 @@ def _print_results(results: Sequence[ImportResult]) -> None:
     if rows:
         print_table(("file", "status", "series", "rows", "verdict", "causes"), rows)
     for result in results:
-        if result.status == "options":
+        if result.status == "known":
+            click.echo(f"{Path(result.path).name}: known, nothing stored again")
+        elif result.status == "options":
             click.echo(f"passed over: {result.error}")
         elif result.error is not None:
             click.echo(f"refused: {result.error}", err=True)
