@@ -135,7 +135,7 @@ def facts(report: Row) -> str:
         ("AUC", "unknown" if c["auc"] is None else f"{c['auc']:.3f} ± {c['auc_se']:.3f}"),
         ("trials logged on this data", f"{report['trials']}"),
         ("locked, not looked at", f"{report['locked_signals']:,} signals from {report['locked_from_session']}"),
-        ("data, schema", f"{str(report.get('data_sha256'))[:12]}, {str(report.get('schema_sha256'))[:12]}"),
+        ("data, schema", ", ".join(str(report.get(x) or "—")[:12] for x in ("data_sha256", "schema_sha256"))),
     )  # fmt: skip
     return table(("", ""), [(text(a), text(b)) for a, b in rows])
 

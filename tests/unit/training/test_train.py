@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 
+import mia_kernel as mia
+import widgets
 from mia_kernel import cli
 from mia_kernel.adapters.models import STEPS, ModelRegistry, models_folder
 from mia_kernel.core.errors import CorruptError, InputError
+from mia_kernel.desk.learning import Judged
 from mia_kernel.settings import Settings
 from mia_kernel.training import locked
 from mia_kernel.training.store import open_locked, promote, store, verdict
@@ -128,6 +131,25 @@ def test_a_locked_part_comes_back_as_it_was(made):
     assert (span == kept.path[kept.labels["first"]]["ts"]).all()
     with pytest.raises(CorruptError, match="locked part"):
         locked.unpacked(b"PK nothing")
+
+
+def test_the_page_of_a_model_says_everything_in_tables_and_pictures(stored):
+    settings, _ = stored
+    judged = Judged(settings, verdict(settings), "")
+    assert "refuted" in judged.words or "not shown" in judged.words
+    for piece in (judged.facts, judged.splits, judged.sections, judged.steps, judged.leakage, judged.drift):
+        assert piece.startswith('<div class="mia-scroll"><table')
+        assert "nan" not in piece
+        assert "None" not in piece
+    assert judged.splits.count("tested") == 5
+    assert judged.rules.count(">no<") >= 2
+    assert [f"<td>{year}</td>" in judged.by("year") for year in (2021, 2022)] == [True, False]
+    assert "SYNTHETIC" in str(widgets.threshold(judged.frame).layout.annotations)
+    assert judged.frame["score"].shape == judged.frame["break_even"].shape
+    none = mia.model(home=str(settings.home / "nobody"))
+    assert (none.facts, none.sections, none.rules, none.frame) == ("", "", "", None)
+    assert "No model" in none.words
+    assert widgets.threshold(none.frame).layout.annotations[0].text.startswith("No model")
 
 
 def test_a_training_killed_while_it_writes_leaves_no_half_version(stored, made):
