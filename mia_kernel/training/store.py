@@ -26,6 +26,9 @@ from mia_kernel.training.gather import GROUPS, Progress, gather, silent
 from mia_kernel.training.locked import LOCKED, open_once, openings, packed, plain
 from mia_kernel.training.train import Trained, train
 
+LIVE = ("live", "ibkr")
+"""Tag and adapter of a session at a broker; the simulated gateway has another adapter."""
+
 REPORT, OOS, BOOSTED = "report.json", "oos.npz", "xgboost.ubj"
 
 
@@ -176,11 +179,17 @@ def open_locked(settings: Settings, model: str, *, reason: str) -> Verdict:
 
 
 def shadow_sessions(settings: Settings, model_id: str) -> int:
-    """Return on how many trading days of recorded runs the model gave an opinion."""
+    """Return on how many trading days of live sessions the model gave an opinion.
+
+    Replays do not count, nor does a SYNTHETIC or simulated market: a model could pass probation in an evening.
+    """
     days: set[int] = set()
     for path in settings.journals():
         try:
             with JournalReader(path) as reader:
+                source = reader.header.get("source") or {}
+                if (source.get("tag"), source.get("adapter")) != LIVE:
+                    continue
                 said = reader.opined(model_id)
                 if said:
                     days |= set(trading_days_of(np.array(said, np.int64)).tolist())

@@ -22,6 +22,7 @@ from mia_kernel.live.session import dry_run
 from mia_kernel.ml.inputs import EIGHT
 from mia_kernel.runtime import Run, given_of
 from mia_kernel.settings import load
+from mia_kernel.training.store import shadow_sessions
 from tests.fakes.learned import stump
 
 pytestmark = pytest.mark.unit
@@ -181,6 +182,22 @@ def test_a_shadow_is_written_down_and_counts_for_nothing(tmp_path, recording):
     run.drive()
     assert {o.reason for o in said(run)} == {"shadow"}
     assert all(o.ml_score is None and o.probability is not None for o in said(run))
+
+
+@pytest.mark.parametrize(
+    ("tag", "adapter", "days"), [("live", "ibkr", 1), ("live", "gateway", 0), ("replay", "ibkr", 0)]
+)
+def test_only_days_at_a_broker_count_as_probation(tmp_path, recording, tag, adapter, days):
+    champion(tmp_path, recording, to="shadow")
+    made = settings(tmp_path)
+    made.journal_folder.mkdir(parents=True)
+    named = replace(recording, source=replace(recording.source, tag=tag, adapter=adapter))
+    run = Run(made, named, made.journal_folder / "run-a.sqlite")
+    run.drive()
+    run.close()
+    model_id = run.engine.rooms.model.model_id
+    assert shadow_sessions(made, model_id) == days
+    assert shadow_sessions(made, "filter-9.9.9-0") == 0
 
 
 def row(rng, shift=0.0):
