@@ -168,7 +168,7 @@ def unusual(
         roots, legs["expiry"].tolist(), sides, legs["strike"].tolist(), strict=True)]  # fmt: skip
     table = pd.DataFrame({
         "symbol": symbols, "volume": volume, "oi": oi, "z": z,
-        "premium_usd": volume * 0.5 * (legs["bid"] + legs["ask"]) * MULTIPLIER,
+        "premium_usd": volume * np.where(legs["ask"] > 0, 0.5 * (legs["bid"] + legs["ask"]), np.nan) * MULTIPLIER,
         "oi_change": [changes.get(symbol, float("nan")) for symbol in symbols],
     })  # fmt: skip
     return table[hit].sort_values("volume", ascending=False, ignore_index=True)

@@ -138,6 +138,6 @@ def unusual_activity(chain: Chain, now: int) -> tuple[tuple[Unusual, ...], float
             reasons += ("premium of $1m or more",)
         side = "C" if row["right"] == CALL else "P"
         symbol = f"{chain.roots[int(row['root'])]}{int(row['expiry']) % 1_000_000:06d}{side}{row['strike']:g}"
-        known = None if np.isnan(premium) else premium
+        known = premium if premium > 0 else None  # no quote, no premium
         found.append(Unusual(symbol, float(volume[at]), float(oi[at]), known, reasons))
     return tuple(found), (float(volume[hit].sum()) / total if total else None)

@@ -83,14 +83,19 @@ def test_alpha_is_measured_on_the_next_morning_and_never_assumed(chain: Chain) -
 
 
 @needs_shared_data
-def test_on_real_days_little_of_the_volume_stays() -> None:
+def test_on_a_real_pair_of_days_a_third_of_the_volume_stays() -> None:
     first, second = (
         shared_file(f"options/spx_{name}_eod.csv") for name in ("20230405_1941ET", "20230406_2248ET")
     )
     fit = options.flow_fit(first, second)
-    assert fit.contracts > 1_000
+    assert fit.contracts == 6310
     # One pair of days: a measurement, not a constant of nature; peers assume 0.4.
-    assert 0.0 < fit.alpha < 0.4
+    assert fit.alpha == pytest.approx(0.3125, abs=1e-4)
+    assert fit.r2 == pytest.approx(0.4316, abs=1e-4)
+    table = options.unusual(first, after=second)
+    assert table["oi_change"].notna().any()
+    # After hours nothing is quoted: a premium of 0 would be an invention.
+    assert not (table["premium_usd"] == 0).any()
 
 
 def test_sticky_delta_is_the_same_book_at_the_present_spot_and_another_away_from_it(chain: Chain) -> None:
