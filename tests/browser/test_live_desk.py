@@ -1,14 +1,8 @@
-"""The live desk in JupyterLab over a recorded session: real engine, real guardian, simulated gateway, a real browser.
-
-Values on the page are those of the journal; arming takes two steps, disarming one, halting is verified by the venue;
-it moves while a cell runs, outlives its kernel, a second tab is harmless; without the proxy it says so and cannot arm.
-"""
+"""The live desk in JupyterLab: moves while a cell runs, outlives its kernel, a second tab is harmless."""
 
 from __future__ import annotations
 
 import os
-import re
-import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,48 +10,34 @@ from typing import Any
 import pytest
 
 from mia_kernel.adapters.jupyter_proxy import server_entry
-from mia_kernel.adapters.sources import open_recording
-from mia_kernel.core.events import Recording
-from mia_kernel.core.session import new_york_ns
-from tests.browser import lab
+from mia_kernel.adapters.replay import write_recording
+from mia_kernel.adapters.synthetic import synthetic_recording
+from tests.browser import desk, lab
 from tests.browser.desk import until
-from tests.browser.real_desk import ACCOUNT, PHRASE, RealDesk, real_desk
-from tests.fakes.live_gateway import morning
-from tests.shared_data import SHARED
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.safety]
 
-DAY = "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip"
-CONSOLE = "document.querySelector('.mia-console')"
-FRAMES = f"Number({CONSOLE}?.dataset.frames || 0)"
+FRAMES = "Number(document.querySelector('.mia-console')?.dataset.frames || 0)"
 ARMED = "document.querySelector('.mia-strip .armed').textContent"
 KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 NOT_OURS = ("favicon", "jupyterlab_server", "lsp", "Kernel", "kernel", "WebSocket connection to")
 """Words of JupyterLab's own console messages, which a restarted kernel brings about."""
-LATENCY_MS, FRAMES_PER_S = 250.0, 9.0
-BUSY = 2.0
-"""Load per core beyond which the machine, not the console, sets the pace."""
-
-
-def session() -> tuple[Recording, int]:
-    """The CME session of 9 August 2019 five minutes after the cash open; without it a SYNTHETIC morning."""
-    if SHARED is not None and (SHARED / DAY).exists():
-        return open_recording(str(SHARED / DAY)), new_york_ns(20190809, 9 * 60 + 35)
-    return morning()
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDesk]:
-    recording, start = session()
-    with real_desk(tmp_path_factory.mktemp("home"), recording, start, infer_quotes=True) as found:
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[desk.Loop]:
+    home = tmp_path_factory.mktemp("home")
+    path = home / "small.parquet"
+    write_recording(path, synthetic_recording(3, warm_up=False, scale=0.02))
+    with desk.loop(home, str(path), start=0.5, speed=30.0) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def server(played: RealDesk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Lab]:
-    proxied = f"--ServerProxy.servers={ {'mia': server_entry(played.home)}!r}"
+def server(loop: desk.Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Lab]:
+    proxied = f"--ServerProxy.servers={ {'mia': server_entry(loop.home)}!r}"
     folder = tmp_path_factory.mktemp("lab")
-    with lab.running(folder, arguments=[proxied], more={"MIA_HOME": str(played.home)}) as found:
+    with lab.running(folder, arguments=[proxied], more={"MIA_HOME": str(loop.home)}) as found:
         yield found
 
 
@@ -65,20 +45,15 @@ def server(played: RealDesk, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def opened(page: Any, server: lab.Lab) -> Iterator[Any]:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    show(page, server)
-    until(page, f"{FRAMES} > 3", 90)
-    yield page
-    assert [error for error in errors if not any(word in error for word in NOT_OURS)] == []
-
-
-def show(page: Any, server: lab.Lab) -> None:
     page.set_viewport_size({"width": 1680, "height": 1000})
     server.open(page, "08_live_desk.ipynb")
     page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
     cells = server.run_all(page)
     assert [cell["error"] for cell in cells if cell["error"]] == []
+    until(page, f"{FRAMES} > 3", 90)
     page.locator(".mia-console").first.scroll_into_view_if_needed()
+    yield page
+    assert [error for error in errors if not any(word in error for word in NOT_OURS)] == []
 
 
 def moves(page: Any, timeout_s: float = 20) -> None:
@@ -87,77 +62,28 @@ def moves(page: Any, timeout_s: float = 20) -> None:
     until(page, f"{FRAMES} > {before} + 5", timeout_s)
 
 
-def arm(page: Any, played: RealDesk) -> None:
-    """Both steps, by hand: phrase and account, then the one-time code."""
-    played.until(played.beats, 30.0, "nothing beats")
-    page.locator(".mia-strip button.arm").click()
-    sheet = page.locator("dialog[data-sheet='arm']")
-    sheet.locator("input[name='phrase']").fill(PHRASE)
-    sheet.locator("input[name='account']").fill(ACCOUNT)
-    sheet.get_by_role("button", name="Ask for a code").click()
-    sheet.locator("p.code").wait_for(state="visible")
-    code = sheet.locator("p.code").inner_text()
-    assert re.fullmatch(r"\d{6}", code)
-    assert ACCOUNT in sheet.locator(".allows").inner_text()
-    until(page, "/valid for \\d+ s/.test(document.querySelector('dialog .left').textContent)")
-    sheet.locator("input[name='code']").fill(code)
-    sheet.get_by_role("button", name="Arm", exact=True).click()
-    until(page, f"{ARMED}.startsWith('ARMED')", 10)
-
-
-def test_what_the_console_shows_is_what_the_journal_holds(opened: Any, played: RealDesk) -> None:
-    until(opened, "document.querySelector('.mia-decision').dataset.sequence", 60)
-    seen = opened.evaluate(
-        """() => {
-          const text = (s) => document.querySelector(s).textContent;
-          return {
-            sequence: Number(document.querySelector(".mia-decision").dataset.sequence),
-            percent: text(".mia-grade .percent"),
-            coverage: text(".mia-grade .coverage"),
-            score: text(".mia-waterfall li[data-total='true'] .number"),
-          };
-        }"""
-    )
-    score = played.decision(seen["sequence"]).score
-    assert seen["percent"] == f"{score.percent:.2f} %"
-    assert seen["coverage"] == f"coverage {score.coverage:.2f}"
-    assert float(seen["score"].replace("−", "-")) == pytest.approx(score.total, abs=5e-5)
-    told = played.guardian()
-    assert told is not None
-    assert told.position == 0
-    assert opened.locator(".mia-strip .position").inner_text() == "FLAT"
-    assert opened.locator("[data-light='stop']").inner_text().strip() == "stop not needed"
-    assert opened.locator(".mia-console").get_attribute("data-stamp") == "SIMULATED"
-
-
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-def test_the_console_runs_in_a_notebook(opened: Any, tmp_path: Path, dark: bool) -> None:
+def test_the_console_runs_in_a_notebook(opened: Any, server: lab.Lab, tmp_path: Path, dark: bool) -> None:
     theme = "JupyterLab Dark" if dark else "JupyterLab Light"
     opened.evaluate(
         "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
     )
-    until(opened, f"{CONSOLE}.dataset.theme === '{'dark' if dark else 'light'}'")
+    until(opened, f"document.querySelector('.mia-console').dataset.theme === '{'dark' if dark else 'light'}'")
     moves(opened)
     assert opened.locator(".mia-console .mia-panel").count() == 9
+    assert opened.locator(".mia-console").get_attribute("data-stamp") == "SYNTHETIC"
     name = f"live_desk_{'dark' if dark else 'light'}.png"
     opened.screenshot(path=Path(os.environ.get("SCREENSHOTS", tmp_path)) / name)
 
 
-def test_it_moves_arms_and_disarms_while_a_cell_runs(opened: Any, played: RealDesk) -> None:
+def test_it_moves_and_disarms_while_a_cell_runs(opened: Any) -> None:
     opened.evaluate(
         f"{KERNEL}.requestExecute({{ code: 'import time\\nwhile True: time.sleep(0.001)' }}) && 0"
     )
     until(opened, f"{KERNEL}.status === 'busy'")
     moves(opened)
-    arm(opened, played)
-    told = played.guardian()
-    assert told is not None
-    assert told.armed
     opened.locator(".mia-strip .disarm").click()
     until(opened, f"{ARMED} === 'DISARMED'", 5)
-    told = played.guardian()
-    assert told is not None
-    assert not told.armed
     assert opened.evaluate(f"{KERNEL}.status") == "busy"
     opened.evaluate(f"{KERNEL}.interrupt()")
 
@@ -172,66 +98,13 @@ def test_a_restarted_kernel_changes_nothing(opened: Any) -> None:
     until(opened, f"{ARMED} === 'DISARMED'", 5)
 
 
-def test_a_second_tab_shows_the_same_and_disarms_the_first(
-    opened: Any, server: lab.Lab, played: RealDesk
-) -> None:
+def test_a_second_tab_shows_the_same(opened: Any, server: lab.Lab) -> None:
     other = opened.context.new_page()
-    show(other, server)
+    server.open(other, "08_live_desk.ipynb")
+    server.run_all(other)
     until(other, f"{FRAMES} > 3", 90)
-    arm(opened, played)
-    until(other, f"{ARMED}.startsWith('ARMED')", 5)
-    other.locator(".mia-strip .disarm").click()
-    until(opened, f"{ARMED} === 'DISARMED'", 5)
+    seen = [tab.locator(".mia-strip .price").inner_text().split()[0] for tab in (opened, other)]
+    assert seen[0] == seen[1]
     moves(opened)
     moves(other)
     other.close()
-
-
-def test_ten_frames_a_second_within_a_quarter_of_a_second(opened: Any) -> None:
-    busy, cores = (os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0), os.cpu_count() or 1
-    if busy > BUSY * cores:
-        pytest.skip(f"load {busy:.1f} on {cores} cores: the pace of a crowded machine says nothing")
-    moves(opened)
-    pace, late = [], []
-    for _ in range(20):
-        opened.wait_for_timeout(250)
-        pace.append(float(opened.evaluate(f"{CONSOLE}.dataset.fps")))
-        late.append(float(opened.evaluate(f"{CONSOLE}.dataset.latency")))
-    print(f"frames/s {statistics.median(pace):.1f}, event to screen ms {statistics.median(late):.0f}")
-    assert statistics.median(pace) >= FRAMES_PER_S
-    assert statistics.median(late) <= LATENCY_MS
-
-
-def test_without_the_desk_server_frames_come_through_the_kernel_and_nothing_arms(
-    page: Any, server: lab.Lab
-) -> None:
-    page.route_web_socket("**/mia/ws", lambda socket: socket.close())
-    show(page, server)
-    until(page, "document.querySelector('.mia-notice').textContent.startsWith('Through the kernel')", 60)
-    moves(page)
-    until(page, f"{ARMED} === 'DISARMED'", 10)
-    page.locator(".mia-strip button.arm").click()
-    sheet = page.locator("dialog[data-sheet='arm']")
-    sheet.locator("input[name='phrase']").fill(PHRASE)
-    sheet.locator("input[name='account']").fill(ACCOUNT)
-    sheet.get_by_role("button", name="Ask for a code").click()
-    until(page, "document.querySelector('dialog[data-sheet=arm] .said').textContent.includes('mia lab')", 5)
-    sheet.get_by_role("button", name="Close").click()
-    page.locator(".mia-strip .disarm").click()
-    until(page, "document.querySelector('.mia-console > .said').textContent.includes('kernel')", 5)
-
-
-def test_halt_flattens_at_the_venue_and_locks(opened: Any, played: RealDesk) -> None:
-    played.gateway.do("manual", action="BUY", quantity=1)
-    until(opened, "document.querySelector('.mia-strip .position').textContent.startsWith('LONG')", 20)
-    opened.locator(".mia-strip .halt").click()
-    sheet = opened.locator("dialog[data-sheet='halt']")
-    sheet.get_by_role("button", name="HALT now").click()
-    until(opened, f"{ARMED} === 'HALTED'", 20)
-    until(opened, "document.querySelectorAll('dialog .steps li').length >= 5", 20)
-    steps = " ".join(sheet.locator(".steps li").all_inner_texts())
-    assert all(word in steps for word in ("sent", "guardian has it", "no order is working", "flat", "locked"))
-    assert played.gateway.position() == 0
-    assert played.gateway.do("status")["orders"]["living"] == 0
-    sheet.get_by_role("button", name="Close").click()
-    assert opened.locator(".mia-strip button.arm").is_disabled()
