@@ -60,11 +60,14 @@ def status_of(g: Guardian, watch: Watch, now: float) -> GuardianStatus:
 
 
 def limits_of(g: Guardian) -> dict[str, LimitUse]:
-    """Return every limit with what is used of it; one that does not apply now is left out."""
+    """Return every limit with what is used of it; one that does not apply or cannot be computed now is left out.
+
+    A figure that stays unknown is an emergency of the watch's own, and speaks against arming.
+    """
     return {
         c.code: LimitUse(c.limit, c.actual, c.unit, c.level if c.level in SEVERITY_NAMES else "emergency")
         for c in g.law.checks()
-        if c.applies
+        if c.applies and c.actual is not None
     }
 
 

@@ -33,6 +33,21 @@ def wish(rng: random.Random, mid: int, open_: list[str], n: int) -> Command:
     return ClosePosition(ts, name, "enough")
 
 
+def misbehave(mood: str) -> None:
+    """Never come back: turn without end, or take memory until there is none and then turn without end."""
+    held: list[bytearray] = []
+    if mood == "balloon":
+        import resource  # POSIX only, and so is this mood
+
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    while True:
+        try:
+            if mood == "balloon":
+                held.append(bytearray(1 << 24))
+        except MemoryError:
+            mood = "spin"
+
+
 def run_engine(folder: str, seed: int) -> None:
     home = Path(folder)
     rng = random.Random(seed)
@@ -41,7 +56,10 @@ def run_engine(folder: str, seed: int) -> None:
     limits = link.greet(int(seen.read_text()) if seen.exists() else 0)
     open_, mid, n = list(limits.brackets), 18_000, 0
     next_wish = time.monotonic()
+    mood = home / "engine.mood"
     while True:
+        if mood.exists():
+            misbehave(mood.read_text())
         link.beat(0)
         link.wait(0.005)
         for report in link.reports():

@@ -115,8 +115,16 @@ def test_a_thousand_kills(tmp_path: Path, seed: int, capsys: pytest.CaptureFixtu
     _campaign(tmp_path / "home", seed=100 + seed, kills=50, capsys=capsys)
 
 
-def test_a_stopped_engine_loses_its_entries_in_time(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "way",
+    [
+        "stopped",
+        pytest.param("spin", marks=pytest.mark.long),
+        pytest.param("balloon", marks=pytest.mark.long),
+    ],
+)
+def test_an_engine_that_hangs_loses_its_entries_in_time(
+    tmp_path: Path, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage = Stage(tmp_path / "home", 3, **GENEROUS)
     try:
@@ -125,7 +133,10 @@ def test_a_stopped_engine_loses_its_entries_in_time(
         stage.until(lambda s: s.engine_heartbeat_age_s is not None, 15.0)
         stage.arm()
         stage.until(lambda s: (s.working_orders or 0) > 0, 10.0)
-        os.kill(stage.engine.pid, signal.SIGSTOP)
+        if way == "stopped":
+            os.kill(stage.engine.pid, signal.SIGSTOP)
+        else:
+            (stage.home / "engine.mood").write_text(way)
         began = time.monotonic()
         stage.until(lambda s: not s.armed, 3.0)
         took = time.monotonic() - began
@@ -137,4 +148,4 @@ def test_a_stopped_engine_loses_its_entries_in_time(
     finally:
         stage.close()
     with capsys.disabled():
-        print(f"\nR2: a stopped engine was noticed and its entries withdrawn after {took:.2f} s")
+        print(f"\nR2: engine {way}: noticed and its entries withdrawn after {took:.2f} s")

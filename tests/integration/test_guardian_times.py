@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -11,12 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from mia_kernel import cli
 from mia_kernel.adapters.guardian_link import GuardianLink
+from mia_kernel.adapters.http import DeskServer
 from mia_kernel.adapters.messages import Acknowledge, Disarm, Halt, Resume
 from mia_kernel.core.orders import PlaceBracket
+from mia_kernel.desk.attached import Desk
 from tests.fakes import venue_process
 from tests.fakes.guarded import BUILD, bracket
 from tests.fakes.processes import GENEROUS, Stage
@@ -132,10 +136,25 @@ def test_stale_quotes_disarm_within_a_quarter_second(
     assert -0.1 <= late <= 0.25
 
 
+def _over_http(stage: Stage) -> int:
+    """Pull the switch as `curl` on the desk server would."""
+    app = DeskServer(stage.home, "a-token").app
+    headers = {"Authorization": "Bearer a-token", "X-MIA-Desk": "1"}
+
+    async def post() -> int:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1") as client:
+            return (await client.post("/command/halt", headers=headers, json={"reason": "test"})).status_code
+
+    return asyncio.run(post())
+
+
 SWITCHES: dict[str, Callable[[Stage], object]] = {
     "bus": lambda stage: stage.ask(Halt("test")),
     "file": lambda stage: (stage.home / "HALT").touch(),
     "signal": lambda stage: os.kill(stage.guardian.pid, signal.SIGUSR1),
+    "http": _over_http,
+    "notebook": lambda stage: Desk(stage.home).halt("test"),
     "cli": lambda stage: cli.main(["halt", "--reason", "test"]),
 }
 

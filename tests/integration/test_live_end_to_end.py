@@ -23,7 +23,16 @@ from typing import Any
 import pytest
 
 from mia_kernel.adapters import bus, limits_file
-from mia_kernel.adapters.messages import Acknowledge, Arm, Challenge, Confirm, GuardianStatus, Refused, Status
+from mia_kernel.adapters.messages import (
+    Acknowledge,
+    Arm,
+    Challenge,
+    Confirm,
+    GuardianStatus,
+    Halt,
+    Refused,
+    Status,
+)
 from mia_kernel.adapters.recorded import closing_of, read_session, session_folders
 from mia_kernel.adapters.replay import write_recording
 from mia_kernel.adapters.synthetic import synthetic_recording
@@ -35,7 +44,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.safety, pytest.mark.long]
 
 ACCOUNT, SPEED = "DU0000176", 2.0
 REAL = "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip"
-REAL_FROM, MADE_FROM = "2019-08-09T13:28:00+00:00", "2025-03-14T13:50:00+00:00"
+REAL_FROM, MADE_FROM = "2019-08-09T13:29:00+00:00", "2025-03-14T13:50:00+00:00"
 GATES = """
 [limits.gates]
 min_coverage = 0.05
@@ -264,6 +273,12 @@ def test_brackets_trade_while_link_gateway_and_engine_break(world: World, market
 
 def finish(world: World, run: subprocess.Popen[bytes]) -> None:
     """End the session; its record, its replay and the venue tell the same."""
+    with bus.guardian(world.home) as client:
+        client.ask(Halt("the scenario ends"), 2.0)
+    world.times["kill switch to flat and equal"] = world.until(
+        lambda: world.agree() and world.venue_tenths() == 0, 20.0, "not flat after the kill switch"
+    )
+    time.sleep(2.0)  # the engine hears of it
     run.send_signal(signal.SIGTERM)
     assert run.wait(150.0) == 0, world.said()
     folder = session_folders(world.home / "data")[-1]
