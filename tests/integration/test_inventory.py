@@ -12,7 +12,7 @@ import pytest
 
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.importing import ImportResult, import_sources, worst_exit_code
-from tests.shared_data import needs_shared_data, shared_file
+from tests.shared_data import SHARED, needs_shared_data, shared_file
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
 
@@ -215,3 +215,19 @@ def test_a_year_of_minutes(tmp_path: Path) -> None:
     (part,) = result.parts
     assert (part.adjustment, part.zone) == ("back_adjusted", "America/New_York")
     assert part.rows == part.verdict.counts["rows"]
+
+
+APART = ("options", "spx_chains", "lean_spx_options_202101", "lean_es_futureoptions_202001")
+ELSEWHERE = ("es_ticks_cme_timesales", "dbn", "lobster", "lean_es_minute_quotes", "sierra_acsil/20250905_clean",
+             "sierra_es_5min_contracts", "es_1min_firstrate")  # fmt: skip
+"""Folders that a test above imports whole; the raw ACSIL lines are read by `test_traps`, with the clocks they need."""
+
+
+@needs_shared_data
+def test_no_real_file_is_left_out() -> None:
+    assert SHARED is not None
+    files = {file.relative_to(SHARED).as_posix() for file in SHARED.rglob("*") if file.is_file()} - {
+        "README.md"
+    }
+    covered = (*ROWS, *ELSEWHERE, *APART, "sierra_acsil/20250916_raw")
+    assert not [name for name in files if not any(name == c or name.startswith(f"{c}/") for c in covered)]

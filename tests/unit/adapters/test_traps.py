@@ -10,10 +10,13 @@ import pytest
 
 from mia_kernel.adapters.acsil import read_acsil
 from mia_kernel.adapters.acsil_lines import days_to_ns
+from mia_kernel.adapters.bookrows import usable
 from mia_kernel.adapters.clocks import best_lag, fine_lag
 from mia_kernel.adapters.companions import gather
 from mia_kernel.adapters.lobster import read_lobster
 from mia_kernel.adapters.parts import Ask, Part
+from mia_kernel.adapters.quality import Findings
+from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
 from mia_kernel.adapters.sierra_config import Chart, SierraConfig
 from mia_kernel.adapters.sierra_dom import fraction_ns, read_sierra_dom
 from mia_kernel.adapters.sources import open_source, read_parts
@@ -315,3 +318,56 @@ def test_sierra_toml_names_the_field_that_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "NQ_x.csv").write_bytes(_ticks("BID").data)
     (part,) = read_parts(tmp_path / "NQ_x.csv", Ask())
     assert part.source.zone == "Europe/Madrid"
+
+
+def _raw_trades(seconds: list[float], ticks: int = 26_000) -> tuple[RawTrades, Findings]:
+    n = len(seconds)
+    ts = (T * NS + (np.array(seconds) * NS)).astype(np.int64)
+    raw = RawTrades(
+        ts, np.full(n, ticks), np.ones(n, np.bool_), np.ones(n, np.int64), None, lambda i: f"line {i + 1}"
+    )
+    return raw, Findings("ES.csv", n)
+
+
+def test_a_time_inversion_is_applied_on_arrival_up_to_two_seconds_and_set_aside_beyond() -> None:
+    raw, findings = _raw_trades([float(k) for k in range(100)])
+    raw.ts[50] -= 2 * NS  # one behind the newest by a second: late
+    raw.ts[80] -= 4 * NS  # by three: too late
+    rows = trade_rows(raw, findings, resolution_ns=1_000_000)
+    assert (findings.repaired["late"], findings.quarantined["too_late"]) == (1, 1)
+    assert len(rows) == 99
+    assert rows["ts_recv"][50] == rows["ts_event"][49] > rows["ts_event"][50]
+    assert (np.diff(rows["ts_recv"]) >= 0).all()
+
+
+def test_a_book_that_goes_on_after_the_close_is_not_given_out() -> None:
+    rows = ev.empty(40)
+    close = 1_757_106_000  # 2025-09-05 21:00 UTC, the close before the weekend
+    rows["ts_event"] = rows["ts_recv"] = (close - 20 + np.arange(40)) * NS
+    rows["kind"], rows["bid"], rows["ask"] = ev.BOOK, 26_000 + np.arange(40), 26_001 + np.arange(40)
+    rows["b"] = rows["a"] = 5
+    findings = Findings("ES.csv", 40)
+    assert len(usable(rows, findings)) == 20
+    assert findings.counts["closed_book_events"] == 20
+
+
+def test_prices_off_the_grid_sizes_of_zero_and_lone_jumps_are_set_aside_and_never_filled() -> None:
+    raw, findings = _raw_trades([float(k) for k in range(100)])
+    raw.on_grid[10] = False
+    raw.size[20] = 0
+    raw.size[21] = -4
+    raw.ticks[30] = 2**31 - 5  # an unset number
+    raw.ticks[40] = 26_600
+    rows = trade_rows(raw, findings, resolution_ns=1_000_000)
+    assert findings.quarantined == {"off_grid": 1, "bad_size": 2, "lone_print": 2}
+    assert len(rows) == 95
+
+
+def test_crossed_and_locked_books_in_open_hours_are_set_aside() -> None:
+    rows = ev.empty(10)
+    rows["ts_event"] = rows["ts_recv"] = (T + np.arange(10)) * NS
+    rows["kind"], rows["bid"], rows["ask"] = ev.BOOK, 26_000 + np.arange(10), 26_001 + np.arange(10)
+    rows["ask"][3], rows["ask"][4] = rows["bid"][3], rows["bid"][4] - 1
+    findings = Findings("ES.csv", 10)
+    assert usable(rows, findings).tolist() == [0, 1, 2, 5, 6, 7, 8, 9]
+    assert findings.quarantined["crossed"] == 2
