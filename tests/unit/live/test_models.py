@@ -105,7 +105,8 @@ def test_no_model_under_require_is_no_trade_and_said(tmp_path, recording):
     run.drive()
     i = run.table.gate_codes.index("ml")
     assert {int(run.table.column("gate_outcome")[row, i]) for row, _ in run.table.signals} == {UNKNOWN}
-    assert build(run)["ml"]["why"] == "no_model"
+    assert build(run)["ml"] is None
+    assert run.engine.rooms.model.view["why"] == "no_model"
 
 
 class Watched:
