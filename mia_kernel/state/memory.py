@@ -256,14 +256,21 @@ class MarketState:
         return view
 
     def level_rows(self) -> list[dict[str, Any]]:
-        """Return the known levels, lowest first: name, price in points, weight, touches, since."""
+        """Return the known levels, lowest first.
+
+        Name, price in points, weight, strength (0 to 1, 1 unless its source says otherwise), touches, since
+        (ns UTC) and age in hours of event time, never below 0.
+        """
+        now = max(int(self.array["clock"]["now"][0]), int(self.array["clock"]["ts"][0]))
         rows = [
             {
                 "name": levels.NAMES[i],
                 "price": int(at["price_2"]) / 2 * TICK_POINTS,
                 "weight": levels.WEIGHTS[i],
+                "strength": float(at["strength"]),
                 "touches": int(at["touches"]),
                 "since": int(at["since"]),
+                "age_hours": max(now - int(at["since"]), 0) / levels.HOUR_NS,
             }
             for i, at in enumerate(self.array["levels"][0]["at"])
             if at["known"]

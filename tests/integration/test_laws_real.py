@@ -54,7 +54,7 @@ SILENT = {
         "slippage_ticks", "fill_quality", "market_impact", "bid_ask_spread",
     },
     "ticks of ES and NQ of one day": {"es_nq_hayashi_yoshida"},
-    "30 round trips in a phase": {"session_quality"},
+    "a book and 20 days before it: spread, relative volume and the rank of ATR together": {"session_quality"},
     "an unusual spread: the one hour of orders has none": {"spread_anomaly_detected", "wide_spread_share"},
     "an economic calendar": {"economic_events_today", "high_impact_event_today", "high_impact_minutes"},
 }  # fmt: skip
