@@ -138,7 +138,7 @@ class IbkrSession(threading.Thread):
         if not self._ready.wait(timeout_s):
             raise OutsideError(
                 f"{self.name_for_people}: no session within {timeout_s:g} s ({self.reason}); way out: start "
-                "TWS or Gateway with the API on, or `mia gateway`; `mia doctor` tries the client ids"
+                "TWS or Gateway with the API on, or `mia gateway`; `mia doctor` tells whether one listens"
             )
 
     def call(self, work: Callable[[], None]) -> None:
