@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mia_kernel.adapters.chain_views import lay_read_chains
+from mia_kernel.adapters.chains import read_chain
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.distribution import distributions
+from mia_kernel.core.events import Recording
 from mia_kernel.runtime import Run
 from mia_kernel.settings import load
 from tests.shared_data import shared_file
@@ -25,10 +30,12 @@ SOURCES = {
         "es_nq_1min_2026/NQ_1min_2026-06-15_2026-06-22.csv",
     ],
 }
+# 7 February 2022 with the chain of the weekend before it.
+CHAINED = ("sierra_es_5min_contracts/ESH22-CME.txt.gz", "options/spx_20220205_2009ET_weekend.csv")
+CHAINED_FROM, CHAINED_TO = "2022-02-06T23:00", "2022-02-07T22:00"
 # Known to be silent on every file at hand, each for the reason said; one that speaks must leave this table.
 SILENT = {
-    "gamma_levels": "no option chain beside these files",
-    "options_flow": "no option chain beside these files",
+    "options_flow": "a chain of one evening has one volume all day; no two chains of a day are at hand",
     "session_context": "no file holds 30 round trips of a side in one phase",
 }
 
@@ -37,12 +44,25 @@ SILENT = {
 def measured() -> dict[str, list[dict[str, Any]]]:
     settings = load(arguments={"confluence.weights": "bars"}).settings
     found: dict[str, list[dict[str, Any]]] = {}
-    for name, (first, *others) in SOURCES.items():
-        recording = open_recording(shared_file(first), [shared_file(other) for other in others])
+    recordings = {
+        name: open_recording(shared_file(first), [shared_file(other) for other in others])
+        for name, (first, *others) in SOURCES.items()
+    }
+    for name, recording in (recordings | {"with a chain": chained()}).items():
         run = Run(settings, recording)
         run.drive()
         found[name] = distributions(run.table)
     return found
+
+
+def chained() -> Recording:
+    """Return one day of a contract with an option chain in force."""
+    contract, chain = (shared_file(name) for name in CHAINED)
+    recording = open_recording(contract, [])
+    first, last = (np.datetime64(text, "ns").astype(np.int64) for text in (CHAINED_FROM, CHAINED_TO))
+    when = recording.events["ts_recv"]
+    day = replace(recording, events=recording.events[(when >= first) & (when <= last)])
+    return lay_read_chains(day, [read_chain(chain)])
 
 
 def test_every_component_moves_on_some_real_market(measured: dict[str, list[dict[str, Any]]]) -> None:
