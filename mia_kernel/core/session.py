@@ -269,7 +269,8 @@ def _places(edges: NDArray[np.int64], ts: NDArray[np.int64]) -> NDArray[np.int64
         return np.searchsorted(edges, ts, side="right").astype(np.int64)
     first, last = np.searchsorted(edges, ts[[0, -1]], side="right").tolist()
     cuts = np.searchsorted(ts, edges[first:last], side="left")
-    return np.repeat(np.arange(first, last + 1), np.diff(np.r_[0, cuts, len(ts)]))
+    bounds = np.concatenate([np.zeros(1, np.int64), cuts, np.full(1, len(ts), np.int64)])
+    return np.repeat(np.arange(first, last + 1), np.diff(bounds))
 
 
 @lru_cache(maxsize=1)
