@@ -267,8 +267,8 @@ def _places(edges: NDArray[np.int64], ts: NDArray[np.int64]) -> NDArray[np.int64
     """Return how many edges lie at or before each instant; instants in order are cut at the few edges among them."""
     if len(ts) < 64 or bool((ts[1:] < ts[:-1]).any()):
         return np.searchsorted(edges, ts, side="right").astype(np.int64)
-    first = int(np.searchsorted(edges, ts[0], side="right"))
-    last = int(np.searchsorted(edges, ts[-1], side="right"))
+    first = int(np.searchsorted(edges, int(ts[0]), side="right"))
+    last = int(np.searchsorted(edges, int(ts[-1]), side="right"))
     cuts = np.searchsorted(ts, edges[first:last], side="left")
     bounds = np.concatenate([np.zeros(1, np.int64), cuts, np.full(1, len(ts), np.int64)])
     return np.repeat(np.arange(first, last + 1), np.diff(bounds))
