@@ -20,7 +20,7 @@ MEASURES = (
     m("trend_strength", "–", SHARE, "even", "§13", "strength of the market regime over 50 bars of 5m"),
     m("trend_sign", "–", SIGNED, "odd", "§13", "side of that trend"),
     m("volume_relative", "ratio", POSITIVE, "even", "§5", "newest base bar against its time of day, else 20 bars"),
-    m("overnight_gap_percent", "%", OPEN, "odd", "§3", "RTH open against the previous RTH close"),
+    m("overnight_gap_percent", "%", OPEN, "odd", "§3", "RTH open against the previous RTH close, within RTH"),
     m("atr_ratio", "ratio", POSITIVE, "even", "§13", "ATR against the same phase of the last days"),
     m("atr_percentile", "–", SHARE, "even", "§13", "rank of ATR within 20 trading days"),
     m("volatility_trend", "points/bar", OPEN, "even", "§13", "slopes of VIX and ATR: above 0.5 rising, above 2 explosive", "vix"),
@@ -47,8 +47,11 @@ def fill(s: Record, out: np.ndarray, at: int) -> None:
     out[at + 3] = r["trend_sign"] if r["market"] >= 0 else np.nan
     out[at + 4] = bar_at(t, 0)["rvol"] if t["n"] > 0 else np.nan
     rth = p["anchor"][1]
-    # The RTH anchor keeps the session before until 09:30 starts it anew.
-    opened = rth["has"] and rth["start"] >= s["session"]["rth_open_ns"]
+    # The RTH anchor keeps the session before until 09:30 starts it anew; from the close on, the close
+    # that is kept is today's own, and the gap is not known any more.
+    opened = (
+        rth["has"] and rth["start"] >= s["session"]["rth_open_ns"] and c["now"] < s["session"]["rth_close_ns"]
+    )
     gap = opened and p["has_previous"] and p["previous_close"] > 0
     out[at + 5] = 100.0 * (rth["open"] / p["previous_close"] - 1.0) if gap else np.nan
     out[at + 6], out[at + 7] = r["atr_ratio"], r["atr_percentile"]

@@ -19,7 +19,7 @@ ROWS = 8192
 MASK = ROWS - 1
 LAST = 32
 TICK_WINDOW = 20
-ORDERS = 512
+ORDERS = 2048  # large ones that are kept: a busy hour of August 2019 had 1,166
 SIZE_BINS = 1024
 SESSIONS = 5
 
