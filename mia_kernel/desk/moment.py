@@ -117,8 +117,7 @@ class Moment:
         """VWAP and bands, profile, previous session and gamma levels in one object, with status per field."""
         rows = structure(self.market, self._pass.given, self.decision.ts_event)
         known = pd.array([row["as_of"] for row in rows], dtype="Int64")  # a float would round the nanoseconds
-        when = pd.Series(pd.to_datetime(known, unit="ns", utc=True)).dt.tz_convert("America/New_York")
-        return pd.DataFrame(rows).assign(as_of=when.dt.floor("s")).set_index("field")
+        return pd.DataFrame(rows).assign(as_of=_new_york(known)).set_index("field")
 
     @property
     def score(self) -> float:
@@ -169,8 +168,9 @@ class Moment:
 
     @property
     def levels(self) -> pd.DataFrame:
-        """Every known level, lowest first; prices in points."""
-        return pd.DataFrame(self.market.level_rows())
+        """Every known level, lowest first: price in points, weight, strength, touches, since when and for how long."""
+        rows = pd.DataFrame(self.market.level_rows())
+        return rows.assign(since=_new_york(rows["since"])).set_index("name") if len(rows) else rows
 
     @property
     def zones(self) -> pd.DataFrame:
@@ -202,3 +202,10 @@ class Moment:
     @property
     def _facts(self) -> RunFacts:
         return RunFacts.from_header(self._pass.header())
+
+
+def _new_york(stamps: Any) -> pd.Series:
+    """Return ns UTC as the wall clock of New York, to the second."""
+    return (
+        pd.Series(pd.to_datetime(stamps, unit="ns", utc=True)).dt.tz_convert("America/New_York").dt.floor("s")
+    )

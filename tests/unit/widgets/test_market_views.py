@@ -166,3 +166,10 @@ def test_the_control_says_what_it_shows_and_what_it_cannot() -> None:
     figure = widgets.control(found)
     assert "random sets did at least as well" in figure.layout.title.text
     assert "proves nothing" in figure.layout.title.text
+
+
+def test_levels_say_since_when_they_stand(now: Moment) -> None:
+    table = now.levels
+    assert table["price"].is_monotonic_increasing
+    assert str(table["since"].dt.tz) == "America/New_York"
+    assert (table["age_hours"] >= 0).all()
