@@ -40,10 +40,13 @@ class Walked:
         self.at: list[int] = []
         tables: list[Any] = []
         self.zones: list[list[Any]] = []
+        self.kept: list[tuple[Any, list[Any]]] = []  # every hour: the table, and the levels that count
 
         def look(market: MarketState, ts: int) -> None:
             self.at.append(ts)
             tables.append(market.array["levels"][0]["at"].copy())
+            if ts % 3_600_000_000_000 == 0:
+                self.kept.append((tables[-1], levels_of(market, ts)))
             if len(self.at) % 11 == 0:
                 self.zones.append(zones(levels_of(market, ts), market.price_ticks))
 
@@ -162,26 +165,18 @@ def test_a_level_of_a_file_goes_when_its_hours_are_over(recording: Recording) ->
         assert 60 * hours - 90 < lasted[kind] < 60 * hours  # the daily break may hide the last minutes
 
 
-def test_one_family_within_a_tick_counts_once(walked: Walked, recording: Recording) -> None:
-    run = Run(load(arguments={"confluence.weights": "bars"}).settings, recording)
+def test_one_family_within_a_tick_counts_once(walked: Walked) -> None:
     merged = 0
-
-    def look(market: MarketState, ts: int) -> None:
-        nonlocal merged
-        kept = levels_of(market, ts)
-        known = {i for i, cell in enumerate(market.array["levels"][0]["at"]) if cell["known"]}
-        for i in known - {level.slot for level in kept}:
-            price_2 = int(market.array["levels"][0]["at"][i]["price_2"])
-            rival = [k for k in kept if FAMILIES[k.slot] == FAMILIES[i] and abs(k.price_2 - price_2) <= 2]
-            assert rival
+    for table, kept in walked.kept:
+        slots = {level.slot for level in kept}
+        for i in set(np.flatnonzero(table["known"]).tolist()) - slots:
+            price_2 = int(table["price_2"][i])
+            assert any(FAMILIES[k.slot] == FAMILIES[i] and abs(k.price_2 - price_2) <= 2 for k in kept)
             merged += 1
         pairs = [
             (a, b) for a in kept for b in kept if a.slot < b.slot and FAMILIES[a.slot] == FAMILIES[b.slot]
         ]
         assert all(abs(a.price_2 - b.price_2) > 2 for a, b in pairs)
-
-    run.watch(lambda market, ts: look(market, ts) if ts % 3_600_000_000_000 == 0 else None)
-    run.drive()
     assert merged > 10
 
 
