@@ -139,7 +139,8 @@ def column(frame: Mapping[str, Any], series: str, name: str) -> NDArray[np.float
 def translated(figure: go.Figure, frame: Mapping[str, Any]) -> go.Figure:
     """Put the words of a figure into the language of its frame (`said`: a word of ours to the reader's)."""
     said = frame.get("said") or {}
-    for trace in figure.data if said else ():
+    traces: Any = figure.data if said else ()
+    for trace in traces:
         if trace.name in said:
             trace.name = said[trace.name]
         hover = trace.hovertemplate

@@ -37,7 +37,8 @@ def gamma_day(frame: Mapping[str, Any]) -> go.Figure | Html:
         return Html("")
     figure = sheet(460, "Price with the levels then in force (points), " + MODELLED, frame_stamp(frame))
     figure.add_trace(candles[0].update(showlegend=False))
-    low, high = float(np.nanmin(candles[0].low)), float(np.nanmax(candles[0].high))
+    drawn: Any = candles[0]
+    low, high = float(np.nanmin(drawn.low)), float(np.nanmax(drawn.high))
     room = REACH * (high - low)
     until = int(column(frame, "bars", "ts").astype(np.int64)[-1])
     x = new_york(np.append(ts, max(until, int(ts[-1]))))

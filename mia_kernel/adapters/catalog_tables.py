@@ -36,7 +36,7 @@ def table_bytes(table: pa.Table) -> bytes:
     narrow = [name for name in table.column_names if name not in wide]
     steps = dict.fromkeys(wide, "DELTA_BINARY_PACKED")
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", compression_level=3, use_dictionary=narrow or False,
+    pq.write_table(table, buffer, compression="zstd", compression_level=3, use_dictionary=narrow or False,  # pyright: ignore[reportArgumentType]  # names of columns are allowed
                    column_encoding=steps or None)  # fmt: skip
     return buffer.getvalue()
 

@@ -166,7 +166,7 @@ class SessionRecorder:
             self.seal(wait=True)
             self._tail.close()
             self._tail.path.unlink()
-            self._judge(())
+            self._judge(None)
             told = {**closing, "verdict": self._checks.verdict().to_json()}
             write_flushed(self.folder / f"{CLOSING}.json", json.dumps(told, indent=1).encode())
         except OSError as error:
@@ -228,11 +228,11 @@ class SessionRecorder:
             self._store.publish(manifest, staged)
         path.unlink()
 
-    def _judge(self, rows: EventArray | tuple[()]) -> None:
+    def _judge(self, rows: EventArray | None) -> None:
         earlier, self._unjudged = self._unjudged, []
         for segment in earlier:
             self._checks.add(whole_rows(pq.ParquetFile(pa.BufferReader(self._store.read(segment))).read()))
-        if len(rows):
+        if rows is not None and len(rows):
             self._checks.add(rows)
 
     def _stage(

@@ -82,6 +82,11 @@ def laid_out(home: Path) -> Path:
     return copies(NOTEBOOKS, home, PAGE, Console(height=CONSOLE_PX))
 
 
+def _module_of(process: subprocess.Popen[bytes]) -> str:
+    command = process.args
+    return " ".join(map(str, command[2:4])) if isinstance(command, list | tuple) else str(command)
+
+
 def attend(server: subprocess.Popen[bytes], started: list[subprocess.Popen[bytes]]) -> None:
     """Wait for JupyterLab to end; tell once of each process beside it that ended on its own."""
     gone: set[int] = set()
@@ -89,7 +94,7 @@ def attend(server: subprocess.Popen[bytes], started: list[subprocess.Popen[bytes
         for process in started:
             if process.poll() is not None and process.pid not in gone:
                 gone.add(process.pid)
-                told = ENDED.format(code=process.returncode, what=" ".join(map(str, process.args[2:4])))
+                told = ENDED.format(code=process.returncode, what=_module_of(process))
                 click.echo(told, err=True)
                 log.warning(told)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -70,7 +70,10 @@ class Clock(Protocol):
 class Model(Protocol):
     """P(win | signal): asked once for each signal, between the wish and the permission."""
 
-    model_id: str
+    @property
+    def model_id(self) -> str:
+        """Name, version and hash of who judges, `none` without one."""
+        ...
 
     def opinion(
         self, market: Any, vector: FeatureVector, score: Score, signal: Signal, ts: int

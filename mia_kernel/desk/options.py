@@ -171,7 +171,7 @@ def unusual(
         "premium_usd": volume * np.where(legs["ask"] > 0, 0.5 * (legs["bid"] + legs["ask"]), np.nan) * MULTIPLIER,
         "oi_change": [changes.get(symbol, float("nan")) for symbol in symbols],
     })  # fmt: skip
-    return table[hit].sort_values("volume", ascending=False, ignore_index=True)
+    return table.loc[hit].sort_values(by="volume", ascending=False, ignore_index=True)
 
 
 def _oi_changes(found: Chain, after: str | Path | Chain | None) -> dict[str, float]:

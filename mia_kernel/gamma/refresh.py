@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +48,12 @@ class Refresh:
         self.contract = contract
         self.basis: Basis = chain_basis(base.book, contract)
         legs, n = base.book.legs, len(base.book.legs)
-        columns = (legs[name].tolist() for name in ("root", "expiry", "strike", "right"))
-        self._rows = {
+        columns: Any = zip(
+            *(legs[name].tolist() for name in ("root", "expiry", "strike", "right")), strict=True
+        )
+        self._rows: dict[Wanted, int] = {
             Wanted(base.chain.roots[root], int(expiry), float(strike), int(right)): row
-            for row, (root, expiry, strike, right) in enumerate(zip(*columns, strict=True))
+            for row, (root, expiry, strike, right) in enumerate(columns)
         }
         self._sigma = base.book.sigma.copy()
         self._volume = np.full(n, np.nan)

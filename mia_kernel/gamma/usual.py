@@ -46,9 +46,8 @@ def group_tape(chain: Chain) -> GroupTape:
     """Return what a snapshot says of volume by group."""
     book = book_of(chain)
     group, volume = _group(book), _ln_volume(book.legs)
-    n, total, squares = (
-        np.bincount(group, w, _GROUPS) for w in (np.ones(len(group)), volume, volume * volume)
-    )
+    weights = (np.ones(len(group)), volume, volume * volume)
+    n, total, squares = (np.bincount(group, weight, _GROUPS).astype(np.float64) for weight in weights)
     return GroupTape(chain.as_of, n, total, squares)
 
 
@@ -66,7 +65,9 @@ def volume_scores(book: Book, tapes: Sequence[GroupTape]) -> Float:
     ]
     if len(before) < LEAST:
         return np.full(len(book.legs), np.nan)
-    n, total, squares = (sum(getattr(tape, name) for tape in before) for name in ("n", "total", "squares"))
+    n: Float = np.sum([tape.n for tape in before], axis=0)
+    total: Float = np.sum([tape.total for tape in before], axis=0)
+    squares: Float = np.sum([tape.squares for tape in before], axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / n
         spread = np.sqrt(np.maximum(squares / n - mean * mean, 0.0))
