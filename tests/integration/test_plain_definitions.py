@@ -15,18 +15,15 @@ import statsmodels.api as sm
 import talib
 from scipy.special import erf
 
-import mia_kernel as mia
 from mia_kernel.desk import Run
-from tests.shared_data import shared_file
+from tests.plain import contract_run, same
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
-
-CONTRACT = "sierra_es_5min_contracts/ESH17-CME.txt.gz"
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    return mia.day(shared_file(CONTRACT)).replay(weights="bars")
+    return contract_run()
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +37,6 @@ def bars(run: Run) -> pd.DataFrame:
 def measured(run: Run, bars: pd.DataFrame) -> pd.DataFrame:
     joined = run.measures.join(run.decisions[["delta_divergence", "volume_confirmation", "vwap_trend"]])
     return joined.reindex(bars.index)  # a refused row is a decision without a bar
-
-
-def same(found: pd.Series, expected: Any, *, least: int, rel: float = 1e-9, abs_: float = 1e-9) -> None:
-    """Compare where both are known; nothing known may be missing in the definition."""
-    expected = pd.Series(np.asarray(expected, float), found.index)
-    known = found.notna()
-    assert known.sum() >= least
-    assert expected[known].notna().all()
-    np.testing.assert_allclose(found[known], expected[known], rtol=rel, atol=abs_)
 
 
 def test_atr_is_that_of_ta_lib(bars: pd.DataFrame) -> None:
