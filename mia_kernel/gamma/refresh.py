@@ -48,11 +48,12 @@ class Refresh:
         self.contract = contract
         self.basis: Basis = chain_basis(base.book, contract)
         legs, n = base.book.legs, len(base.book.legs)
+        roots: tuple[str, ...] = base.chain.roots
         columns: Any = zip(
             *(legs[name].tolist() for name in ("root", "expiry", "strike", "right")), strict=True
         )
         self._rows: dict[Wanted, int] = {
-            Wanted(base.chain.roots[root], int(expiry), float(strike), int(right)): row
+            Wanted(roots[int(root)], int(expiry), float(strike), int(right)): row
             for row, (root, expiry, strike, right) in enumerate(columns)
         }
         self._sigma = base.book.sigma.copy()
