@@ -19,10 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--long"):
-        for item in items:
-            if item.get_closest_marker("long") is not None:
-                item.add_marker(pytest.mark.skip(reason="long form: give --long"))
+    for item in items:
+        if item.get_closest_marker("long") is not None:
+            skip = pytest.mark.skip(reason="long form: give --long")
+            item.add_marker(pytest.mark.timeout(0) if config.getoption("--long") else skip)
 
 
 @pytest.fixture

@@ -132,10 +132,16 @@ def test_the_waiting_mode_makes_up_waits_for_the_close_and_ends_with_the_calenda
 
 @pytest.mark.skipif(os.name == "nt", reason="no polite interrupt there")
 def test_a_failure_nobody_foresaw_is_told_too(
-    evening: Evening, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    evening: Evening,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     now = time.time_ns()
     closes_at(monkeypatch, now - 60 * SECOND)
+    # A worker of a test run ignores Ctrl-C; here it must do what it does in a terminal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 
     def broken(_: Settings, item: Due) -> Page:
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
