@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mia_kernel.core.session import session_row
 from mia_kernel.state.regime import M_DOWN_WEAK, M_UP_WEAK
 from tests.integration.test_plain_flow import FRAMES, combined
 from tests.plain import contract_run
+from tests.plain_battle import governed, outcome
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
 
@@ -167,3 +169,56 @@ def test_five_minutes_from_pattern_outcome_and_base(
     quality = (mean * np.where(agrees, 1.15, 1.0)).clip(0, 1).where(strength.notna())
     both(found["mtf_5m_quality"], quality, decided, least=16_000)
     assert agrees.sum() > 300
+
+
+def resampled(bars: pd.DataFrame, minutes: int) -> pd.DataFrame:
+    """Return bars of `minutes` from 18:00 of every trading day, with ATR (Wilder) and relative volume."""
+    rows = {day: session_row(int(day)) for day in bars["day"].unique()}
+    anchor, closing = (
+        bars["day"].map({day: int(row[name]) for day, row in rows.items() if row is not None})
+        for name in ("anchor_ns", "close_ns")
+    )
+    width = minutes * 60 * 1_000_000_000
+    slot = (bars["start"] - anchor) // width
+    end = np.minimum(anchor + (slot + 1) * width, closing)
+    first_to_last = {"open": "first", "high": "max", "low": "min", "close": "last", "end": "first"}
+    summed = dict.fromkeys(("volume", "bid_volume", "ask_volume"), "sum")
+    grouped = bars.assign(slot=slot, end=end).groupby(["day", "slot"], sort=False)
+    table = grouped.agg(first_to_last | summed).reset_index()
+    before = table["close"].shift(1).fillna(table["close"])
+    span = np.maximum(table["high"], before) - np.minimum(table["low"], before)
+    span.iloc[0] = table["high"].iloc[0] - table["low"].iloc[0]
+    start = span.where(span.index >= 14)
+    start.iloc[13] = span[:14].mean()
+    table["atr"] = start.iloc[13:].ewm(alpha=1 / 14, adjust=False).mean().reindex(table.index)
+    by_day = (
+        table.pivot_table(index="day", columns="slot", values="volume").shift(1).rolling(20, min_periods=1)
+    )
+    at = pd.MultiIndex.from_frame(table[["day", "slot"]])
+    mean, days = (x.stack().reindex(at).to_numpy() for x in (by_day.mean(), by_day.count()))
+    recent = table["volume"].shift(1).rolling(20).mean()
+    table["rvol"] = table["volume"] / np.where(days >= 5, mean, recent)
+    return table
+
+
+@pytest.mark.parametrize(("frame", "minutes", "ruled"), [("15m", 15, 8_000), ("1h", 60, 400), ("4h", 240, 0)])
+def test_strength_of_the_slower_timeframes(
+    bars: pd.DataFrame, found: pd.DataFrame, decided: Any, frame: str, minutes: int, ruled: int
+) -> None:
+    """The golden rule of that timeframe's own bars; it is forgotten as soon as the trading day changes."""
+    table = resampled(bars, minutes)
+    rule = governed(table, outcome(table, minutes))
+    at = np.searchsorted(table["end"].to_numpy(), bars["end"].to_numpy(), "right") - 1
+    new_day = (at < 0) | (table["day"].to_numpy()[at] != bars["day"].to_numpy())
+    if minutes == 15:
+        good = rule.quality > 0.6
+        strength = np.where(good, rule.side * np.maximum(0.3, rule.side * rule.k), rule.k)
+        without = np.full(len(table), np.nan)
+    else:
+        close = table["close"].astype(float)
+        without = ((close - close.shift(20)) / (4 * table["atr"])).clip(-1, 1).to_numpy()
+        strong = np.where(np.abs(rule.k) == 0.6, 0.7 * rule.side, without)
+        strength = np.where(rule.broken, 0.0, strong)
+    expected = np.where(at < 0, np.nan, np.where(new_day, without[at], strength[at]))
+    both(found[f"mtf_{frame}_strength"], expected, decided, least=8_000)
+    assert (np.isfinite(expected) & (expected != np.where(at < 0, np.nan, without[at]))).sum() >= ruled
