@@ -36,7 +36,7 @@ def smart_money(st: Any, cells: Any, at: int) -> None:
         refuse(out, NOT_READY)
         return
     bought, sold, n, aggressor, steady = totals(s["flow"], now)
-    if n < MIN_ORDERS or _volume(s, now) < MIN_VOLUME:
+    if n < MIN_ORDERS or volume(s, now) < MIN_VOLUME:
         put(out, 0.0, 0.0)
         return
     net = (bought - sold) / (bought + sold)
@@ -112,7 +112,7 @@ def judge(
 
 
 @kernel
-def _volume(s: Record, now: int) -> int:
+def volume(s: Record, now: int) -> int:
     """Return contracts traded in the closed minutes of the window."""
     t, total = s["tf"][TF_1M], 0
     for j in range(min(t["n"], 20)):

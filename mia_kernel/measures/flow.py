@@ -125,8 +125,8 @@ def _large(s: Record, now: int, out: np.ndarray, at: int) -> None:
 def _verdict(s: Record, now: int) -> tuple[float, float]:
     """Return what large orders are doing (the first condition that holds) and how sure that is; see domain §10."""
     bought, sold, n, aggressor, steady = smart_money.totals(s["flow"], now)
-    if bought + sold == 0:
-        return np.nan, np.nan
+    if n < smart_money.MIN_ORDERS or smart_money.volume(s, now) < smart_money.MIN_VOLUME:
+        return S_NEUTRAL, 0.0  # no large flow is a measurement
     net, intensity = (bought - sold) / (bought + sold), min((bought + sold) / 500.0, 1.0)
     _, confidence = smart_money.judge(net, bought + sold, n, steady, smart_money.alignment(s), aggressor)
     if abs(net) > 0.4 and intensity > 0.5:

@@ -105,17 +105,15 @@ def test_smart_money_its_signal_and_its_confidence(session: Replay, tape: Tape, 
         window = slice(*np.searchsorted(when, [now - QUARTER, now], "right"))
         minute = now // MINUTE * MINUTE  # minutes that have closed within the window
         a, b = np.searchsorted(tape.ts, [minute - QUARTER, minute], "left")
-        if window.start == window.stop:
-            rows.append((np.nan, np.nan, 0.0))
+        if window.stop - window.start < 3 or traded[b] - traded[a] < 1_000:
+            rows.append((NEUTRAL, 0.0, 0.0))  # no large flow is a measurement
             continue
         # Sides come from the tick rule here: a quality of one half each.
-        signal, confidence, value = judged(signed[window], now - when[window], near, 0.5)
-        thin = window.stop - window.start < 3 or traded[b] - traded[a] < 1_000
-        rows.append((signal, confidence, 0.0 if thin else value))
+        rows.append(judged(signed[window], now - when[window], near, 0.5))
     signal, confidence, value = np.array(rows).T
     both(session.components["smart_money"], value, least=5_300)
-    both(session.measures["smart_signal"], signal, least=4_400)
-    both(session.measures["smart_confidence"], confidence, least=4_400)
+    both(session.measures["smart_signal"], signal, least=5_300)
+    both(session.measures["smart_confidence"], confidence, least=5_300)
     both(
         session.measures["large_orders_alignment"], np.where(np.isnan(value), np.nan, alignment), least=5_300
     )
