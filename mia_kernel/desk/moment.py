@@ -170,7 +170,7 @@ class Moment:
     def levels(self) -> pd.DataFrame:
         """Every known level, lowest first: price in points, weight, strength, touches, since when and for how long."""
         rows = pd.DataFrame(self.market.level_rows())
-        return rows.assign(since=_new_york(rows["since"])).set_index("name") if len(rows) else rows
+        return rows.assign(since=_new_york(rows["since"])) if len(rows) else rows
 
     @property
     def zones(self) -> pd.DataFrame:
