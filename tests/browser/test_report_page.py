@@ -80,6 +80,7 @@ def test_the_page_answers_in_the_order_a_person_asks(page: Any, report: Page) ->
         "Rules",
         "Fills, taken apart",
         "What was refused, and by which gate",
+        "Option gamma",
         "What was known",
         "Data quality",
         "Integrity",

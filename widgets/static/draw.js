@@ -290,7 +290,8 @@ export function mount(model, el, draw, describe) {
   size.observe(root);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", ask);
-  const lab = new MutationObserver(ask);
+  // JupyterLab hides its page for one frame after it changed the theme: a picture has no width then.
+  const lab = new MutationObserver(() => { ask(); setTimeout(ask, 200); });
   lab.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   const tick = setInterval(() => { if ((model.get("header") || {}).live) ask(); }, 1000);
   ask();
