@@ -18,6 +18,9 @@ WINDOW_NS = 15 * 60 * 1_000_000_000
 PERIOD_NS = 3 * 60 * 1_000_000_000
 PERIODS = 5
 MIN_ORDERS, MIN_VOLUME = 3, 1_000
+NEUTRAL, ROTATION, STEADY, INSTITUTIONAL = range(4)
+BASES = np.array([0.0, 0.0, 0.6, 0.8])
+"""Strength by what large orders are doing; steady is accumulation or distribution."""
 SLOTS = levels.SLOTS
 
 
@@ -91,17 +94,23 @@ def persistence(periods: np.ndarray, side: int) -> float:
 
 
 @kernel
+def doing(net: float, volume: float, steady: float) -> int:
+    """Return what large orders are doing: the first condition of domain §10 that holds."""
+    intensity = min(volume / 500.0, 1.0)
+    if abs(net) > 0.4 and intensity > 0.5:
+        return INSTITUTIONAL
+    if abs(net) > 0.2 and steady > 0.6:
+        return STEADY
+    return ROTATION if intensity > 0.7 else NEUTRAL
+
+
+@kernel
 def judge(
     net: float, volume: float, n: int, steady: float, alignment: float, aggressor: float
 ) -> tuple[float, float]:
     """Return (value, confidence) from net flow, volume, count, persistence, alignment, aggressor quality."""
     intensity = min(volume / 500.0, 1.0)
-    if abs(net) > 0.4 and intensity > 0.5:
-        base = 0.8
-    elif abs(net) > 0.2 and steady > 0.6:
-        base = 0.6
-    else:
-        base = 0.0
+    base = BASES[doing(net, volume, steady)]
     confidence = (
         0.30 * intensity + 0.20 * min(n / 10.0, 1.0) + 0.20 * steady + 0.15 * alignment + 0.15 * aggressor
     )

@@ -15,7 +15,6 @@ from mia_kernel.state.flow import ORDERS
 BLOCK, SWEEP_LEVELS, SMALL, MANY = 500, 2, 150, 15
 BEHAVIOUR_NS = 60 * 60 * 1_000_000_000
 B_BLOCK, B_AGGRESSIVE, B_ICEBERG, B_STEALTH = range(4)
-S_NEUTRAL, S_ROTATION, S_STEADY, S_INSTITUTIONAL = range(4)
 BEHAVIOURS = ("block", "aggressive", "iceberg", "stealth")
 
 MEASURES = (
@@ -123,17 +122,13 @@ def _large(s: Record, now: int, out: np.ndarray, at: int) -> None:
 
 @kernel
 def _verdict(s: Record, now: int) -> tuple[float, float]:
-    """Return what large orders are doing (the first condition that holds) and how sure that is; see domain §10."""
+    """Return what large orders are doing and how sure that is; see domain §10."""
     bought, sold, n, aggressor, steady = smart_money.totals(s["flow"], now)
     if n < smart_money.MIN_ORDERS or smart_money.volume(s, now) < smart_money.MIN_VOLUME:
-        return S_NEUTRAL, 0.0  # no large flow is a measurement
-    net, intensity = (bought - sold) / (bought + sold), min((bought + sold) / 500.0, 1.0)
+        return smart_money.NEUTRAL, 0.0  # no large flow is a measurement
+    net = (bought - sold) / (bought + sold)
     _, confidence = smart_money.judge(net, bought + sold, n, steady, smart_money.alignment(s), aggressor)
-    if abs(net) > 0.4 and intensity > 0.5:
-        return S_INSTITUTIONAL, confidence
-    if abs(net) > 0.2 and steady > 0.6:
-        return S_STEADY, confidence
-    return S_ROTATION if intensity > 0.7 else S_NEUTRAL, confidence
+    return smart_money.doing(net, bought + sold, steady), confidence
 
 
 @kernel
