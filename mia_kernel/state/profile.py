@@ -221,7 +221,7 @@ def _row(a: Record, px: int) -> int:
 def _nodes(p: Record, a: Record) -> None:
     """Find high and low volume nodes: extreme of ±reach and beyond the ratio to the mean row.
 
-    A flat top of equal rows counts once, at its middle row towards the POC's side.
+    Strict on both sides: a flat top of equal rows is no node, and neither are the outermost `reach` rows.
     """
     reach = p["p_reach"]
     mean = a["volume"] / (a["high"] - a["low"] + 1)
