@@ -13,16 +13,16 @@ __version__ = "0.1.0"
 
 # name -> module that holds it
 _HOME = {
-    "Desk": "mia_kernel.desk",
-    "attach": "mia_kernel.desk",
-    "day": "mia_kernel.desk",
-    "post_mortem": "mia_kernel.desk",
-    "review": "mia_kernel.desk",
+    "Desk": "mia_kernel.desk.attached",
+    "attach": "mia_kernel.desk.attached",
+    "day": "mia_kernel.desk.days",
+    "post_mortem": "mia_kernel.desk.review",
+    "review": "mia_kernel.desk.review",
     "holdings": "mia_kernel.desk.holdings",
     "sql": "mia_kernel.desk.holdings",
     "likeness": "mia_kernel.desk.likeness",
     "options": "mia_kernel.desk.options",
-    "week": "mia_kernel.desk",
+    "week": "mia_kernel.desk.review",
     "study": "mia_kernel.desk.learning",
     "model": "mia_kernel.desk.learning",
     "feature": "mia_kernel.features.spec",

@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import stat
 import sys
@@ -321,6 +322,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     where.add_argument("--socket", type=Path, help="private Unix socket instead of a port")
     given = parser.parse_args(argv)
     if given.socket is not None:
+        # JupyterLab's proxy ends it; the Ctrl-C in their common terminal is JupyterLab's to answer.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         bound = private_socket(given.socket)
         serve(given.home, bound, None)
         given.socket.unlink(missing_ok=True)

@@ -1,16 +1,16 @@
 """Keep a person's copies of the pages in MIA_HOME/lab, and lay the live desk out so that it lives when it is opened.
 
-How it moves: a page is copied where it is missing, and copied anew where the person has not changed it since (the hash
-of what was copied is remembered). The live desk holds its console as a saved output, so that JupyterLab shows it
-before any cell has run; Jupyter's own notary signs it, for a browser shows no widget of a page it does not trust.
-JupyterLab gets a workspace and defaults of ours; a person's own settings go before them.
+How it moves: a page is copied where it is missing, and copied anew where this version's is another and the person has
+not changed a cell since (JupyterLab saves by itself: outputs are no change). The live desk holds its console as a saved
+output, so that JupyterLab shows it before any cell has run; Jupyter's own notary signs it: a browser shows no widget
+of a page it does not trust. JupyterLab gets a workspace and defaults of ours; a person's own settings go before them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ DEFAULTS: Mapping[str, Any] = {
 """No look-up outside, dark or light as the system is, and no view taken out of the page while one scrolls."""
 
 
-def copies(pages: Path, home: Path, desk_page: str, console: Any) -> Path:
+def copies(pages: Path, home: Path, desk_page: str, console: Callable[[], Any], drawn_by: str = "") -> Path:
     """Bring the copies in `MIA_HOME/lab` up to date and return that folder.
 
     Parameters
@@ -43,9 +43,11 @@ def copies(pages: Path, home: Path, desk_page: str, console: Any) -> Path:
     home : Path
         MIA_HOME.
     desk_page : str
-        File name of the page that gets `console` as an output.
-    console : ipywidgets widget
-        Laid out where the page makes one.
+        File name of the page that gets a console as an output.
+    console : callable
+        Makes the widget that is laid out where the page makes one; asked only where that page is written.
+    drawn_by : str
+        Names what draws the console: the saved one holds its script, so another name makes the page anew.
 
     Raises
     ------
@@ -59,12 +61,15 @@ def copies(pages: Path, home: Path, desk_page: str, console: Any) -> Path:
         known = _remembered(memory)
         for page in sorted(pages.glob("*.ipynb")):
             target = folder / page.name
-            if target.exists() and _hash(target.read_bytes()) != known.get(page.name):
-                continue  # the person's own by now
             text = page.read_text("utf-8")
-            data = (_laid_out(text, console) if page.name == desk_page else text).encode()
-            target.write_bytes(data)
-            known[page.name] = _hash(data)
+            ours, is_desk = _cells(text), page.name == desk_page
+            stamp = f"{ours} {drawn_by}" if is_desk else ours
+            if target.exists():
+                copied = known.get(page.name, "")
+                if copied == stamp or _cells(target.read_text("utf-8")) != copied.split(" ")[0]:
+                    continue  # as it should be, or the person's own by now
+            target.write_text(_laid_out(text, console()) if is_desk else text, "utf-8")
+            known[page.name] = stamp
         memory.write_text(json.dumps(known, indent=1), "utf-8")
     except OSError as error:
         raise OutsideError(
@@ -121,5 +126,11 @@ def _remembered(path: Path) -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _cells(text: str) -> str:
+    """Return the hash of what a page's cells say, their outputs left out; empty for what is no page."""
+    try:
+        cells = nbformat.reads(text, 4).cells
+    except ValueError:  # what is no notebook, or no JSON
+        return ""
+    said = json.dumps([(cell.cell_type, cell.source) for cell in cells])
+    return hashlib.sha256(said.encode()).hexdigest()

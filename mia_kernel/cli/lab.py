@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,12 +20,14 @@ from mia_kernel.adapters import logs
 from mia_kernel.adapters.bus import ENGINE, GUARDIAN, find
 from mia_kernel.adapters.http import LOOPBACK, loopback_socket, serve
 from mia_kernel.adapters.jupyter_proxy import server_entry
+from mia_kernel.adapters.jupyter_start import without_grammar
 from mia_kernel.settings import load
 
 log = logging.getLogger("mia.lab")
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 PAGE = "08_live_desk.ipynb"
+STATIC = NOTEBOOKS.parent / "widgets" / "static"
 CONSOLE_PX = 860
 SYNTHETIC_FROM = "10:00"
 """Half an hour after the cash open: the overnight session is taken at full speed, then the market lives."""
@@ -33,7 +37,13 @@ LOOP_END_S = 180.0
 """A loop that ends seals its record and replays it for the parity check."""
 STARTS = "loop    {source} starts: it reads and warms up first (a first start also compiles); log in {log}"
 ENDED = "ended   {what} with code {code}; its words are in MIA_HOME/run and MIA_HOME/logs"
-ENDS = "ending  the loop seals its record and replays it; Ctrl-C again does not wait"
+ENDS = """\
+ending  the loop seals its record, replays it for the parity check and writes the page of the day
+        Ctrl-C again leaves at once: record and journal stay, parity and page are then left out"""
+LEFT = "left    without the parity check and the page of the day; `mia report daily` writes the page later"
+LAST_WORDS = ("parity", "report")
+LEAVE_S = 2.0
+"""What a process gets to end after the second Ctrl-C."""
 
 
 @click.command()
@@ -75,11 +85,18 @@ def lab(source: str, speed: str, start: str | None, port: int, no_browser: bool)
 
 def laid_out(home: Path) -> Path:
     """Return the folder of the person's pages, the live desk among them laid out."""
-    # Late: no other command needs the drawing libraries.
+    without_grammar()
     from mia_kernel.adapters.workbook import copies
+
+    drawn_by = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir())))
+    return copies(NOTEBOOKS, home, PAGE, _console, drawn_by.hexdigest())
+
+
+def _console() -> Any:
+    # Late: no other command needs the drawing libraries, and this one only where the page is written anew.
     from widgets.live import Console
 
-    return copies(NOTEBOOKS, home, PAGE, Console(height=CONSOLE_PX))
+    return Console(height=CONSOLE_PX)
 
 
 def _module_of(process: subprocess.Popen[bytes]) -> str:
@@ -112,12 +129,12 @@ def jupyter_command(home: Path, port: int, *, browser: bool) -> list[str]:
 
     spaces, defaults = workspace(home, PAGE)
     return [
-        *(sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={home / FOLDER}"),
+        *(sys.executable, "-m", "mia_kernel.adapters.jupyter_start", f"--ServerApp.root_dir={home / FOLDER}"),
         f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}",
         *(f"--ServerApp.ip={LOOPBACK}", f"--port={port}"),
         *(f"--LabApp.workspaces_dir={spaces}", f"--LabApp.app_settings_dir={defaults}"),
         f"--ServerProxy.servers={ {'mia': server_entry(home)}!r}",
-        "--ServerApp.answer_yes=True",
+        *("--ServerApp.answer_yes=True", "--LabApp.extension_manager=readonly"),
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
@@ -130,6 +147,8 @@ def dry_run_loop(
     """Have a guardian and a dry-run loop in `home` for as long as the context lasts; those that run stay."""
     started: list[subprocess.Popen[bytes]] = []
     folder = home / "run"
+    words_of_loop = folder / "loop.log"
+    before = words_of_loop.stat().st_size if words_of_loop.exists() else 0
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         if not _runs(home, GUARDIAN):
@@ -139,15 +158,14 @@ def dry_run_loop(
         if not _runs(home, ENGINE):
             words = ["run", "--dry-run", "--headless", "--source", source, "--speed", speed]
             words += ["--from", start] if start else []
-            started.append(_start(words, folder / "loop.log", home))
+            started.append(_start(words, words_of_loop, home))
             started.append(_start(["alerts", "watch"], folder / "alerts.log", home))
-            click.echo(STARTS.format(source=source, log=folder / "loop.log"), err=True)
+            click.echo(STARTS.format(source=source, log=words_of_loop), err=True)
         yield started
     finally:
         if started:
             click.echo(ENDS, err=True)
-        for process in reversed(started):
-            _end(process, LOOP_END_S)
+            click.echo(_last_words(words_of_loop, before) if _end_all(started) else LEFT, err=True)
 
 
 def _start(words: list[str], log: Path, home: Path) -> subprocess.Popen[bytes]:
@@ -168,16 +186,36 @@ def _runs(home: Path, name: str) -> bool:
     return said is not None and said.alive
 
 
-def _end(process: subprocess.Popen[bytes], wait_s: float) -> None:
-    """Ask a process to end and let it finish its work; a second Ctrl-C does not wait."""
+def _end_all(started: list[subprocess.Popen[bytes]]) -> bool:
+    """End processes, the last one first; False where a second Ctrl-C cut it short."""
+    patient = True
+    for process in reversed(started):
+        patient = _end(process, LOOP_END_S if patient else LEAVE_S) and patient
+    return patient
+
+
+def _end(process: subprocess.Popen[bytes], wait_s: float) -> bool:
+    """Ask a process to end and let it finish its work; False where a second Ctrl-C did not wait."""
     if process.poll() is not None:
-        return
+        return True
     process.terminate()
     try:
         process.wait(wait_s)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
         process.kill()
         process.wait()
+        return not isinstance(error, KeyboardInterrupt)
+    return True
+
+
+def _last_words(log: Path, before: int) -> str:
+    """Return what the loop said at its end: parity and where the page lies."""
+    if not log.exists():
+        return "ended"
+    with log.open("rb") as said:
+        said.seek(before)
+        lines = said.read().decode("utf-8", "replace").splitlines()
+    return "\n".join(["ended", *(line for line in lines if line.startswith(LAST_WORDS))])
 
 
 @click.command()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mia_kernel.adapters.journal_reader import JournalReader
+from mia_kernel.adapters.jupyter_start import without_grammar
 from mia_kernel.adapters.speech import speech
 from mia_kernel.core.errors import InputError
 from mia_kernel.settings import Settings, load
@@ -96,6 +97,11 @@ def show(page: Page) -> None:
         click.echo(page.pdf)
 
 
+def _runner() -> Callable[..., Page]:
+    without_grammar()
+    return importlib.import_module(RUNNER).run_report
+
+
 @report.command("model")
 @click.argument("name", default="")
 @click.option("--home", metavar="DIR", help="home of the model instead of MIA_HOME")
@@ -106,7 +112,7 @@ def model_(name: str, home: str | None, out: Path | None, pdf: bool) -> None:
     settings = load(arguments={"home": home} if home else None).settings
     target = (out or settings.reports_folder / "model") / f"{name.replace('/', '-') or 'newest'}.html"
     parameters = {"name": name, "home": str(settings.home)}
-    run_report = importlib.import_module(RUNNER).run_report
+    run_report = _runner()
     page = run_report(MODEL, target.resolve(), parameters=parameters, title="MIA edge report", pdf=pdf)
     click.echo(page.html)
     if page.pdf:
@@ -151,7 +157,7 @@ def _page(
     kind: str, name: str, parameters: dict[str, str], settings: Settings, out: Path | None, pdf: bool
 ) -> Page:
     target = (out or settings.reports_folder / kind) / f"{name}.html"
-    run_report = importlib.import_module(RUNNER).run_report
+    run_report = _runner()
     made = run_report(
         NOTEBOOKS[kind],
         target.resolve(),

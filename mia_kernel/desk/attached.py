@@ -226,3 +226,18 @@ class Arming:
         answer = self._desk._ask(Confirm(str(code).strip(), CHANNEL))
         assert isinstance(answer, GuardianStatus)
         return msgspec.to_builtins(answer)
+
+
+def attach(home: str | Path | None = None) -> Desk:
+    """Attach to the loop that runs in MIA_HOME; it may start later, and a restarted kernel attaches again.
+
+    Parameters
+    ----------
+    home : str or Path, optional
+        Default: that of the settings.
+    """
+    if home is not None:
+        return Desk(Path(home))
+    from mia_kernel.settings import load  # late: settings describe the engine, and so load it
+
+    return Desk(load().settings.home)

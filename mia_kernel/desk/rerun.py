@@ -21,7 +21,7 @@ from mia_kernel.analytics.deflated import deflated_sharpe
 from mia_kernel.settings import settings_id
 
 if TYPE_CHECKING:
-    from mia_kernel.desk import Run
+    from mia_kernel.desk.days import Run
 
 SAME_ENTRY = ["symbol", "side", "entry_ts"]
 """Round trips that agree in these are the same trade."""

@@ -104,7 +104,14 @@ def running(
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"),
+        *(
+            sys.executable,
+            "-m",
+            "mia_kernel.adapters.jupyter_start",
+            "--no-browser",
+            "--allow-root",
+            f"--port={port}",
+        ),
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", "--ServerApp.ip=127.0.0.1"),
         *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
         f"--ServerApp.root_dir={work}",

@@ -16,7 +16,7 @@ import pytest
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.ghosts import ledger
 from mia_kernel.cli.replay import note_asked
-from mia_kernel.desk import review
+from mia_kernel.desk.review import review
 from mia_kernel.runtime import Run
 from mia_kernel.settings import load
 from tests.shared_data import shared_file

@@ -74,17 +74,23 @@ def test_the_pages_are_copies_that_follow_the_version_until_they_are_changed(tmp
     for name in ("00_tour.ipynb", lab.PAGE):
         (pages / name).write_text((lab.NOTEBOOKS / name).read_text("utf-8"), "utf-8")
     console = Console(height=700)
-    folder = copies(pages, home, lab.PAGE, console)
+    folder = copies(pages, home, lab.PAGE, lambda: console)
     desk = nbformat.read(folder / lab.PAGE, 4)
     shown = [cell.outputs[0].data[VIEW]["model_id"] for cell in desk.cells if cell.get("outputs")]
     assert shown == [console.model_id]
     assert desk.metadata["widgets"][STATE]["state"][console.model_id]["state"]["height"] == 700
     assert NotebookNotary().check_signature(desk), "a page that is not trusted shows no widget"
-    (folder / "00_tour.ipynb").write_text("mine", "utf-8")
+    tour = (folder / "00_tour.ipynb").read_text("utf-8").replace('"source": [', '"source": [\n "# mine",', 1)
+    (folder / "00_tour.ipynb").write_text(tour, "utf-8")
+    desk.cells[-1]["outputs"] = [nbformat.v4.new_output("stream", text="saved by JupyterLab")]
+    nbformat.write(desk, folder / lab.PAGE)
     changed = (pages / lab.PAGE).read_text("utf-8").replace("# Live desk", "# The live desk")
     (pages / lab.PAGE).write_text(changed, "utf-8")
-    copies(pages, home, lab.PAGE, Console())
-    assert (folder / "00_tour.ipynb").read_text("utf-8") == "mine"
+    copies(pages, home, lab.PAGE, Console)
+    copies(pages, home, lab.PAGE, lambda: pytest.fail("nothing has changed since"))
+    with pytest.raises(LookupError):
+        copies(pages, home, lab.PAGE, lambda: {}["asked"], "another script")
+    assert (folder / "00_tour.ipynb").read_text("utf-8") == tour
     assert "# The live desk" in (folder / lab.PAGE).read_text("utf-8")
 
 
