@@ -25,7 +25,7 @@ MEASURES = (
     m("atr_percentile", "–", SHARE, "even", "§13", "rank of ATR within 20 trading days"),
     m("volatility_trend", "points/bar", OPEN, "even", "§13", "slopes of VIX and ATR: above 0.5 rising, above 2 explosive", "vix"),
     m("vix_level", "points", POSITIVE, "even", "§13", "the newest VIX in force", "vix"),
-    m("session_range_percentile", "–", SHARE, "even", "§13", "range so far among 60 sessions at this minute"),
+    m("session_range_percentile", "–", SHARE, "even", "§13", "range so far among the 60 sessions before, at this minute"),
     m("market_size_multiplier", "ratio", POSITIVE, "even", "§13", "size the market regime allows"),
     m("choppy", "flag", FLAG, "even", "§13", "four or more VWAP crosses in 30 bars"),
     m("absorption_score", "–", SIGNED, "odd", "§6.3", "newest base bar: above 0 selling was absorbed", "flow"),

@@ -20,6 +20,7 @@ from mia_kernel.state.bars import NEVER, bar_at
 
 WEEKDAYS, PHASE_COUNT = 5, len(PHASES)
 RANGE_DAYS, MINUTES = 60, 1440
+RANGE_ROWS = RANGE_DAYS + 1  # today's row is written beside the days it is held against
 RANGE_MIN_DAYS = 20
 SEASON_MIN = 30
 EVENTS = 32
@@ -63,7 +64,7 @@ SEASON_DTYPE = np.dtype(
         ("run_close", np.int32),
         ("has_run", np.uint8),
         # session range by minute of the session
-        ("range_at", np.int32, (RANGE_DAYS, MINUTES)),  # −1 = no bar
+        ("range_at", np.int32, (RANGE_ROWS, MINUTES)),  # −1 = no bar
         ("days", np.int64),
         ("range_percentile", np.float64),  # 0-1, NaN = unknown
     ],
@@ -123,7 +124,7 @@ def _cycle(row: Any, ts: int) -> GammaCycle | None:
 def on_session(n: Record) -> None:
     """A new trading day starts a new row of ranges."""
     n["days"] += 1
-    row = n["days"] % RANGE_DAYS
+    row = n["days"] % RANGE_ROWS
     for i in range(MINUTES):
         n["range_at"][row, i] = -1
     n["range_percentile"] = np.nan
@@ -159,14 +160,14 @@ def _close_run(n: Record) -> None:
 
 @kernel
 def _range(s: Record, n: Record, bar: Record) -> None:
-    """Rank the session's range so far among those of the last 60 sessions at this minute (at least 20)."""
+    """Rank the session's range so far among those of the 60 sessions before at this minute (at least 20)."""
     slot = (bar["end"] - s["session"]["anchor_ns"]) // MINUTE_NS
     eth = s["profile"]["anchor"][0]
     if not 0 <= slot < MINUTES or not eth["has"]:
         return
     span, below, equal, known = eth["high"] - eth["low"], 0, 0, 0
-    today = n["days"] % RANGE_DAYS
-    for d in range(min(n["days"], RANGE_DAYS)):
+    today = n["days"] % RANGE_ROWS
+    for d in range(RANGE_ROWS):
         other = n["range_at"][d, slot]
         if d != today and other >= 0:
             known += 1

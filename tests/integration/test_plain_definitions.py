@@ -15,27 +15,26 @@ import statsmodels.api as sm
 import talib
 from scipy.special import erf
 
-from mia_kernel.desk import Run
-from tests.plain import contract_run, same
+from tests.plain import Whole, contract_run, same
 from tests.plain_battle import governed, outcome
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
+def run() -> Whole:
     return contract_run()
 
 
 @pytest.fixture(scope="module")
-def bars(run: Run) -> pd.DataFrame:
+def bars(run: Whole) -> pd.DataFrame:
     table = run.frames["bars"].copy()
     table["delta"] = table["ask_volume"].astype(float) - table["bid_volume"]
     return table
 
 
 @pytest.fixture(scope="module")
-def measured(run: Run, bars: pd.DataFrame) -> pd.DataFrame:
+def measured(run: Whole, bars: pd.DataFrame) -> pd.DataFrame:
     joined = run.measures.join(run.decisions[["delta_divergence", "volume_confirmation", "vwap_trend"]])
     return joined.reindex(bars.index)  # a refused row is a decision without a bar
 
@@ -184,7 +183,7 @@ def test_realised_volatility(bars: pd.DataFrame, measured: pd.DataFrame) -> None
     assert len(ratio) > 10_000
 
 
-def test_sierra_patterns(bars: pd.DataFrame, run: Run) -> None:
+def test_sierra_patterns(bars: pd.DataFrame, run: Whole) -> None:
     o, h, low, c = (bars[name].astype(float) for name in ("open", "high", "low", "close"))
     rvol = bars["rvol"].shift(1).fillna(0).clip(upper=1)
 

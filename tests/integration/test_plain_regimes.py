@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mia_kernel.desk import Run
-from tests.plain import contract_run, equal
+from tests.plain import Whole, contract_run, equal
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
 
@@ -27,12 +26,12 @@ STRONG, WEAK, RANGE, BETWEEN, UNCLEAR = range(5)
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
+def run() -> Whole:
     return contract_run()
 
 
 @pytest.fixture(scope="module")
-def bars(run: Run) -> pd.DataFrame:
+def bars(run: Whole) -> pd.DataFrame:
     table = run.frames["bars"].copy()
     table["ended"] = table.index.hour + table.index.minute / 60
     table["started"] = (table["ended"] - 1 / 12) % 24
@@ -41,7 +40,7 @@ def bars(run: Run) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def measured(run: Run, bars: pd.DataFrame) -> pd.DataFrame:
+def measured(run: Whole, bars: pd.DataFrame) -> pd.DataFrame:
     names = ["volatility_regime", "market_regime", "volatility_regime_code", "market_regime_code"]
     # A refused row is a decision without a bar.
     return run.measures.join(run.decisions[names]).reindex(bars.index)
@@ -73,8 +72,8 @@ def test_rank_of_the_range_so_far(bars: pd.DataFrame, measured: pd.DataFrame) ->
     spans = table.pivot(index="day", columns="ended", values="span")
     ranks = np.full(spans.shape, np.nan)
     for i in range(20, len(spans)):
-        # Sixty sessions, today's among them; half of the equal ones are below.
-        before, now = spans.iloc[max(i - 59, 0) : i].to_numpy(), spans.iloc[i].to_numpy()
+        # The sixty sessions before; half of the equal ones are below.
+        before, now = spans.iloc[max(i - 60, 0) : i].to_numpy(), spans.iloc[i].to_numpy()
         known = np.isfinite(before).sum(axis=0)
         below = (before < now).sum(axis=0) + 0.5 * (before == now).sum(axis=0)
         ranks[i] = np.where((known >= 20) & np.isfinite(now), below / np.maximum(known, 1), np.nan)

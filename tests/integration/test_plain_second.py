@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-import mia_kernel as mia
-from mia_kernel.desk import Run
-from tests.plain import equal
+from mia_kernel.adapters.sources import open_recording
+from mia_kernel.runtime import instant
+from tests.plain import Whole, equal, whole
 from tests.shared_data import shared_file
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
@@ -22,8 +24,9 @@ MINUTE = pd.Timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
-    return mia.day(shared_file(ES), extra=[shared_file(NQ)]).replay(weights="bars", end=UNTIL)
+def run() -> Whole:
+    minutes = open_recording(shared_file(ES), [shared_file(NQ)])
+    return whole(replace(minutes, events=minutes.events[minutes.events["ts_recv"] <= instant(UNTIL)]))
 
 
 def closes(name: str) -> pd.Series:
@@ -35,7 +38,7 @@ def closes(name: str) -> pd.Series:
 
 
 @pytest.fixture(scope="module")
-def plain(run: Run) -> pd.DataFrame:
+def plain(run: Whole) -> pd.DataFrame:
     """Every figure at the end of each minute both markets have, and kept until the next one."""
     es = run.frames["bars"]["close"].astype(float)
     both = pd.DataFrame({"es": es, "nq": closes(NQ)}).dropna()
@@ -95,16 +98,16 @@ def place(table: pd.DataFrame, at: pd.DatetimeIndex) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("window", [30, 60, 120])
-def test_correlation_of_returns(run: Run, plain: pd.DataFrame, window: int) -> None:
+def test_correlation_of_returns(run: Whole, plain: pd.DataFrame, window: int) -> None:
     equal(run.measures[f"es_nq_corr_{window}"], plain[f"corr_{window}"], least=LEAST_DECISIONS)
 
 
 @pytest.mark.parametrize("name", ["beta_60", "divergence", "diverges", "lead_lag"])
-def test_slope_residual_and_leader(run: Run, plain: pd.DataFrame, name: str) -> None:
+def test_slope_residual_and_leader(run: Whole, plain: pd.DataFrame, name: str) -> None:
     equal(run.measures[f"es_nq_{name}"], plain[name], least=LEAST_DECISIONS)
 
 
-def test_component_is_nq_s_move_by_the_correlation(run: Run, plain: pd.DataFrame) -> None:
+def test_component_is_nq_s_move_by_the_correlation(run: Whole, plain: pd.DataFrame) -> None:
     size = np.minimum(plain["z"].abs() / 2, 1)
     value = (plain["corr_60"] * np.sign(plain["z"]) * size).clip(-1, 1)
     stale = plain["age"] > 5 * MINUTE
