@@ -56,6 +56,7 @@ MICRO_DTYPE = np.dtype(
         ("p_bucket", np.int64),
         # spread, on the 1 s grid
         ("spread", np.int32, (SPREADS,)),
+        ("spread_ts", np.int64, (SPREADS,)),
         ("spread_flag", np.uint8, (SPREADS,)),  # 1 at one tick, 2 anomalous
         ("spread_n", np.int64),
         ("spread_sum", np.int64),  # of the newest 30
@@ -156,7 +157,7 @@ def _spread(m: Record, ticks: int, ts: int) -> None:
     m["spread_sum"] += ticks
     if n >= HISTORY:
         m["spread_sum"] -= m["spread"][(n - HISTORY) % SPREADS]
-    m["spread"][at], m["spread_flag"][at] = ticks, flag
+    m["spread"][at], m["spread_flag"][at], m["spread_ts"][at] = ticks, flag, ts
     m["one_tick_n"] += flag & 1
     m["wide_n"] += flag >> 1
     m["spread_n"] = n + 1
@@ -173,10 +174,21 @@ def _impact(s: Record, ts: int) -> None:
         if a["position"] != 0:
             m["impact_due"], m["impact_mid_2"] = ts + IMPACT_NS, mid_2
             m["impact_side"] = 1 if a["position"] > 0 else -1
-            m["impact_spread"] = float(k["ask"] - k["bid"])
+            at = (a["entries"] - 1) % len(a["entry_ts"])
+            m["impact_spread"] = _spread_at(m, a["entry_ts"][at] - round(1e6 * a["execution_time_ms"]))
     elif m["impact_due"] != 0 and ts >= m["impact_due"]:
         m["impact_ticks"] = m["impact_side"] * (mid_2 - m["impact_mid_2"]) / 2.0
         m["impact_due"] = 0
+
+
+@kernel
+def _spread_at(m: Record, ts: int) -> float:
+    """Return the spread in ticks at the newest sampled second at or before `ts`, NaN where none is kept."""
+    for j in range(min(m["spread_n"], SPREADS)):
+        at = (m["spread_n"] - 1 - j) % SPREADS
+        if m["spread_ts"][at] <= ts:
+            return float(m["spread"][at])
+    return np.nan
 
 
 @kernel

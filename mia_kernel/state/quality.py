@@ -22,7 +22,7 @@ STALE_NS = 5 * NS
 BAR_WINDOW = 5
 ROWS, CROSSED, DISORDER, ZERO, GAP, STALE = range(6)
 KINDS = 6
-LATENCY_BINS = 64
+LATENCY_BINS = 96  # the last begins at 11.9 s
 QUARTERS = (2**-0.75, 2**-0.5, 2**-0.25)
 
 QUALITY_DTYPE = np.dtype(
@@ -90,7 +90,7 @@ def _score(q: Record, gap: float, stale: float) -> float:
 
 @kernel
 def latency_bin(us: float) -> int:
-    """Return the histogram bin of a latency in µs: four bins an octave from 1 µs."""
+    """Return the histogram bin of a latency in µs: four an octave from 1 µs; what is later than 14 s is in the last."""
     if us < 1.0:
         return 0
     # us = part · 2**octave with part in [½, 1): a logarithm per row would be the dearest thing a row does.

@@ -97,6 +97,11 @@ def test_latency_quantiles_forget_after_six_minutes() -> None:
     assert micro.latency_us(m, 0.5, 10 * minute) == pytest.approx(1_000, rel=0.20)
     assert micro.latency_us(m, 0.995, 10 * minute) == pytest.approx(64_000, rel=0.20)
     assert np.isnan(micro.latency_us(m, 0.5, 16 * minute))
+    for late_ms in (90, 900, 9_000):
+        micro.arrival(m, late_ms * 1_000_000, 20 * minute)
+        assert micro.latency_us(m, 1.0, 20 * minute) == pytest.approx(late_ms * 1_000, rel=0.20)
+    micro.arrival(m, 60 * 10**9, 20 * minute)
+    assert micro.latency_us(m, 1.0, 20 * minute) == 2.0 ** (95 / 4), "the last bin is open"
     micro.arrival(m, -5, 17 * minute)
     assert m["early_rows"] == 1
 
