@@ -70,11 +70,10 @@ def sentence(now: Mapping[str, Any]) -> str:
     if now["compression"]:
         balls = "compression: both streaks hold"
     depth = now["pullback"]
-    pull = (
-        ""
-        if depth is None
-        else f"; pullback {depth:.0%}{', in the entry zone' if now['in_entry_zone'] else ''}"
-    )
+    pull = "" if depth is None else f"; pullback {depth:.0%}"
+    if now["in_entry_zone"]:
+        signs = ", ".join(now["confirms"] or ()) or "no sign of the footprint"
+        pull += f", in the entry zone, {signs} for it"
     score = "—" if now["score"] is None else f"{now['score']:+.2f}"
     return f"score {score} · {rule} · {balls}{pull}"
 

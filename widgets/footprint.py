@@ -14,7 +14,7 @@ ROW_PX, MOST_ROWS = 17, 60
 NO_SIDES = "No footprint: the source does not say who was the aggressor."
 
 
-def footprint(table: Any, bars: Any = None, *, stamp: str | None = None) -> go.Figure:
+def footprint(table: Any, bars: Any = None, absorbed: Any = None, *, stamp: str | None = None) -> go.Figure:
     """Return one column per bar: contracts at bid × ask, imbalances in the colour of their side, stacks bold.
 
     Parameters
@@ -24,6 +24,8 @@ def footprint(table: Any, bars: Any = None, *, stamp: str | None = None) -> go.F
         `sell_stacked`.
     bars : DataFrame, optional
         Closed bars with `start`, `low` and `absorption`; absorption beyond 0.1 is written under its bar.
+    absorbed : DataFrame, optional
+        Prices that absorbed aggression: `ts`, `price`, `side`, `volume`, `refilled`, `score`; a diamond beside them.
     stamp : str, optional
         Word across the picture.
     """
@@ -45,6 +47,8 @@ def footprint(table: Any, bars: Any = None, *, stamp: str | None = None) -> go.F
         _column(figure, shown[shown["start"] == start], at, most)
     if bars is not None:
         _absorbed(figure, bars, starts, float(shown["price"].min()))
+    if absorbed is not None and len(absorbed):
+        figure.add_trace(_levels(absorbed, starts, shown))
     figure.update_layout(
         xaxis=theme.axis(
             tickvals=list(range(len(starts))),
@@ -109,3 +113,31 @@ def _absorbed(figure: go.Figure, bars: Any, starts: Any, floor: float) -> None:
             x=at, y=floor - 0.5, text=f"{word} {score:+.2f}", showarrow=False,
             font={"size": theme.SIZES[0], "color": theme.side_colour(score)},
         )  # fmt: skip
+
+
+def _levels(absorbed: Any, starts: Any, shown: Any) -> go.Scatter:
+    """Return a diamond at each shown price that absorbed, on the side that was hit."""
+    at = np.searchsorted(starts, absorbed["ts"].to_numpy() - 1, side="right") - 1
+    length = np.diff(starts).min() if len(starts) > 1 else np.inf
+    at = np.where(absorbed["ts"].to_numpy() - starts[at] > length, -1, at)  # after the newest bar
+    prices = {start: set(rows["price"]) for start, rows in shown.groupby("start")}
+    seen = [
+        i >= 0 and price in prices.get(starts[i], ()) for i, price in zip(at, absorbed["price"], strict=True)
+    ]
+    rows, at = absorbed[seen], at[seen]
+    side = rows["side"].to_numpy()
+    words = [
+        f"{'selling' if e > 0 else 'buying'} absorbed: {volume} traded, {refilled} refilled (inferred)"
+        + ("" if score is None or score != score else f", score {score:.1f}")
+        for e, volume, refilled, score in zip(
+            side, rows["volume"], rows["refilled"], rows["score"], strict=True
+        )
+    ]
+    return go.Scatter(
+        x=at - 0.44 * side,
+        y=rows["price"],
+        mode="markers",
+        text=words,
+        hovertemplate="%{y:.2f}: %{text}<extra></extra>",
+        marker={"symbol": "diamond", "size": 8, "color": [theme.side_colour(e) for e in side]},
+    )

@@ -15,6 +15,7 @@ from mia_kernel.state.memory import MarketState
 GAP_2, MARGIN_2, FAMILY_2, FULL = 6, 3, 2, 3.0
 HOUR_NS = 3_600_000_000_000
 DAY_H = 24.0
+NEAR_TICKS, REACH_TICKS, STRONG = 20.0, 10.0, 0.6
 QUALITIES = ((0.8, "extreme"), (0.6, "strong"), (0.4, "moderate"), (0.0, "weak"))
 
 
@@ -76,6 +77,25 @@ def zones(levels: Sequence[Level], price_ticks: float) -> list[Zone]:
     if group:
         out.append(_zone(group, price_ticks))
     return out
+
+
+def distance_ticks(zone: Zone, price_ticks: float) -> float:
+    """Return how far a price is from the range of a zone, 0 inside."""
+    return max(zone.low_2 / 2 - price_ticks, price_ticks - zone.high_2 / 2, 0.0)
+
+
+def zones_near(found: Sequence[Zone], price_ticks: float) -> list[Zone]:
+    """Return the strong and extreme zones within 20 ticks of a price, nearest first (domain §11, proximity)."""
+    strong = [
+        zone for zone in found if zone.score >= STRONG and distance_ticks(zone, price_ticks) <= NEAR_TICKS
+    ]
+    return sorted(strong, key=lambda zone: (distance_ticks(zone, price_ticks), zone.low_2))
+
+
+def score_at(found: Sequence[Zone], price_ticks: float) -> float:
+    """Return min(1, Σ score·max(0, 1 − d/10 ticks)) over zones at a distance d from a price, in [0, 1]."""
+    pull = (zone.score * max(0.0, 1.0 - distance_ticks(zone, price_ticks) / REACH_TICKS) for zone in found)
+    return min(1.0, sum(pull))
 
 
 def _zone(group: Sequence[Level], price_ticks: float) -> Zone:

@@ -93,7 +93,7 @@ class LawBook:
         """The day cut short; the decision that waits for its last rows is not taken."""
         runs: list[Pass] = []
         for cut in self._cuts():
-            run = Pass(self.settings, replace(self.recording, events=self.recording.events[:cut]))
+            run = self._start(replace(self.recording, events=self.recording.events[:cut]))
             run.feed(0, cut)
             runs.append(run)
         return runs
@@ -102,7 +102,7 @@ class LawBook:
     def sliced(self) -> Pass:
         n = len(self.recording.events)
         edges = sorted({0, n, *(int(n * (i / SLICES) ** 2) for i in range(1, SLICES))})
-        run = Pass(self.settings, self.recording)
+        run = self._start(self.recording)
         run.drive(slices=list(pairwise(edges)))
         return run
 
@@ -111,7 +111,7 @@ class LawBook:
         """Runs that took over the bytes of another halfway, with the decisions taken before."""
         runs: list[tuple[Pass, int]] = []
         for cut in self._cuts():
-            first, later = Pass(self.settings, self.recording), Pass(self.settings, self.recording)
+            first, later = self._start(self.recording), self._start(self.recording)
             first.feed(0, cut)
             later.skip_objects(cut)
             later.engine.restore(first.engine.to_bytes())
@@ -128,8 +128,11 @@ class LawBook:
         centre = round(float(np.median(prices)) / ROUND_TICKS) * ROUND_TICKS
         return self._drive(replace(self.recording, events=mirror(rows, centre)))
 
+    def _start(self, recording: Recording) -> Pass:
+        return Pass(self.settings, recording)
+
     def _drive(self, recording: Recording) -> Pass:
-        run = Pass(self.settings, recording)
+        run = self._start(recording)
         run.drive()
         return run
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mia_kernel.confluence.zones import Zone, distance_ticks
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.instrument import TICK_POINTS
 from mia_kernel.frames.mind import ENTRY_ZONE, battle_events, standing, timeframe_rows
@@ -16,6 +17,7 @@ from mia_kernel.measures.flow import BLOCK, SWEEP_LEVELS
 from mia_kernel.state.bars import TIMEFRAME_NAMES
 from mia_kernel.state.flow import ORDERS
 from mia_kernel.state.iceberg import RING
+from mia_kernel.state.levels import NAMES as LEVEL_NAMES
 from mia_kernel.state.memory import MarketState
 from mia_kernel.state.micro import ANOMALY_NAMES
 from mia_kernel.state.regime import MARKET_NAMES, VOLATILITY_NAMES
@@ -23,11 +25,20 @@ from mia_kernel.state.volatility import VolatilityParams
 
 __all__ = [
     "ANOMALY_COLUMNS", "LARGE_COLUMNS", "Battle", "anomalies", "battle_of", "large_orders", "regimes", "timeframe_rows",
-    "volume_rows",
+    "volume_rows", "zone_table",
 ]  # fmt: skip
 
 ANOMALY_COLUMNS = ("ts", "kind", "size", "unit")
 LARGE_COLUMNS = ("ts", "side", "size", "price", "to", "levels", "prints", "kind")
+VOLATILITY_TREND = (
+    (-np.inf, "falling"),
+    (-0.5, "flat"),
+    (np.nextafter(0.5, 1), "rising"),
+    (np.nextafter(2, 3), "explosive"),
+)
+"""From which slope on, points per bar (domain §13)."""
+RANGE_CLASSES = ((0.0, "very low"), (0.10, "low"), (0.30, "normal"), (0.70, "high"), (0.90, "extreme"))
+"""From which rank among 60 sessions on (domain §13)."""
 LEG_BARS = 250
 """How far back a leg is followed, as `state.swings` does."""
 
@@ -38,7 +49,8 @@ class Battle:
 
     `bars` are closed bars in points; `events` has kind, side, price, to (the other edge of a base), ts (when
     it was known) and pivot_ts (where a ball lies); `now` says how it stands: golden rule, streaks, maturity,
-    pullback depth, entry zone (and its edges in points), stop, outcome, score. Unknown is None.
+    pullback depth, entry zone (and its edges in points), what of the footprint confirms it, stop, outcome, score.
+    Unknown is None.
     """
 
     timeframe: str
@@ -55,8 +67,9 @@ def battle_of(market: MarketState, timeframe: str, bars: pd.DataFrame) -> Battle
     w = market.array["battle"][0, TIMEFRAME_NAMES.index(timeframe)]
     columns = ["kind", "side", "price", "to", "ts", "pivot_ts"]
     events = pd.DataFrame(list(battle_events(w)), columns=columns)
-    low, high = _entry_zone(market.array["tf"][0, TIMEFRAME_NAMES.index(timeframe)], w)
-    return Battle(timeframe, bars, events, {**standing(w), "entry_low": low, "entry_high": high})
+    t = market.array["tf"][0, TIMEFRAME_NAMES.index(timeframe)]
+    low, high = _entry_zone(t, w)
+    return Battle(timeframe, bars, events, {**standing(t, w), "entry_low": low, "entry_high": high})
 
 
 def _entry_zone(t: Any, w: Any) -> tuple[float | None, float | None]:
@@ -80,6 +93,7 @@ def regimes(market: MarketState, table: VolatilityParams) -> list[dict[str, Any]
     r = market.array["regime"][0]
     label, code = int(r["volatility"]), int(r["market"])
     row = table.rows()[label] if label >= 0 else None
+    rank, trend = float(market.array["season"][0]["range_percentile"]), float(r["volatility_trend"])
     up, down = bool(r["allow_long"]), bool(r["allow_short"])
     allowed = "both" if up and down else "long" if up else "short" if down else "none"
     return [
@@ -89,10 +103,17 @@ def regimes(market: MarketState, table: VolatilityParams) -> list[dict[str, Any]
         {"name": "stop factor", "value": row.stop if row else None},
         {"name": "target factor", "value": row.target if row else None},
         {"name": "largest position", "value": row.max_position if row else None},
+        {"name": "trend of volatility", "value": _word(trend, VOLATILITY_TREND)},
+        {"name": "range of the session so far", "value": _word(rank, RANGE_CLASSES)},
         {"name": "market regime", "value": MARKET_NAMES[code] if code >= 0 else None},
         {"name": "allowed sides", "value": allowed if code >= 0 else None},
         {"name": "market size factor", "value": float(r["market_size"]) if code >= 0 else None},
     ]
+
+
+def _word(value: float, classes: tuple[tuple[float, str], ...]) -> str | None:
+    """Return the word of the last class that begins below a value, None where it is not known."""
+    return None if value != value else [word for start, word in classes if value >= start][-1]
 
 
 def anomalies(market: MarketState) -> list[tuple[int, str, float, str]]:
@@ -154,3 +175,23 @@ def volume_rows(market: MarketState, anchor: str) -> list[tuple[float, int, str,
         inside = bool(a["has_area"]) and int(a["val"]) <= px <= int(a["vah"])
         rows.append((px * TICK_POINTS, int(a["volume_at"][px & (size - 1)]), node, inside))
     return rows
+
+
+def zone_table(found: Sequence[Zone], price_ticks: float) -> pd.DataFrame:
+    """Return zones as rows, prices in points, with their distance from a price in ticks."""
+    half = TICK_POINTS / 2
+    rows = [
+        {
+            "low": zone.low_2 * half,
+            "centre": zone.centre_2 * half,
+            "high": zone.high_2 * half,
+            "score": zone.score,
+            "quality": zone.quality,
+            "bias": ("resistance", "inside", "support")[zone.direction + 1],
+            "distance_ticks": distance_ticks(zone, price_ticks),
+            "levels": ", ".join(LEVEL_NAMES[slot] for slot in zone.slots),
+        }
+        for zone in found
+    ]
+    columns = ["low", "centre", "high", "score", "quality", "bias", "distance_ticks", "levels"]
+    return pd.DataFrame(rows, columns=columns)

@@ -10,9 +10,10 @@ import pandas as pd
 
 from mia_kernel import frames
 from mia_kernel.analytics.explain import RunFacts, waterfall, why, why_not
-from mia_kernel.confluence.zones import levels_of, zones
+from mia_kernel.confluence.zones import levels_of, score_at, zones, zones_near
 from mia_kernel.core.decisions import OK, STATUS_NAMES, Decision
 from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.desk.absorbed import absorbed
 from mia_kernel.desk.market import (
     ANOMALY_COLUMNS,
     LARGE_COLUMNS,
@@ -23,12 +24,12 @@ from mia_kernel.desk.market import (
     regimes,
     timeframe_rows,
     volume_rows,
+    zone_table,
 )
 from mia_kernel.desk.structure import structure
 from mia_kernel.desk.tape import footprint, tape
 from mia_kernel.measures.shelf import EXPORT_NAMES, MEASURES, Shelf
 from mia_kernel.runtime import Run as Pass
-from mia_kernel.state.levels import NAMES as LEVEL_NAMES
 
 PRICED = ("open", "high", "low", "close", "vwap", "vwap_sd", "atr")
 
@@ -142,6 +143,11 @@ class Moment:
         starts = self.bars[timeframe]["start"].tail(bars).to_numpy()
         return footprint(tape(self._pass.recording.events, self.ts_event), starts, ends, ratio, least, rows)
 
+    def absorbed(self) -> pd.DataFrame:
+        """Return the prices that absorbed aggression so far, known at the end of their 30 seconds; needs a book."""
+        events = self._pass.recording.events
+        return absorbed(tape(events, self.ts_event), events, self.ts_event)
+
     @property
     def large_orders(self) -> pd.DataFrame:
         """Aggregated orders from the threshold in force upwards, and inferred icebergs, oldest first."""
@@ -175,21 +181,21 @@ class Moment:
     @property
     def zones(self) -> pd.DataFrame:
         """Clusters of levels as seen from the last price, lowest first; prices in points."""
-        found = zones(levels_of(self.market, self.ts_event), self.market.price_ticks)
-        half = TICK_POINTS / 2
-        rows = [
-            {
-                "low": zone.low_2 * half,
-                "centre": zone.centre_2 * half,
-                "high": zone.high_2 * half,
-                "score": zone.score,
-                "quality": zone.quality,
-                "bias": ("resistance", "inside", "support")[zone.direction + 1],
-                "levels": ", ".join(LEVEL_NAMES[slot] for slot in zone.slots),
-            }
-            for zone in found
-        ]
-        return pd.DataFrame(rows, columns=["low", "centre", "high", "score", "quality", "bias", "levels"])
+        seen_from = self.market.price_ticks
+        return zone_table(zones(levels_of(self.market, self.ts_event), seen_from), seen_from)
+
+    def zones_near(self, price: float | None = None) -> pd.DataFrame:
+        """Return strong and extreme zones within 20 ticks of a price in points (default: the last), nearest first."""
+        at = self._ticks(price)
+        return zone_table(zones_near(zones(levels_of(self.market, self.ts_event), at), at), at)
+
+    def score_at(self, price: float | None = None) -> float:
+        """Return how much the zones weigh at a price in points (default the last), in [0, 1]; 10 ticks away nothing."""
+        at = self._ticks(price)
+        return score_at(zones(levels_of(self.market, self.ts_event), at), at)
+
+    def _ticks(self, price: float | None) -> float:
+        return float(self.market.price_ticks) if price is None else price / TICK_POINTS
 
     def why(self) -> str:
         """Return the contributions, which add up to the score."""

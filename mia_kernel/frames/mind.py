@@ -24,6 +24,8 @@ BATTLE_EVENTS = ("", "base", "golden_break", "pattern", "green_ball", "red_ball"
 MATURE_STREAK = 3
 EXTENDED_STREAK = 5
 ENTRY_ZONE = (0.30, 0.62)
+ABSORBED = 0.1
+"""Absorption of the other side that confirms a pullback (domain §8.2)."""
 
 
 def decision_view(run: Driven, memory: Memory) -> dict[str, Any] | None:
@@ -126,7 +128,7 @@ def battle_view(market: MarketState, memory: Memory) -> dict[str, Any]:
     w = market.array["battle"][0, signal]
     return {
         "timeframe": TIMEFRAME_NAMES[signal],
-        "now": standing(w),
+        "now": standing(market.array["tf"][0, signal], w),
         "events": memory.keep("battle", (signal, int(w["event_n"])), lambda: [*_named(w)]),
         "timeframes": memory.keep("timeframes", closed_bars(market), lambda: timeframe_rows(market)),
     }
@@ -153,8 +155,12 @@ def battle_events(w: Any) -> Iterator[tuple[str, int, float, float, int, int]]:
         yield name, side, float(price), float(to), ts, pivot
 
 
-def standing(w: Any) -> dict[str, Any]:
-    """Return how a timeframe stands: golden rule, base, streaks, maturity, pullback, stop, outcome, score."""
+def standing(t: Any, w: Any) -> dict[str, Any]:
+    """Return how a timeframe stands: golden rule, base, streaks, maturity, pullback, stop, outcome, score.
+
+    `confirms` says what in the newest bar's footprint speaks for the side of the ball trend, None without a trend
+    or where sides are not known.
+    """
     trend = float(w["ball_trend"])
     pullback = known(w["pullback"])
     return {
@@ -172,11 +178,33 @@ def standing(w: Any) -> dict[str, Any]:
         "compression": bool(w["compression"]),
         "pullback": pullback,
         "in_entry_zone": None if pullback is None else ENTRY_ZONE[0] <= pullback <= ENTRY_ZONE[1],
+        "confirms": confirmations(t, w),
         "stop": float(w["ball_stop"] * TICK_POINTS) if w["has_ball_stop"] else None,
         "outcome": known(w["outcome"]),
         "score": known(w["score"]),
         "confidence": known(w["confidence"]),
     }
+
+
+def confirmations(t: Any, w: Any) -> list[str] | None:
+    """Return which signs of the footprint confirm an entry with the ball trend on the newest closed bar.
+
+    A stacked imbalance of its side, absorption of the other side beyond 0.1, or delta of its side on a bar of its
+    colour. Source: domain §8.2, entry zone.
+    """
+    e = int(np.sign(w["ball_trend"]))
+    if e == 0 or t["n"] == 0:
+        return None
+    bar = t["ring"][(int(t["n"]) - 1) % len(t["ring"])]
+    if bar["known_volume"] == 0:
+        return None
+    delta, body = int(bar["ask_volume"]) - int(bar["bid_volume"]), int(bar["close"]) - int(bar["open"])
+    signs = {
+        "stacked imbalance": bar["stacked_buy" if e > 0 else "stacked_sell"] > 0,
+        "absorption": e * bar["absorption"] > ABSORBED,
+        "delta": e * delta > 0 and e * body > 0,
+    }
+    return [name for name, is_there in signs.items() if is_there]
 
 
 def _maturity(trend: float, streak: int) -> str:

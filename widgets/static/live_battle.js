@@ -41,6 +41,7 @@ export function create(el) {
         ["base", now.base_low === null ? "—" : `${fixed(now.base_low)} – ${fixed(now.base_high)}`, ""],
         ["ball stop", fixed(now.stop), ""],
         ["pullback", now.pullback === null ? "—" : `${fixed(now.pullback * 100, 0)} %${now.in_entry_zone ? ", in the entry zone" : ""}`, ""],
+        ["footprint", now.confirms === null ? "—" : now.confirms.length ? `confirms: ${now.confirms.join(", ")}` : "does not confirm", ""],
       ];
       const nodes = rows(facts, lines.length, fact);
       lines.forEach(([name, text, kind], i) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -174,3 +175,57 @@ def test_levels_say_since_when_they_stand(now: Moment) -> None:
     assert table["price"].is_monotonic_increasing
     assert str(table["since"].dt.tz) == "America/New_York"
     assert (table["age_hours"] >= 0).all()
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "5m", "15m", "1h"])
+def test_what_confirms_a_pullback_is_read_off_the_newest_bar(now: Moment, timeframe: str) -> None:
+    battle = now.battle(timeframe)
+    stands, bar = battle.now, battle.bars.iloc[-1]
+    e = np.sign(stands["ball_trend"])
+    if e == 0:
+        assert stands["confirms"] is None
+        return
+    delta = bar["ask_volume"] - bar["bid_volume"]
+    expected = {
+        "stacked imbalance": bar["stacked_buy" if e > 0 else "stacked_sell"] > 0,
+        "absorption": e * bar["absorption"] > 0.1,
+        "delta": e * delta > 0 and e * (bar["close"] - bar["open"]) > 0,
+    }
+    assert stands["confirms"] == [name for name, there in expected.items() if there]
+    in_zone = dict(stands) | {"in_entry_zone": True}
+    assert ("no sign" in widgets.battle(battle.bars, battle.events, in_zone).layout.title.text) != bool(
+        stands["confirms"]
+    )
+
+
+def test_strong_zones_near_a_price_and_what_zones_weigh_there(now: Moment) -> None:
+    zones = now.zones
+    strong = zones[zones["score"] >= 0.6].iloc[0]
+    near = now.zones_near(strong["centre"])
+    assert near["low"].iloc[0] == strong["low"]
+    assert (near["distance_ticks"] <= 20).all()
+    assert near["distance_ticks"].is_monotonic_increasing
+    assert now.score_at(strong["centre"]) >= strong["score"] - 1e-9
+    assert now.score_at(zones["low"].min() - 100) == 0.0
+    assert now.score_at() == now.score_at(now.market.price_ticks / 4)
+
+
+def test_a_price_that_absorbed_is_marked_in_the_footprint(now: Moment) -> None:
+    table, bars = now.footprint("5m", 8), now.bars["5m"]
+    cell = table.iloc[len(table) // 2]
+    inside = {"ts": int(cell["start"]) + 60_000_000_000, "price": cell["price"], "side": 1, "volume": 300}
+    rows = pd.DataFrame(
+        [inside, inside | {"price": cell["price"] + 500}, inside | {"ts": inside["ts"] + 10**15}]
+    )
+    rows = rows.assign(refilled=310, score=2.0)
+    marks = widgets.footprint(table, bars, rows).data[-1]
+    assert list(marks.y) == [cell["price"]], "neither a price that is not shown nor a time after the bars"
+    assert "selling absorbed: 300 traded, 310 refilled" in marks.text[0]
+
+
+def test_absorption_needs_a_book_and_is_known_at_the_end_of_its_window(now: Moment) -> None:
+    found = now.absorbed()
+    assert (found["ts"] <= now.ts_event).all()
+    assert (found["volume"] >= found["threshold"]).all()
+    assert (found["refilled"] >= found["volume"]).all()
+    assert (found["mid_move_ticks"].abs() <= 1).all()
