@@ -1,47 +1,55 @@
-"""The laws of every component and every measure, on recorded markets: a session, an hour of orders, years of bars."""
+"""The laws of every component and every measure, on recorded markets: a session, an hour of orders, years of bars.
+
+One book of laws per recording: the passes that hold components to their laws read every measure too. By default the
+long ones are cut to the weeks in which everything that can speak has spoken; `--long` takes them whole.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.core.decisions import OK
-from mia_kernel.core.events import PRIMARY, Recording, mirror
+from mia_kernel.core.events import Recording
 from mia_kernel.desk.laws import LAWS, LawBook
 from mia_kernel.measures.shelf import NAMES, Reading, Shelf
 from mia_kernel.runtime import Run
-from mia_kernel.settings import load
+from tests.plain import SETTINGS, read_at
 from tests.property.test_measure_laws import assert_mirrored
 from tests.shared_data import shared_file
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
 
-SETTINGS = load(arguments={"confluence.weights": "bars"}).settings
 CONTRACT = "sierra_es_5min_contracts/{}-CME.txt.gz"
 SESSION = "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip"
 HOUR = "dbn/esh4-glbx-mdp3-20231225.mbo.dbn.zst"
 ES_MINUTES = "es_nq_1min_2026/ES_1min_2026-06-15_2026-06-22.csv"
 NQ_MINUTES = "es_nq_1min_2026/NQ_1min_2026-06-15_2026-06-22.csv"
-WHOLE = {"session": (SESSION,), "book hour": (HOUR,), "with NQ": (ES_MINUTES, NQ_MINUTES)}
-BARS = {name: (CONTRACT.format(name),) for name in ("ESH17", "ESM17", "ESU17", "ESZ17")}
-YEAR = {
-    "a year with NQ": (
-        "es_nq_5min_tradingview/ES1_5m_20241202_20251205.parquet",
-        "es_nq_5min_tradingview/NQ1_5m_20241202_20251205.parquet",
-    )
+ES_YEAR = "es_nq_5min_tradingview/ES1_5m_20241202_20251205.parquet"
+NQ_YEAR = "es_nq_5min_tradingview/NQ1_5m_20241202_20251205.parquet"
+VIX = "vix/VIX_daily.csv"
+ALL = slice(None)
+SHORT = {
+    "session": ((SESSION,), ALL),
+    "book hour": ((HOUR,), ALL),
+    "three days with NQ": ((ES_MINUTES, NQ_MINUTES), slice(6_500)),
+    "five weeks": ((CONTRACT.format("ESH17"),), slice(7_000)),
+    "four weeks with VIX": ((CONTRACT.format("ESH18"), VIX), slice(5_000, 10_500)),
 }
-VIX = {"with VIX": (CONTRACT.format("ESH18"), "vix/VIX_daily.csv")}
-EVERY = {**WHOLE, **BARS, **VIX, **YEAR}
-SHORT = (*WHOLE, "ESH17", *VIX)
-KEPT = [
-    pytest.param(name, marks=[] if name in SHORT else pytest.mark.long) for name in EVERY if name not in YEAR
-]
+LONG = {
+    "six days with NQ": ((ES_MINUTES, NQ_MINUTES), ALL),
+    **{name: ((CONTRACT.format(name),), ALL) for name in ("ESH17", "ESM17", "ESU17", "ESZ17")},
+    "ESH18 with VIX": ((CONTRACT.format("ESH18"), VIX), ALL),
+    "a year with NQ": ((ES_YEAR, NQ_YEAR), ALL),
+}
+EVERY = {**SHORT, **LONG}
+KEPT = [pytest.param(name, marks=[] if name in SHORT else pytest.mark.long) for name in EVERY]
+YEAR_POINTS = 97  # every so-manieth bar of the year is read
 
 # Measures that no file at hand can make speak, each for the reason said; one that speaks must leave this table.
 SILENT = {
@@ -60,61 +68,54 @@ SILENT = {
 }  # fmt: skip
 
 
-class Taken(NamedTuple):
-    """The readings of a run, and the run."""
+class Watched(LawBook):
+    """The laws over one recording; every measure is read at every decision of its passes."""
 
-    run: Run
-    readings: list[Reading]
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(SETTINGS, recording)
+        self.readings: dict[int, list[Reading]] = {}
+
+    def _start(self, recording: Recording) -> Run:
+        run = super()._start(recording)
+        shelf, taken = Shelf(run.given), list[Reading]()
+        self.readings[id(run)] = taken
+        run.watch(lambda market, ts: taken.append(shelf.read(market, ts)))
+        return run
+
+    def read(self, run: Run) -> list[Reading]:
+        return self.readings[id(run)]
 
 
 @cache
-def recorded(name: str) -> Recording:
-    first, *others = EVERY[name]
-    return open_recording(shared_file(first), [shared_file(other) for other in others])
-
-
-def measured(recording: Recording, rows: int | None = None) -> Taken:
-    run, taken = Run(SETTINGS, recording), []
-    shelf = Shelf(run.given)
-    run.watch(lambda market, ts: taken.append(shelf.read(market, ts)))
-    if rows is None:
-        run.drive()
-    else:
-        run.feed(0, rows)  # the decision that waits for its last rows is not taken
-    return Taken(run, taken)
-
-
-def reflected(recording: Recording) -> Recording:
-    rows = recording.events
-    prices = rows["px"][(rows["instrument"] == PRIMARY) & (rows["px"] > 0)]
-    return replace(recording, events=mirror(rows, round(float(np.median(prices)) / 200) * 200))
+def book(name: str) -> Watched:
+    (first, *others), rows = EVERY[name]
+    whole = open_recording(shared_file(first), [shared_file(other) for other in others])
+    return Watched(replace(whole, events=whole.events[rows]))
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_every_component_keeps_the_laws(name: str) -> None:
-    laws = LAWS if name in WHOLE or name == "ESH17" else ("prefix", "mirror")
-    broken = [
-        finding
-        for finding in LawBook(SETTINGS, recorded(name)).check(laws=laws)
-        if finding.verdict == "broken"
-    ]
-    assert not broken
+    laws = LAWS if name in SHORT or name == "ESH17" else ("prefix", "mirror")
+    assert not [finding for finding in book(name).check(laws=laws) if finding.verdict == "broken"]
+    assert_measures_keep_prefix_and_mirror(book(name))
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_every_measure_keeps_prefix_and_mirror(name: str) -> None:
-    recording = recorded(name)
-    straight = measured(recording).readings
-    early = measured(recording, int(len(recording.events) * 0.6)).readings
-    assert len(early) > 100
-    for one, other in zip(straight, early, strict=False):
-        assert np.array_equal(one.values, other.values, equal_nan=True)
-        assert np.array_equal(one.status, other.status)
-    assert_mirrored(straight, measured(reflected(recording)).readings)
+def assert_measures_keep_prefix_and_mirror(laws: Watched) -> None:
+    straight = laws.read(laws.whole)
+    for run in laws.early:
+        early = laws.read(run)
+        assert len(early) > 60
+        for one, other in zip(straight, early, strict=False):
+            assert np.array_equal(one.values, other.values, equal_nan=True)
+            assert np.array_equal(one.status, other.status)
+    assert_mirrored(straight, laws.read(laws.reflected))
 
 
 def test_no_measure_is_dead_unnoticed() -> None:
-    moving = {name for source in (*WHOLE, *VIX, *YEAR) for name in moved(measured(recorded(source)).readings)}
+    moving = {name for source in SHORT for name in moved(book(source).read(book(source).whole))}
+    year = open_recording(shared_file(ES_YEAR))
+    table = read_at(year, year.events["ts_event"][::YEAR_POINTS])
+    moving |= {name for name in NAMES if table[name].nunique() > 1}
     named = set().union(*SILENT.values())
     assert set(NAMES) - moving == named
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 
 import mia_kernel as mia
 from mia_kernel.core.errors import SettingsError
+from mia_kernel.core.events import Recording
 from mia_kernel.desk.laws import Finding, LawBook
 from mia_kernel.features.spec import feature, forget, registry
 from mia_kernel.runtime import Run
@@ -19,6 +23,8 @@ from tests.property.strategies import small_market
 
 pytestmark = pytest.mark.unit
 
+HOURS = (15, 17)
+"""Of the small market, after 18:00: enough for everything these components ask."""
 LAWS = ["alive", "repeat", "prefix", "slicing", "snapshot-restore", "mirror"]
 
 
@@ -28,9 +34,18 @@ def own() -> Iterator[str]:
     forget("own")
 
 
+@cache
+def few_hours() -> Recording:
+    """Return the busy hours of a SYNTHETIC session: each law takes them through the engine again."""
+    whole = small_market(1)
+    start = int(whole.events["ts_event"][0])
+    first, last = (int(np.searchsorted(whole.events["ts_recv"], start + h * 3600 * 10**9)) for h in HOURS)
+    return replace(whole, events=whole.events[first:last])
+
+
 def findings(weights: Any = "bars") -> dict[str, Finding]:
     settings = load(arguments={"confluence.weights": weights}).settings
-    return {finding.law: finding for finding in LawBook(settings, small_market(1)).check(["own"])}
+    return {finding.law: finding for finding in LawBook(settings, few_hours()).check(["own"])}
 
 
 def broken(found: dict[str, Finding]) -> set[str]:
@@ -56,7 +71,7 @@ def test_a_fair_component_holds_every_law_and_counts_in_the_score(own: str) -> N
     found = findings({"vwap_trend": 12, own: 6})
     assert [finding.law for finding in found.values()] == LAWS
     assert {finding.verdict for finding in found.values()} == {"holds"}
-    run = Run(load(arguments={"confluence.weights": {"vwap_trend": 12, own: 6}}).settings, small_market(1))
+    run = Run(load(arguments={"confluence.weights": {"vwap_trend": 12, own: 6}}).settings, few_hours())
     run.drive()
     at = run.engine.rooms.features.names.index(own)
     assert abs(run.table.column("contributions")[:, at]).max() > 0.1
