@@ -13,6 +13,7 @@ from mia_kernel.adapters.ibkr_feed import IbkrFeed
 from mia_kernel.adapters.ibkr_params import Address, IbkrParams
 from mia_kernel.adapters.ibkr_session import IbkrSession
 from mia_kernel.adapters.inbox import Inbox
+from mia_kernel.adapters.session_clock import ALARM_S
 from mia_kernel.core.events import BOOK, PRIMARY, SIDE_TICK_RULE, TIMER, TRADE, VIX
 from tests.fakes.live_gateway import LiveGateway, morning
 
@@ -80,9 +81,11 @@ def test_prints_books_and_time_come_as_the_gateway_tells_them(scene: Scene) -> N
     assert len(whole)
     assert (whole["bid"] < whole["ask"]).all()
     assert scene.feed.counts.off_grid == scene.feed.counts.unknown_level == 0
-    # every stamp of an event lies within a second of event time before its arrival
+    # every event lies within a second of event time before its arrival, but for what the two clocks differ:
+    # a print keeps the exchange's second also where ours has not come to it
     late = rows["ts_recv"].astype(np.int64) - rows["ts_event"].astype(np.int64)
-    assert (late >= 0).all()
+    assert late.min() > -ALARM_S * 10**9
+    assert np.median(late) >= 0
     assert late.max() < 2 * 10**9
 
 
