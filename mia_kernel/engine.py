@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from mia_kernel.confluence.score import Scorer
-from mia_kernel.core.decisions import Decision, Score, Signal, Verdict
+from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.events import WARM_UP, ContractChange, EventArray, ImportedLevel, OptionView
+from mia_kernel.core.layout import layout
 from mia_kernel.core.orders import Command, OrderReport, PlaceBracket, ReplaceStop, RoundTrip
 from mia_kernel.core.ports import Model
+from mia_kernel.decide import EDGE, decide
 from mia_kernel.execution.oms import Oms
 from mia_kernel.features.vector import FeatureSet
 from mia_kernel.risk.gate import RiskGate
@@ -87,6 +91,9 @@ class Engine:
         self._grid = 0
         self._pending = False
         self._fills: list[OrderReport] = []
+        self._layout = layout(rooms.features.names, len(rooms.gate.codes), len(CONTEXT_NAMES))
+        inner = (rooms.features, rooms.scorer, rooms.strategy, rooms.gate)
+        self._compiled: tuple[Any, ...] = tuple(array for room in inner for array in room.compiled)
         self.observer: Callable[[MarketState, int], None] | None = (
             None  # looks at a decision, changes nothing
         )
@@ -198,52 +205,52 @@ class Engine:
 
     def _decide(self, ts: int) -> Decision:
         rooms = self.rooms
-        market = rooms.market
+        market, features, gate = rooms.market, rooms.features, rooms.gate
         market.advance(ts)
-        state = market.array
-        vector = rooms.features.snapshot(market, ts)
+        features.measure(market, ts)
         if self.observer is not None:
             self.observer(market, ts)
-        score = rooms.scorer.score(vector, market)
-        signal = rooms.strategy.propose(state, score, ts)
-        opinion = None
-        if signal is not None and rooms.model is not None:
-            opinion = rooms.model.opinion(market, vector, score, signal, ts)
-        result = rooms.gate.evaluate(
-            state,
-            score,
-            signal,
-            ts=ts,
-            candidate_side=rooms.strategy.rule_side,
-            ml_score=None if opinion is None else opinion.ml_score,
-        )
-        intents = self._intend(ts, signal, score, result.verdict)
+        numbers, codes = np.empty(self._layout.numbers), np.empty(self._layout.codes, np.int8)
+        found = int(decide(market.array, ts, numbers, codes, *self._compiled))
+        features.refuse(-1 - found)
+        gate.gathered(ts)
         decision = Decision(
             sequence=self.sequence,
             event_sequence=market.events_seen,
             ts_event=ts,
             price_ticks=market.price_ticks,
-            vector=vector,
-            score=score,
-            signal=signal,
-            gate_outcome=result.outcome,
-            gate_required=result.required,
-            gate_actual=result.actual,
-            verdict=result.verdict,
-            intents=intents,
+            layout=self._layout,
+            numbers=numbers,
+            codes=codes,
             fills=tuple(self._fills),
-            context=market.context(),
-            opinion=opinion,
         )
+        if found == EDGE:
+            decision = self._ask(decision)
+        intents = self._intend(decision)
         self.sequence += 1
         self._fills.clear()
-        return decision
+        return replace(decision, intents=intents) if intents else decision
 
-    def _intend(
-        self, ts: int, signal: Signal | None, score: Score, verdict: Verdict | None
-    ) -> tuple[Command, ...]:
+    def _ask(self, decision: Decision) -> Decision:
+        """Ask model and gate about the wish of a decision."""
+        rooms, ts, score = self.rooms, decision.ts_event, decision.score
+        signal = rooms.strategy.wish(score, ts)
+        if signal is None:
+            raise InvariantError(f"the rule became true at {ts} and wishes nothing")
+        opinion = None
+        if rooms.model is not None:
+            opinion = rooms.model.opinion(rooms.market, decision.vector, score, signal, ts)
+        ml_score = None if opinion is None else opinion.ml_score
+        result = rooms.gate.permit(rooms.market.array, score, signal, ml_score)
+        decision.gate_outcome[:] = result.outcome
+        decision.gate_required[:] = result.required
+        decision.gate_actual[:] = result.actual
+        return replace(decision, signal=signal, verdict=result.verdict, opinion=opinion)
+
+    def _intend(self, decision: Decision) -> tuple[Command, ...]:
         """Collect what is to be sent: safety first, then care for what is open, then the new wish."""
-        rooms = self.rooms
+        rooms, ts = self.rooms, decision.ts_event
+        signal, verdict = decision.signal, decision.verdict
         commands: list[Command] = []
         for breach in rooms.gate.monitor(rooms.market.array, ts):
             if breach.action == "cancel_entries":
@@ -254,7 +261,7 @@ class Engine:
             commands += rooms.oms.overdue(ts)
             commands += rooms.strategy.manage(rooms.market.array, ts)
         if signal is not None and verdict is not None and verdict.allowed and not commands:
-            commands.append(rooms.oms.plan(signal, verdict, score, rooms.market.mid_ticks, ts))
+            commands.append(rooms.oms.plan(signal, verdict, decision.score, rooms.market.mid_ticks, ts))
         for command in commands:
             rooms.oms.accept(command)
             if isinstance(command, PlaceBracket | ReplaceStop):

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from mia_kernel.adapters import journal_record as record
-from mia_kernel.core.decisions import CONTEXT_NAMES, Decision, FeatureVector, Score
+from mia_kernel.core.decisions import CONTEXT_NAMES, Decision, FeatureVector, Score, decision_of
 from mia_kernel.core.errors import CorruptError, InputError, OutsideError
 from mia_kernel.core.orders import OrderReport, RoundTrip
 
@@ -280,10 +280,9 @@ class JournalReader:
             value, quality, status, contribution, weight, outcome, required, actual, context = blobs
             detail = self._json(row[0], row[20])
             reals = [float("nan") if x is None else x for x in row[5:9]]
-            return Decision(
+            return decision_of(
                 sequence=row[1],
                 event_sequence=row[2],
-                ts_event=row[3],
                 price_ticks=row[4],
                 vector=FeatureVector(self.names, value, quality, status, row[3]),
                 score=Score(*reals, grade=row[9], side=row[10], contributions=contribution, weights=weight),
@@ -297,7 +296,7 @@ class JournalReader:
                 context=context if len(context) else None,
                 opinion=record.opinion_of(detail),
             )
-        except (ValueError, TypeError, KeyError, msgspec.ValidationError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, msgspec.ValidationError) as error:
             raise CorruptError(f"{self.path}: row {row[0]} does not decode: {error}") from error
 
     def _rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[record.Row]:

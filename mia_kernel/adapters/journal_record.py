@@ -17,12 +17,14 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from mia_kernel.core.decisions import Decision, Opinion, Signal, Verdict
+from mia_kernel.core.decisions import CODE_PARTS, Decision, Opinion, Signal, Verdict
+from mia_kernel.core.layout import CODES, HEADS, Layout
 from mia_kernel.core.orders import CancelEntry, ClosePosition, OrderReport, PlaceBracket, ReplaceStop
 
 FORMAT = "mia-journal-1"
@@ -66,7 +68,18 @@ _RECORD = struct.Struct("<qqII")
 PackError = struct.error
 _NAN = float("nan")
 _COMMANDS = {c.__name__: c for c in (PlaceBracket, ReplaceStop, CancelEntry, ClosePosition)}
-_EMPTY = np.empty(0)
+STORED_PARTS = (
+    "values",
+    "quality",
+    "status",
+    "contributions",
+    "weights",
+    "gate_outcome",
+    "gate_required",
+    "gate_actual",
+    "context",
+)
+"""Parts of a decision in the order of their columns."""
 
 Row = tuple[Any, ...]
 
@@ -93,45 +106,36 @@ def decision_payload(row: Row) -> bytes:
 
 def decision_row(seq: int, decision: Decision) -> Row:
     """Return the stored columns of a decision without the hash."""
-    vector, score = decision.vector, decision.score
-    context = _EMPTY if decision.context is None else decision.context
+    total, percent, coverage, quality = decision.numbers[:HEADS].tolist()
+    grade, side = decision.codes[:CODES].tolist()
+    numbers, codes = decision.numbers.tobytes(), decision.codes.tobytes()
     return (
         seq,
-        int(decision.sequence),
-        int(decision.event_sequence),
-        int(decision.ts_event),
-        int(decision.price_ticks),
-        _real(score.total),
-        _real(score.percent),
-        _real(score.coverage),
-        _real(score.quality),
-        int(score.grade),
-        int(score.side),
-        _floats(vector.values),
-        _floats(vector.quality),
-        _bytes(vector.status),
-        _floats(score.contributions),
-        _floats(score.weights),
-        _bytes(decision.gate_outcome),
-        _floats(decision.gate_required),
-        _floats(decision.gate_actual),
-        _floats(context),
+        decision.sequence,
+        decision.event_sequence,
+        decision.ts_event,
+        decision.price_ticks,
+        _real(total),
+        _real(percent),
+        _real(coverage),
+        _real(quality),
+        grade,
+        side,
+        *(codes[part] if width == 1 else numbers[part] for part, width in _places(decision.layout)),
         _detail(decision),
     )
 
 
+@cache
+def _places(shape: Layout) -> tuple[tuple[slice, int], ...]:
+    """Return where the bytes of each stored part lie, and how wide one of its cells is."""
+    widths = [(shape.parts[name], 1 if name in CODE_PARTS else 8) for name in STORED_PARTS]
+    return tuple((slice(part.start * width, part.stop * width), width) for part, width in widths)
+
+
 def _real(value: float) -> float | None:
     # NaN is NULL in SQLite, and -0.0 comes back as 0.0: both are settled here, before the hash.
-    value = float(value)
     return value + 0.0 if value == value else None
-
-
-def _floats(array: Any) -> bytes:
-    return array.tobytes() if array.dtype == np.float64 else np.ascontiguousarray(array, np.float64).tobytes()
-
-
-def _bytes(array: Any) -> bytes:
-    return array.tobytes() if array.dtype == np.int8 else np.ascontiguousarray(array, np.int8).tobytes()
 
 
 def _detail(decision: Decision) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mia_kernel.core.decisions import (
     BLOCKING,
+    CODE_PARTS,
     CONTEXT_NAMES,
     FAILED,
     GRADE_NAMES,
@@ -20,8 +21,11 @@ from mia_kernel.core.decisions import (
     STATUS_NAMES,
     Decision,
 )
+from mia_kernel.core.layout import layout
 
 _START = 1024
+_INTEGERS = ("sequence", "event_sequence", "ts_event", "price_ticks")
+_CODES = ("grade", "side")
 
 
 class DecisionTable:
@@ -45,25 +49,10 @@ class DecisionTable:
         self.with_intents: list[Decision] = []
         self.denied = 0
         self._n = 0
-        features, gates = len(names), len(gate_codes)
-        self._columns: dict[str, Any] = {
-            "sequence": np.zeros(_START, np.int64),
-            "event_sequence": np.zeros(_START, np.int64),
-            "ts_event": np.zeros(_START, np.int64),
-            "price_ticks": np.zeros(_START, np.int32),
-            "heads": np.zeros((_START, 4)),
-            "grade": np.zeros(_START, np.int8),
-            "side": np.zeros(_START, np.int8),
-            "values": np.zeros((_START, features)),
-            "quality": np.zeros((_START, features)),
-            "status": np.zeros((_START, features), np.int8),
-            "contributions": np.zeros((_START, features)),
-            "weights": np.zeros((_START, features)),
-            "gate_outcome": np.zeros((_START, gates), np.int8),
-            "gate_required": np.zeros((_START, gates)),
-            "gate_actual": np.zeros((_START, gates)),
-            "context": np.full((_START, len(CONTEXT_NAMES)), np.nan),
-        }
+        self._layout = layout(self.names, len(self.gate_codes), len(CONTEXT_NAMES))
+        self._integers = np.zeros((_START, len(_INTEGERS)), np.int64)
+        self._numbers = np.zeros((_START, self._layout.numbers))
+        self._codes = np.zeros((_START, self._layout.codes), np.int8)
 
     def __len__(self) -> int:
         return self._n
@@ -71,28 +60,18 @@ class DecisionTable:
     def append(self, decision: Decision) -> None:
         """Add one decision."""
         at = self._n
-        columns = self._columns
-        if at == len(columns["ts_event"]):
+        if at == len(self._integers):
             self._grow()
-            columns = self._columns
-        vector, score = decision.vector, decision.score
-        columns["sequence"][at] = decision.sequence
-        columns["event_sequence"][at] = decision.event_sequence
-        columns["ts_event"][at] = decision.ts_event
-        columns["price_ticks"][at] = decision.price_ticks
-        columns["heads"][at] = (score.total, score.percent, score.coverage, score.quality)
-        columns["grade"][at] = score.grade
-        columns["side"][at] = score.side
-        columns["values"][at] = vector.values
-        columns["quality"][at] = vector.quality
-        columns["status"][at] = vector.status
-        columns["contributions"][at] = score.contributions
-        columns["weights"][at] = score.weights
-        columns["gate_outcome"][at] = decision.gate_outcome
-        columns["gate_required"][at] = decision.gate_required
-        columns["gate_actual"][at] = decision.gate_actual
-        if decision.context is not None:
-            columns["context"][at] = decision.context
+        self._integers[at] = (
+            decision.sequence,
+            decision.event_sequence,
+            decision.ts_event,
+            decision.price_ticks,
+        )
+        width = len(decision.numbers)  # a row that was stored without its context is shorter: unknown
+        self._numbers[at, :width] = decision.numbers
+        self._numbers[at, width:] = np.nan
+        self._codes[at] = decision.codes
         self._note(at, decision)
 
     def _note(self, at: int, decision: Decision) -> None:
@@ -106,12 +85,20 @@ class DecisionTable:
         self._n += 1
 
     def _grow(self) -> None:
-        for key, column in self._columns.items():
-            self._columns[key] = np.concatenate([column, np.zeros_like(column)])
+        self._integers, self._codes = _doubled(self._integers), _doubled(self._codes)
+        self._numbers = _doubled(self._numbers)
 
     def column(self, name: str) -> Any:
-        """Return a column as an array over the decisions so far (a view)."""
-        return self._columns[name][: self._n]
+        """Return a column as an array over the decisions so far (a view).
+
+        `sequence`, `event_sequence`, `ts_event`, `price_ticks`, `grade`, `side`, or a part of
+        `core.layout.Layout` (one column per component, gate or surrounding).
+        """
+        if name in _INTEGERS:
+            return self._integers[: self._n, _INTEGERS.index(name)]
+        if name in _CODES:
+            return self._codes[: self._n, _CODES.index(name)]
+        return (self._codes if name in CODE_PARTS else self._numbers)[: self._n, self._layout.parts[name]]
 
     def component_summary(self, weights: dict[str, float]) -> dict[str, dict[str, float | None]]:
         """Return weight, share of decisions with status ok, mean, min and max per weighed component."""
@@ -181,13 +168,23 @@ class SignalTable(DecisionTable):
 
     def __init__(self, names: Sequence[str], gate_codes: Sequence[str], gate_levels: Sequence[int]) -> None:
         super().__init__(names, gate_codes, gate_levels)
-        self._columns = {name: self._columns[name] for name in ("ts_event", "gate_outcome")}
+        del self._numbers
+        self._codes = np.zeros((_START, len(gate_codes)), np.int8)
+        self._integers = np.zeros(_START, np.int64)
 
     def append(self, decision: Decision) -> None:
         """Add one decision."""
         at = self._n
-        if at == len(self._columns["ts_event"]):
-            self._grow()
-        self._columns["ts_event"][at] = decision.ts_event
-        self._columns["gate_outcome"][at] = decision.gate_outcome
+        if at == len(self._integers):
+            self._integers, self._codes = _doubled(self._integers), _doubled(self._codes)
+        self._integers[at] = decision.ts_event
+        self._codes[at] = decision.gate_outcome
         self._note(at, decision)
+
+    def column(self, name: str) -> Any:
+        """Return `ts_event` or `gate_outcome` over the decisions so far (a view)."""
+        return {"ts_event": self._integers, "gate_outcome": self._codes}[name][: self._n]
+
+
+def _doubled(column: Any) -> Any:
+    return np.concatenate([column, np.zeros_like(column)])

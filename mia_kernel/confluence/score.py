@@ -106,14 +106,25 @@ class Scorer:
         """Return what a grade does to the risk budget; 0 for NO_TRADE."""
         return self._sizes[grade]
 
+    @property
+    def compiled(self) -> tuple[Any, ...]:
+        """What a kernel needs to `weigh`: static weights, groups, whether dynamic, floor, bounds, grades."""
+        return (
+            self._static,
+            self._groups,
+            self.params.dynamic_weights,
+            self.params.coverage_floor,
+            self._bounds,
+            self._grades,
+        )
+
     def score(self, vector: FeatureVector, market: MarketState) -> Score:
         """Weigh one vector in the regime the market is in."""
         n = len(self._static)
         contributions, weights = np.empty(n), np.empty(n)
-        grade = _weigh(
-            market.array, vector.values, vector.quality, vector.status, self._static, self._groups,
-            self.params.dynamic_weights, self.params.coverage_floor, self._bounds, self._grades,
-            contributions, weights, self._heads,
+        grade = weigh(
+            market.array, vector.values, vector.quality, vector.status,
+            contributions, weights, self._heads, *self.compiled,
         )  # fmt: skip
         total, percent, coverage, quality = self._heads.tolist()
         side = 1 if total > 0 else (-1 if total < 0 else 0)
@@ -136,10 +147,11 @@ def multiplier(group: int, market: int, volatility: int, phase: int) -> float:
 
 
 @kernel
-def _weigh(
-    st: Any, values: Any, quality: Any, status: Any, static: Any, groups: Any,
-    dynamic: bool, floor: float, bounds: Any, grades: Any, contributions: Any, weights: Any, heads: Any,
+def weigh(
+    st: Any, values: Any, quality: Any, status: Any, contributions: Any, weights: Any, heads: Any,
+    static: Any, groups: Any, dynamic: bool, floor: float, bounds: Any, grades: Any,
 ) -> int:  # fmt: skip
+    """Weigh a vector: fill contributions, weights and the four heads of `Score`; return the grade."""
     s = st[0]
     r, phase = s["regime"], s["clock"]["phase"]
     total_weight = 0.0

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.core.errors import InvariantError
+from mia_kernel.core.layout import CODES, HEADS, Layout, layout
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -60,6 +61,8 @@ BLOCKING, WARNING, INFO = range(3)
 LEVEL_NAMES = ("blocking", "warning", "info")
 PASSED, FAILED, NOT_APPLICABLE, UNKNOWN = range(4)
 OUTCOME_NAMES = ("passed", "failed", "not_applicable", "unknown")
+
+CODE_PARTS = frozenset(("status", "gate_outcome"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,31 +176,93 @@ class Verdict:
     risk_cents: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """The journal line of one decision point, trade or no trade.
 
-    `gate_outcome`, `gate_required` and `gate_actual` lie in the order of the run header's gate codes (NaN =
-    unknown). `context` holds the surroundings a reader wants beside the decision (VWAP, value area, ATR,
-    regimes, position, P&L ...) in the order of CONTEXT_NAMES, NaN = unknown; it is not part of the digest.
+    `numbers` and `codes` hold all that was measured and asked, as `layout` says; `vector`, `score` and the
+    others are cut out of them when somebody looks. The gates lie in the order of the run header's gate codes
+    (NaN = unknown). `context` holds the surroundings a reader wants beside the decision (VWAP, value area,
+    ATR, regimes, position, P&L ...) in the order of CONTEXT_NAMES, NaN = unknown; it is not part of the
+    digest.
     """
 
     sequence: int
     event_sequence: int
     ts_event: int
     price_ticks: int
-    vector: FeatureVector
-    score: Score
-    signal: Signal | None
-    gate_outcome: ByteArray
-    gate_required: FloatArray
-    gate_actual: FloatArray
-    verdict: Verdict | None
+    layout: Layout
+    numbers: FloatArray
+    codes: ByteArray
+    signal: Signal | None = None
+    verdict: Verdict | None = None
     intents: tuple[Any, ...] = ()
     fills: tuple[Any, ...] = ()
-    context: FloatArray | None = None
     opinion: Opinion | None = None
 
     @property
+    def vector(self) -> FeatureVector:
+        """The components, checked: a value is finite exactly when its status is ok."""
+        return FeatureVector(
+            self.layout.names, self.part("values"), self.part("quality"), self.part("status"), self.ts_event
+        )
+
+    @property
+    def score(self) -> Score:
+        """The weighed vector."""
+        total, percent, coverage, quality = self.numbers[:HEADS].tolist()
+        grade, side = self.codes[:CODES].tolist()
+        return Score(
+            total, percent, coverage, quality, grade, side, self.part("contributions"), self.part("weights")
+        )
+
+    @property
+    def gate_outcome(self) -> ByteArray:
+        """How each gate ended."""
+        return self.part("gate_outcome")
+
+    @property
+    def gate_required(self) -> FloatArray:
+        """What each gate asked for."""
+        return self.part("gate_required")
+
+    @property
+    def gate_actual(self) -> FloatArray:
+        """What each gate found."""
+        return self.part("gate_actual")
+
+    @property
+    def context(self) -> FloatArray | None:
+        """The surroundings, None for a row that was stored without."""
+        return self.part("context") if self.layout.context else None
+
+    @property
     def grade_name(self) -> str:
-        return GRADE_NAMES[self.score.grade]
+        return GRADE_NAMES[self.codes[0]]
+
+    def part(self, name: str) -> NDArray[Any]:
+        """Return a part by its name in the layout, as a view."""
+        side_by_side: NDArray[Any] = self.codes if name in CODE_PARTS else self.numbers
+        return side_by_side[self.layout.parts[name]]
+
+
+def decision_of(
+    *,
+    vector: FeatureVector,
+    score: Score,
+    gate_outcome: ByteArray,
+    gate_required: FloatArray,
+    gate_actual: FloatArray,
+    context: FloatArray | None = None,
+    **rest: Any,
+) -> Decision:
+    """Return a decision from its parts; `rest` are the other fields of `Decision`."""
+    heads = (score.total, score.percent, score.coverage, score.quality)
+    surroundings = np.empty(0) if context is None else context
+    numbers = np.concatenate(
+        (heads, vector.values, vector.quality, score.contributions, score.weights, gate_required, gate_actual,
+         surroundings)
+    )  # fmt: skip
+    codes = np.concatenate((np.array((score.grade, score.side), np.int8), vector.status, gate_outcome))
+    shape = layout(tuple(vector.names), len(gate_outcome), len(surroundings))
+    return Decision(layout=shape, numbers=numbers, codes=codes, ts_event=vector.ts_event, **rest)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.core.decisions import ABSENT, NOT_READY, OK, FeatureVector
+from mia_kernel.core.decisions import ABSENT, NOT_READY, OK, STATUS_NAMES, FeatureVector
 from mia_kernel.core.errors import InvariantError
 from mia_kernel.core.kernel import kernel
 from mia_kernel.features.roster import ROSTER, measure_roster
@@ -73,14 +73,8 @@ class FeatureSet:
             if memory:
                 cast("Any", component).restore(memory)
 
-    def snapshot(self, market: MarketState, ts: int) -> FeatureVector:
-        """Measure every component on the state at `ts` (after `market.advance(ts)`).
-
-        Raises
-        ------
-        InvariantError
-            If a component answers outside its range.
-        """
+    def measure(self, market: MarketState, ts: int) -> None:
+        """Let every component write its cell for the state at `ts` (after `market.advance(ts)`)."""
         state, out = market.array, self._out
         measure_roster(state, out, self._rows)
         for run, i in self._calls:
@@ -89,13 +83,36 @@ class FeatureSet:
             look = Look(_read_only(state), ts, lambda: self._read(market, ts))
             for i, component in self._plain.items():
                 self._ask(out[i], component, look)
+
+    @property
+    def compiled(self) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
+        """What a kernel needs to `collect`: the cells, and the lowest and highest value of each."""
+        return self._out, self._low, self._high
+
+    def snapshot(self, market: MarketState, ts: int) -> FeatureVector:
+        """Measure every component on the state at `ts`, and return the vector.
+
+        Raises
+        ------
+        InvariantError
+            If a component answers outside its range.
+        """
+        self.measure(market, ts)
         n = len(self.specs)
         values, quality, status = np.empty(n), np.empty(n), np.empty(n, np.int8)
-        wrong = _collect(out, self._low, self._high, values, quality, status)
-        if wrong >= 0:
-            check_range(self.specs[wrong], float(values[wrong]))
-            raise InvariantError(f"component {self.names[wrong]!r} is ok without a number")
+        self.refuse(collect(*self.compiled, values, quality, status))
         return FeatureVector(self.names, values, quality, status, ts)
+
+    def refuse(self, wrong: int) -> None:
+        """Raise InvariantError for the component at `wrong`, which `collect` found; do nothing for −1."""
+        if wrong < 0:
+            return
+        value, status = self._out[wrong]["value"], int(self._out[wrong]["status"])
+        check_range(self.specs[wrong], float(value))
+        raise InvariantError(
+            f"component {self.names[wrong]!r} has value {value} with status {STATUS_NAMES[status]}; "
+            "a value is finite exactly when its status is ok"
+        )
 
     def _ask(self, cell: Any, component: PlainComponent, look: Look) -> None:
         value = component.update_one(look)
@@ -128,13 +145,17 @@ def _read_only(state: NDArray[Any]) -> Any:
 
 
 @kernel
-def _collect(out: Any, low: Any, high: Any, values: Any, quality: Any, status: Any) -> int:
-    """Copy the answers out; return the first that is ok and outside its range, −1 without one."""
+def collect(cells: Any, low: Any, high: Any, values: Any, quality: Any, status: Any) -> int:
+    """Copy the answers out; return the first that breaks a rule, −1 without one.
+
+    A value is finite exactly when its status is OK, and lies inside its component's range.
+    """
     wrong = -1
-    for i in range(len(out)):
-        value = out[i]["value"]
-        values[i], quality[i], status[i] = value, out[i]["quality"], out[i]["status"]
+    for i in range(len(cells)):
+        value = cells[i]["value"]
+        values[i], quality[i], status[i] = value, cells[i]["quality"], cells[i]["status"]
         inside = low[i] - 1e-9 <= value <= high[i] + 1e-9
-        if status[i] == OK and not inside and wrong < 0:
+        sound = inside if status[i] == OK else not np.isfinite(value)
+        if not sound and wrong < 0:
             wrong = i
     return wrong

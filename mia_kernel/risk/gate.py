@@ -119,39 +119,26 @@ class RiskGate:
 
     # -- the permission ----------------------------------------------------------------------------
 
-    def evaluate(
-        self,
-        market: NDArray[Any],
-        score: Score,
-        signal: Signal | None,
-        *,
-        ts: int,
-        candidate_side: int = 0,
-        ml_score: float | None = None,
-    ) -> GateResult:
-        """Ask every gate; size the signal if there is one.
+    @property
+    def compiled(self) -> tuple[NDArray[Any], ...]:
+        """What a kernel needs to `gather` and `ask_all`: regimes, parameters, memory, inputs, question, answer."""
+        return self._regimes, self._p, self.memory.record, self._x, self._q, self._out
 
-        Parameters
-        ----------
-        market : ndarray of MARKET_DTYPE, shape (1,)
-        score, signal
-            The weighed vector and the wish, if any.
-        ts : int
-            Decision time, ns UTC.
-        candidate_side : int
-            Side the entry rule leans to without a signal; 0 takes the score's side.
-        ml_score : float, optional
-            None = no opinion.
-        """
-        inputs.gather(market, self._regimes, self._p, ts, self._x)
+    def gathered(self, ts: int) -> None:
+        """Note that the inputs and the answers are those of the decision at `ts`."""
         self._gathered = ts
-        result = self.judge(score, signal, candidate_side=candidate_side, ml_score=ml_score)
-        if signal is not None:
-            account = market["account"]
-            account["last_signal_ts"] = ts
-            account["signals"] += 1
-            if result.verdict is not None and result.verdict.allowed:
-                self.memory.note_order(ts, signal.side, signal.entry_ticks, signal.stop_ticks)
+
+    def permit(
+        self, market: NDArray[Any], score: Score, signal: Signal, ml_score: float | None
+    ) -> GateResult:
+        """Ask about a signal on the inputs already gathered, and remember that it was given."""
+        result = self.judge(score, signal, ml_score=ml_score)
+        account = market["account"]
+        account["last_signal_ts"] = self._x["ts"]
+        account["signals"] += 1
+        if result.verdict is not None and result.verdict.allowed:
+            ts = int(self._x["ts"][0])
+            self.memory.note_order(ts, signal.side, signal.entry_ticks, signal.stop_ticks)
         return result
 
     def judge(

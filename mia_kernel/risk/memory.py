@@ -134,4 +134,4 @@ class Memory:
         """Take a state made by `to_bytes` of the same version."""
         if len(state) != self.record.nbytes:
             raise InvariantError(f"risk state has {len(state)} bytes, expected {self.record.nbytes}")
-        self.record = np.frombuffer(bytearray(state), MEMORY_DTYPE)
+        self.record.view(np.uint8)[...] = np.frombuffer(state, np.uint8)  # its padding too

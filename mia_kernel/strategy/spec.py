@@ -48,8 +48,13 @@ class Strategy(Protocol):
         """Side on which the whole rule is true now, 0 none: why (not)."""
         ...
 
-    def propose(self, market: NDArray[Any], score: Score, ts: int) -> Signal | None:
-        """Return a signal at the decision at which the rule becomes true."""
+    @property
+    def compiled(self) -> tuple[NDArray[Any], ...]:
+        """What `consult` needs: parameters, table, memory and answer, the same arrays all the time."""
+        ...
+
+    def wish(self, score: Score, ts: int) -> Signal | None:
+        """Return the signal that the last `consult` found, if the rule became true there."""
         ...
 
     def manage(self, market: NDArray[Any], ts: int) -> tuple[Command, ...]:
@@ -148,9 +153,18 @@ class RuleStrategy:
         """Side on which the whole rule is true at the last decision, 0 none."""
         return int(self._m["side"][0])
 
+    @property
+    def compiled(self) -> tuple[NDArray[Any], ...]:
+        """What `consult` needs: parameters, table, memory and answer, the same arrays all the time."""
+        return self._p, self._table, self._m, self._out
+
     def propose(self, market: NDArray[Any], score: Score, ts: int) -> Signal | None:
-        """Return a signal at the decision at which the rule becomes true, else None."""
+        """Consult the rule and return what it wishes; the engine consults within its one call."""
         consult(market, self._p, self._table, self._m, score.side, score.grade, self._out)
+        return self.wish(score, ts)
+
+    def wish(self, score: Score, ts: int) -> Signal | None:
+        """Return the signal that the last `consult` found, else None."""
         out = self._out[0]
         side = int(out["edge"])
         if side == 0:
@@ -202,7 +216,7 @@ class RuleStrategy:
         """Take a state made by `to_bytes` of the same version."""
         if len(state) != self._m.nbytes:
             raise InvariantError(f"strategy state has {len(state)} bytes, expected {self._m.nbytes}")
-        self._m = np.frombuffer(bytearray(state), MEMORY_DTYPE)
+        self._m.view(np.uint8)[...] = np.frombuffer(state, np.uint8)  # its padding too
 
 
 def parameter_record(params: StrategyParams, rule: int) -> NDArray[Any]:

@@ -8,7 +8,15 @@ import numpy as np
 
 from mia_kernel.analytics.report import Material
 from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.core.decisions import CONTEXT_NAMES, Decision, FeatureVector, Score, Signal, Verdict
+from mia_kernel.core.decisions import (
+    CONTEXT_NAMES,
+    Decision,
+    FeatureVector,
+    Score,
+    Signal,
+    Verdict,
+    decision_of,
+)
 from mia_kernel.core.orders import Order, OrderReport, OrderStatus, OrderType, PlaceBracket, Role, RoundTrip
 
 NAMES = (
@@ -106,10 +114,9 @@ def _decision(i: int, price: Any, rng: Any, signals: bool, absent: int) -> Decis
     verdict = Verdict(
         allowed, "allow" if allowed else "spread", "ES", int(allowed), "max_position", limits, 1.0, ""
     )
-    return Decision(
+    return decision_of(
         sequence=i,
         event_sequence=i * 40,
-        ts_event=ts,
         price_ticks=p,
         vector=FeatureVector(NAMES, values, quality, status, ts),
         score=Score(total, percent, coverage, 1.0, grade, side, contributions, weights),

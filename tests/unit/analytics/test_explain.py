@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mia_kernel.analytics import explain
-from mia_kernel.core.decisions import Decision, FeatureVector, Score, Verdict
+from mia_kernel.core.decisions import Decision, FeatureVector, Score, Verdict, decision_of
 from tests.fakes import journals
 
 pytestmark = pytest.mark.unit
@@ -61,10 +61,9 @@ def worked(lost: tuple[str, ...] = (), failed: dict[str, tuple[float, float]] | 
         i = CODES.index(code)
         outcome[i], required[i], actual[i] = 1, asked, found
     grade = 0 if coverage < 0.6 else 1
-    return Decision(
+    return decision_of(
         sequence=0,
         event_sequence=0,
-        ts_event=0,
         price_ticks=26000,
         vector=FeatureVector(names, values, np.where(status == 0, 1.0, np.nan), status, 0),
         score=Score(total, percent, coverage, 1.0, grade, int(np.sign(total)), contributions, weights),

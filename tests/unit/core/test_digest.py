@@ -23,6 +23,7 @@ from mia_kernel.core.decisions import (
     FeatureVector,
     Score,
     Signal,
+    decision_of,
 )
 from mia_kernel.core.digest import DecisionDigest, canonical_bytes, micro
 from mia_kernel.core.errors import InvariantError
@@ -42,10 +43,9 @@ def make(signal: Signal | None = None, value: float = 0.1234565) -> Decision:
         1_000,
     )
     score = Score(0.5, 75.0, 0.61, 0.9, WEAK, 1, np.array([0.1, 0.0, 0.0]), np.array([0.7, 0.2, 0.1]))
-    return Decision(
+    return decision_of(
         sequence=3,
         event_sequence=99,
-        ts_event=1_000,
         price_ticks=20_000,
         vector=vector,
         score=score,
