@@ -238,12 +238,12 @@ class Decision:
 
     @property
     def grade_name(self) -> str:
-        return GRADE_NAMES[self.codes[0]]
+        return GRADE_NAMES[int(self.codes[0])]
 
-    def part(self, name: str) -> NDArray[Any]:
+    def part(self, name: str) -> Any:
         """Return a part by its name in the layout, as a view."""
-        side_by_side: NDArray[Any] = self.codes if name in CODE_PARTS else self.numbers
-        return side_by_side[self.layout.parts[name]]
+        array: Any = self.codes if name in CODE_PARTS else self.numbers
+        return array[self.layout.parts[name]]
 
 
 def decision_of(

@@ -31,7 +31,7 @@ MINUS, ZERO, TEN = np.uint8(ord("-")), np.uint8(ord("0")), np.uint64(10)
 POWERS = np.array([10**n for n in range(WIDEST - 1)], np.uint64)
 STATUS, OUTCOME, GRADE, NUMBER, INTEGER, SIGN, OBJECT, NOTHING = range(8)
 """Kinds of a cell: the name of a code (of one of three lists), a number, a whole one, a code as it is, JSON, none."""
-FIRST_NAME: tuple[int, ...] = (0, len(STATUS_NAMES), len(STATUS_NAMES) + len(OUTCOME_NAMES))
+FIRST_NAME: Any = (0, len(STATUS_NAMES), len(STATUS_NAMES) + len(OUTCOME_NAMES))
 
 
 def micro(value: float | None) -> int | None:
@@ -222,7 +222,7 @@ def _fill(
         elif kind == OBJECT:
             at = _put(out, at, objects, object_ends[place], object_ends[place + 1])
         elif kind != NOTHING:
-            name: int = FIRST_NAME[kind] + codes[place]
+            name = codes[place] + FIRST_NAME[kind]
             at = _put(out, at, names, name_ends[name], name_ends[name + 1])
     return at
 

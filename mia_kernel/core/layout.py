@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TypeAlias
 
 HEADS, CODES = 4, 2
 """In front of the numbers: total, percent, coverage, quality; in front of the codes: grade, side."""
+
+
+Part: TypeAlias = "slice[int, int, None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Layout:
     context: int
     numbers: int = field(init=False)
     codes: int = field(init=False)
-    parts: dict[str, slice] = field(init=False, repr=False, compare=False)
+    parts: dict[str, Part] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         features = len(self.names)
@@ -52,8 +56,8 @@ def layout(names: tuple[str, ...], gates: int, context: int) -> Layout:
     return Layout(names, gates, context)
 
 
-def _cut(at: int, **widths: int) -> tuple[dict[str, slice], int]:
-    parts: dict[str, slice] = {}
+def _cut(at: int, **widths: int) -> tuple[dict[str, Part], int]:
+    parts: dict[str, Part] = {}
     for name, width in widths.items():
         parts[name] = slice(at, at + width)
         at += width

@@ -40,4 +40,6 @@ def wish(
         ts, side, "confluence_entry", 0.5, None, price, price - side * stop, price + side * target, 1, "test"
     )
     verdict = Verdict(False, "spread", "ES", 0, "", {}, 1.0, "")
-    return replace(base, ts_event=ts, signal=signal, verdict=verdict, gate_outcome=outcome, intents=())
+    decision = replace(base, ts_event=ts, signal=signal, verdict=verdict, codes=base.codes.copy(), intents=())
+    decision.gate_outcome[:] = outcome
+    return decision
