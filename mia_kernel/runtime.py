@@ -22,6 +22,7 @@ from mia_kernel.adapters.machine import code_version
 from mia_kernel.adapters.seat import change_model, seat_of
 from mia_kernel.adapters.window import instant, with_window
 from mia_kernel.analytics.chains_told import ChainsTold
+from mia_kernel.analytics.halts import note_state
 from mia_kernel.analytics.lookback import look_back
 from mia_kernel.analytics.summary import summary
 from mia_kernel.analytics.table import DecisionTable
@@ -261,6 +262,7 @@ class Run:
             self._believe([event])
         elif isinstance(event, StateChange):
             follow(self.engine.rooms.gate, event)
+            note_state(event, None if self.journal is None else self.journal.append_record)
         elif isinstance(event, ModelChange):
             change_model(self.engine.rooms.model, event)
 

@@ -34,7 +34,7 @@ class DayView(View):
             "equity": equity.traces(self.frame) if equity.has_moved(self.frame) else [],
         }
         shown = [name for name in HEIGHTS if parts[name] or name == "price"]
-        heights = [HEIGHTS[name] for name in shown]
+        heights = [HEIGHTS[name] for name in shown] if any(parts.values()) else [40]
         figure = make_subplots(len(shown), 1, shared_xaxes=True, row_heights=heights, vertical_spacing=0.045)
         for row, name in enumerate(shown, start=1):
             for trace in parts[name]:
@@ -68,7 +68,7 @@ class DayView(View):
                 figure.add_shape(
                     type="line", xref=f"x{row} domain", yref=f"y{row}", x0=0, x1=1, y0=at, y1=at, line=line
                 )
-        for shape, note in price.level_marks(self.frame):
+        for shape, note in [*price.level_marks(self.frame), *_bands(self.frame)]:
             figure.add_shape(shape)
             figure.add_annotation(note)
         for note in theme.stamp(self.stamp(), y=0.72):
@@ -77,6 +77,23 @@ class DayView(View):
             figure.add_annotation(delta.sentence("No price: the run has no decision."))
             figure.update_xaxes(visible=False)
             figure.update_yaxes(visible=False)
+
+
+def _bands(frame: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return a grey band over all panels, with its word at the foot of the price, for each time nobody could enter."""
+    found = []
+    for band in frame.get("bands", ()):
+        start, end = map(str, new_york([band["start"], band["end"]]))
+        shape = {
+            "type": "rect", "xref": "x", "yref": "paper", "x0": start, "x1": end, "y0": 0, "y1": 1,
+            "fillcolor": "rgba(139,147,161,0.18)", "line": {"width": 0}, "layer": "below",
+        }  # fmt: skip
+        note = {
+            "text": band["text"], "xref": "x", "yref": "y domain", "x": start, "y": 0, "xanchor": "left",
+            "yanchor": "bottom", "showarrow": False, "font": {"size": theme.SIZES[0], "color": theme.TEXT},
+        }  # fmt: skip
+        found.append((shape, note))
+    return found
 
 
 FORMATS = {"price": ".2f", "score": "+.1f", "delta": ",.0f", "equity": ",.0f"}

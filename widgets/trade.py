@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from widgets import price, theme
 from widgets.base import column, frame_stamp, new_york, translated
+from widgets.day import DayView
 
 
 def trade(frame: Mapping[str, Any]) -> go.Figure:
@@ -19,7 +20,10 @@ def trade(frame: Mapping[str, Any]) -> go.Figure:
     ----------
     frame : mapping
         A day's frame around it with `stop` (ts, price), `target`, `extremes` (mae, mfe) and `span`.
+    Without `span` it is a whole day's frame (post-mortem of a day) and drawn as one.
     """
+    if "span" not in frame:
+        return DayView(frame).static()
     figure = go.Figure(layout=theme.layout(430, annotations=theme.stamp(frame_stamp(frame))))
     for trace in price.traces(frame):
         figure.add_trace(trace)

@@ -37,7 +37,7 @@ def heads(say: Say) -> tuple[tuple[str, str], ...]:
         (say("R per trade"), NUM),
         (say("rules"), ""),
         (say("parity"), ""),
-        (say("first sentence"), ""),
+        (say("next"), ""),
     )
 
 
@@ -121,20 +121,24 @@ def _row(folder: Path, entry: Entry, say: Say) -> str:
     card = entry.card
     link = html.escape(entry.path.relative_to(folder).as_posix(), quote=True)
     title = html.escape(str(card.get("title") or entry.path.stem))
-    stem = html.escape(entry.path.stem)
     when = datetime.fromtimestamp(entry.end_ts // 1_000_000_000, UTC).astimezone(NEW_YORK)
+    # The name of a file only where it is not the day that stands beside it.
+    name = "" if entry.path.stem.endswith(f"{when:%Y-%m-%d}") else f" · {html.escape(entry.path.stem)}"
     broken = card.get("rules_broken")
     rules = "—"
     if broken is not None and card.get("n"):
-        said = ", ".join(say(str(code).replace("_", " ")) for code in broken)
+        # The card says it in its page's language; an older card only has the codes.
+        said = ", ".join(
+            map(str, card.get("rules_said") or (say(str(code).replace("_", " ")) for code in broken))
+        )
         rules = say("broken: {rules}").format(rules=said) if broken else say("kept")
     parity = say(str((card.get("checks") or {}).get("replay", "—")))
-    sentence = str(next(iter(card.get("sentences") or ()), "")).split(". ")[0].rstrip(".")
+    sentence = str(card.get("next") or next(iter(card.get("sentences") or ()), ""))
     tag = card.get("tag", "")
     source = ("SYNTHETIC " if tag == "synthetic" else "") + str(card.get("source", ""))
     cells = (
         html.escape(names(say)[entry.kind]),
-        f"<a href='{link}'>{title}</a><br><span class='faint'>{when:%Y-%m-%d} · {stem}</span>",
+        f"<a href='{link}'>{title}</a><br><span class='faint'>{when:%Y-%m-%d}{name}</span>",
         html.escape(source),
     )
     said = (rules, str(parity), sentence)

@@ -63,7 +63,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What the mentor looks at: the day's figures, its lessons and rules, and the lessons of the window behind it."""
+    """What the mentor looks at: figures, lessons and rules of a day (or of `days`), and the lessons of the window."""
 
     end_ts: int
     figures: Mapping[str, Any]
@@ -71,6 +71,7 @@ class Day:
     rules: Sequence[Rule]
     window: Sequence[Lesson] = field(default=())
     earlier: Sequence[str] = field(default=())
+    days: int = 1
 
 
 def choose(

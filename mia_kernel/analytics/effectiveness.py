@@ -20,7 +20,6 @@ from mia_kernel.analytics.performance import MIN_GROUP_TRIPS
 LIST_FROM = 10
 """A group is listed from so many trades."""
 
-SIGNIFICANT_FROM = 50
 DAY_NS = 86_400_000_000_000
 WINDOWS_DAYS = (7, 30, 90)
 EXPIRES_DAYS = 7
@@ -116,6 +115,26 @@ def all_groups(lessons: Sequence[Lesson]) -> dict[str, list[Group]]:
 def window(lessons: Sequence[Lesson], end_ts: int, days: int) -> list[Lesson]:
     """Return the lessons whose trades were closed in the `days` days up to `end_ts`."""
     return [row for row in lessons if end_ts - days * DAY_NS < row.exit_ts <= end_ts]
+
+
+def like(window: Sequence[Lesson]) -> dict[str, Group]:
+    """Return the groups of trades by pattern, by the name that `pattern_of` gives a trade of theirs."""
+    return {group.name: group for group in groups(window, "pattern")}
+
+
+def pattern_of(row: Lesson) -> str:
+    """Return the name of a trade's pattern: strategy and side."""
+    return GROUPINGS["pattern"](row)
+
+
+def windows(lessons: Sequence[Lesson], end_ts: int) -> list[Group]:
+    """Return all trades of the last 7, 30 and 90 days up to `end_ts` as groups; an empty window is left out."""
+    found = []
+    for days in WINDOWS_DAYS:
+        members = [row for row in lessons if end_ts - days * DAY_NS < row.exit_ts <= end_ts]
+        if members:
+            found.append(_group("window", str(days), members))
+    return found
 
 
 def proposals(lessons: Sequence[Lesson], end_ts: int) -> list[Proposal]:

@@ -89,6 +89,14 @@ class Lesson:
     risk_management_notes: tuple[str, ...]
     gamma_phase: str | None = None
 
+    @property
+    def volume_profile(self) -> str | None:
+        """Where the session's value area stood at entry: `below`, `in` or `above_value`; None where it was unknown."""
+        over, under = self.market_context.get("from_vah_ticks"), self.market_context.get("from_val_ticks")
+        if over is None or under is None:
+            return None
+        return "above_value" if over > 0 else "below_value" if under < 0 else "in_value"
+
 
 def lessons(
     trips: Sequence[RoundTrip],
@@ -296,8 +304,8 @@ def _row_contributions(columns: DecisionTable, row: int) -> dict[str, float]:
 def _timing(trip: RoundTrip, decision: Decision | None, walk: _Walk | None, risk: float | None) -> str | None:
     """Return late, early or good.
 
-    Late: the price had moved over one ATR from the session's far end in the trade's favour before the entry. Early:
-    over 0.6 R against it before any profit over 0.2 R.
+    Early: over 0.6 R against the trade before any profit over 0.2 R. Late: at entry the price was already over one
+    ATR beyond VWAP in the trade's direction, and the trade then never made 1 R.
     """
     if walk is None or risk is None:
         return None

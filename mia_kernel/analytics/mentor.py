@@ -53,7 +53,7 @@ def mood(day: Day) -> Mood:
     figures = day.figures
     if kept is None:
         return "neutral"
-    if kept < 0.8 or figures["net_usd"] <= DAY_LOSS_USD:
+    if kept < 0.8 or (day.days == 1 and figures["net_usd"] <= DAY_LOSS_USD):
         return "critical"
     if kept < 1.0:
         return "concerned"
@@ -98,9 +98,8 @@ def daily(day: Day, say: Say = plain) -> Advice:
     level: Level = {"critical": "critical", "concerned": "warning"}.get(mood(day), "info")  # type: ignore[assignment]
     text += " " + focus(day, say)
     evidence = Evidence("net (USD)", float(f["net_usd"]), n, None, ids)
-    return Advice(
-        "daily", day.end_ts, Kind.DAILY_REPORT, level, say("The day"), text, evidence, False, 1, until
-    )
+    title = say("The day") if day.days == 1 else say("The week")
+    return Advice("daily", day.end_ts, Kind.DAILY_REPORT, level, title, text, evidence, False, 1, until)
 
 
 def _result(f: Mapping[str, Any], say: Say) -> str:
@@ -132,21 +131,21 @@ def rules_sentence(rules: Sequence[Rule], say: Say = plain) -> str:
 
 
 def focus(day: Day, say: Say = plain) -> str:
-    """Return what to watch tomorrow: conduct first, then the strongest finding of the window, else patience."""
+    """Return what to watch next: conduct first, then the strongest finding of the window, else patience."""
     broken = [rule for rule in day.rules if not rule.kept]
     if broken:
-        return say("Tomorrow: {habit}.").format(habit=say(HABITS[broken[0].code]))
+        return say("Next session: {habit}.").format(habit=say(HABITS[broken[0].code]))
     weak = _weakest(day.window)
     if weak is not None:
-        return say("Tomorrow: watch {group}, {value} R per trade over {n}.").format(
+        return say("Next session: watch {group}, {value} R per trade over {n}.").format(
             group=group_words(weak.by, weak.name, say), value=in_r(weak.expectancy_r or 0.0), n=weak.n
         )
     missing = MIN_GROUP_TRIPS - len(day.window)
     if missing > 0:
         return say(
-            "Tomorrow: the same rules; {n} more trades until anything can be said about the method."
+            "Next session: the same rules; {n} more trades until anything can be said about the method."
         ).format(n=missing)
-    return say("Tomorrow: the same rules.")
+    return say("Next session: the same rules.")
 
 
 def _weakest(window: Sequence[Lesson]) -> Group | None:
@@ -197,7 +196,8 @@ def _alerts(day: Day, say: Say) -> list[Advice]:
             )
         )
 
-    if f["max_drawdown_usd"] is not None and -f["max_drawdown_usd"] < DAY_LOSS_USD:
+    # The limit of attention is a day's; over several days the fall stands in the verdict.
+    if day.days == 1 and f["max_drawdown_usd"] is not None and -f["max_drawdown_usd"] < DAY_LOSS_USD:
         text = say(
             "The account fell {fall} USD from its peak of the day; the limit of attention is {limit} USD."
         )

@@ -23,6 +23,7 @@ HABITS = {
     "early_exit": mark("the exit is in the plan; let stop or target end it"),
 }
 GROUPED_BY = {
+    "window": mark("the last"),
     "pattern": mark("the pattern"),
     "phase": mark("the phase"),
     "hour": mark("the hour"),

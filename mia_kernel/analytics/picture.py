@@ -88,8 +88,9 @@ def day_frame(
         "levels": _levels(table),
         "equity": _equity(table, trips, capital_cents),
     }
-    if bars is not None and len(ts):
-        bars = bars[bars["end"] >= ts[0]]  # a warm-up session in front is not this day
+    if bars is not None:
+        # A warm-up session in front is not this day.
+        bars = bars[bars["end"] >= ts[0]] if len(ts) else bars[:0]
     stored = bars is not None and len(bars) > 0
     frame.update(_from_bars(bars) if stored else _from_decisions(table))
     return frame

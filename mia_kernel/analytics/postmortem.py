@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,19 @@ import numpy as np
 from mia_kernel.analytics.explain import RunFacts, amount, why
 from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
 from mia_kernel.analytics.lessons import Lesson
+from mia_kernel.analytics.mentor_words import capital
+from mia_kernel.analytics.other_exits import AROUND_NS, other_exits, stops_of, target_of
 from mia_kernel.analytics.picture import day_frame, picture_words
-from mia_kernel.analytics.report_material import Material, clock, source_words
+from mia_kernel.analytics.report_look import integrity
+from mia_kernel.analytics.report_material import Material, clock, source_words, told_name
 from mia_kernel.analytics.report_tables import note, post_mortem
 from mia_kernel.analytics.report_verdict import result_line
 from mia_kernel.analytics.say import Say, coded, mark, marks, plain
-from mia_kernel.core.decisions import FAILED, LEVEL_NAMES, OUTCOME_NAMES, PASSED, Decision
+from mia_kernel.core.decisions import BLOCKING, FAILED, LEVEL_NAMES, OUTCOME_NAMES, PASSED, Decision
 from mia_kernel.core.errors import InputError
-from mia_kernel.core.instrument import TICK_POINTS, instrument
-from mia_kernel.core.orders import OrderReport, PlaceBracket, ReplaceStop, RoundTrip
+from mia_kernel.core.instrument import TICK_POINTS
+from mia_kernel.core.orders import OrderReport, RoundTrip
 
-AROUND_NS = 30 * 60 * 1_000_000_000
 TITLES = {
     "timeline": mark("From decision to exit"),
     "gates": mark("What the gates said"),
@@ -33,6 +36,7 @@ TITLES = {
     "alternatives": mark("Other exits"),
     "story": mark("Post-mortem"),
     "again": mark("Replay it"),
+    "integrity": mark("Integrity"),
 }
 
 
@@ -50,6 +54,7 @@ class TradeReport:
     contributions: str
     alternatives: str
     again: str
+    integrity: str
     titles: Mapping[str, str] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
 
@@ -86,7 +91,7 @@ def trade_report(
     lesson = next((row for row in lessons if row.bracket_id == trip.bracket_id), None)
     side = coded("long" if trip.side > 0 else "short", say)
     title = f"{side} {trip.qty} {trip.symbol} · {clock(trip.entry_ts)}"
-    stops = _stops(material, trip)
+    stops = stops_of(material, trip)
     return TradeReport(
         title=title,
         source_tag=str(material.source["tag"]),
@@ -96,43 +101,26 @@ def trade_report(
         timeline=_timeline(trip, decision, reports, stops, say),
         gates=_gates(decision, run, say),
         contributions=_contributions(lesson, say),
-        alternatives=_alternatives(material, trip, stops, say),
+        alternatives=_alternatives(material, trip, say),
         again=_again(material, trip),
+        integrity=integrity(material.checks, say),
         titles={name: say(words) for name, words in TITLES.items()},
         card={
             "title": title,
+            "source": told_name(material.source, say),
             "tag": material.source["tag"],
             "end_ts": trip.exit_ts,
             "n": 1,
             "net_usd": trip.net_cents / 100,
+            "expectancy_r": trip.net_cents / trip.risk_cents if trip.risk_cents > 0 else None,
+            "checks": {name: verdict for name, (verdict, _) in material.checks.items()},
+            "next": "" if lesson is None else say(lesson.improvement_suggestion or ""),
         },
     )
 
 
 def _belongs(decision: Decision, trip: RoundTrip) -> bool:
     return any(command.bracket_id == trip.bracket_id for command in decision.intents)
-
-
-def _stops(material: Material, trip: RoundTrip) -> list[tuple[int, int]]:
-    """Return (time, ticks) of each stop that protected the trade, first to last."""
-    found: list[tuple[int, int]] = []
-    for decision in material.table.with_intents:
-        for command in decision.intents:
-            if command.bracket_id != trip.bracket_id:
-                continue
-            if isinstance(command, PlaceBracket) and command.stop.stop_ticks is not None:
-                found.append((trip.entry_ts, command.stop.stop_ticks))
-            elif isinstance(command, ReplaceStop):
-                found.append((command.ts_event, command.stop_ticks))
-    return found
-
-
-def _target(material: Material, trip: RoundTrip) -> int | None:
-    for decision in material.table.with_intents:
-        for command in decision.intents:
-            if isinstance(command, PlaceBracket) and command.bracket_id == trip.bracket_id:
-                return command.target.limit_ticks
-    return None
 
 
 def _frame(material: Material, trip: RoundTrip, stops: Sequence[tuple[int, int]]) -> dict[str, Any]:
@@ -155,7 +143,7 @@ def _frame(material: Material, trip: RoundTrip, stops: Sequence[tuple[int, int]]
     )  # a trade of one bar would have lines of no length
     times = [ts for ts, _ in stops] + [until]
     prices = [ticks * TICK_POINTS for _, ticks in stops]
-    target = _target(material, trip)
+    target = target_of(material, trip)
     frame["stop"] = {"ts": np.array(times, np.int64), "price": np.array([*prices, *prices[-1:]], np.float64)}
     frame["target"] = None if target is None else target * TICK_POINTS
     tick = TICK_POINTS * trip.side
@@ -189,12 +177,13 @@ def _verdict(material: Material, trip: RoundTrip, title: str, say: Say) -> str:
 
 
 def _story(lesson: Lesson | None, decision: Decision | None, run: RunFacts, say: Say) -> str:
-    parts = [post_mortem(lesson, say)] if lesson is not None else []
+    parts: list[str] = []
+    if lesson is not None:
+        lines = [capital(line) for line in post_mortem(lesson, say).split("\n")]
+        parts.append(f"<p>{'<br>'.join(map(esc, lines))}</p>")
     if decision is not None:
-        parts.append(why(decision, run, say=say))
-    if not parts:
-        return note(say("Its decision is not in this record."))
-    return "".join(f"<pre>{esc(part)}</pre>" for part in parts)
+        parts.append(f"<pre>{esc(why(decision, run, say=say))}</pre>")
+    return "".join(parts) or note(say("Its decision is not in this record."))
 
 
 def _timeline(
@@ -209,8 +198,10 @@ def _timeline(
         s = decision.signal
         said = f"{s.strategy.replace('_', ' ')}: {s.reason}"
         found.append((decision.ts_event, say("decided"), said, decision.price_ticks * TICK_POINTS))
-    for ts, ticks in stops[1:]:
-        found.append((ts, say("stop moved"), say("in the trade's favour"), ticks * TICK_POINTS))
+    for (_, before), (ts, ticks) in pairwise(stops):
+        away = trip.side * (ticks - before) < 0
+        way = say("away from the entry: more at risk") if away else say("in the trade's favour")
+        found.append((ts, say("stop moved"), way, ticks * TICK_POINTS))
     for r in reports:
         if r.bracket_id != trip.bracket_id:
             continue
@@ -239,18 +230,20 @@ def _gates(decision: Decision | None, run: RunFacts, say: Say) -> str:
     if decision is None:
         return note(say("Its decision is not in this record."))
     rows: list[list[Cell]] = []
+    passed: list[list[Cell]] = []
     silent: list[str] = []
-    # What failed is read first; what did not apply is only named.
+    # What failed is read first; what passed is folded, what did not apply is only named.
     for i in sorted(range(len(run.gate_codes)), key=lambda i: decision.gate_outcome[i] != FAILED):
         outcome = int(decision.gate_outcome[i])
         if outcome not in (PASSED, FAILED):
             silent.append(coded(run.gate_codes[i], say))
             continue
-        rows.append(
+        alarm = outcome == FAILED and int(run.gate_levels[i]) == BLOCKING
+        (rows if outcome == FAILED else passed).append(
             [
                 text(coded(run.gate_codes[i], say)),
                 text(coded(LEVEL_NAMES[int(run.gate_levels[i])], say)),
-                text(coded(OUTCOME_NAMES[outcome], say), "alarm" if outcome == FAILED else ""),
+                text(coded(OUTCOME_NAMES[outcome], say), "alarm" if alarm else ""),
                 *_numbers(decision, run, i, say),
             ]
         )
@@ -265,7 +258,13 @@ def _gates(decision: Decision | None, run: RunFacts, say: Say) -> str:
         if silent
         else ""
     )
-    return table(heads, rows, numeric=(3, 4), say=say) + rest + size
+    failed = table(heads, rows, numeric=(3, 4), say=say) if rows else note(say("No gate failed."))
+    folded = ""
+    if passed:
+        summary = esc(say("{n} gates passed").format(n=len(passed)))
+        inside = table(heads, passed, numeric=(3, 4), say=say)
+        folded = f"<details><summary>{summary}</summary>{inside}</details>"
+    return failed + folded + rest + size
 
 
 def _numbers(decision: Decision, run: RunFacts, i: int, say: Say) -> tuple[Cell, Cell]:
@@ -305,63 +304,27 @@ def _contributions(lesson: Lesson | None, say: Say) -> str:
     return table(marks("component", "at entry", "at exit"), rows, numeric=(1, 2), say=say)
 
 
-def _alternatives(material: Material, trip: RoundTrip, stops: Sequence[tuple[int, int]], say: Say) -> str:
-    bars, target = material.bars, _target(material, trip)
-    if bars is None or not len(bars) or not stops or target is None:
+def _alternatives(material: Material, trip: RoundTrip, say: Say) -> str:
+    found = other_exits(material, trip)
+    if not found:
         return note(say("The journal holds no prices to follow other exits along."))
-    after = bars[bars["start"] >= trip.entry_ts]
-    risk = abs(trip.entry_ticks - stops[0][1])
-    cents = instrument(trip.symbol).tick_cents or 0
-    rows: list[list[Cell]] = []
-    for name, stop, goal, hold in (
-        (mark("as planned: first stop, target"), stops[0][1], float(target), None),
-        (mark("target at 1 R"), stops[0][1], trip.entry_ticks + trip.side * risk, None),
-        (mark("target at 3 R"), stops[0][1], trip.entry_ticks + trip.side * 3 * risk, None),
-        (mark("stop half as far"), trip.entry_ticks - trip.side * risk / 2, float(target), None),
-        (mark("stop twice as far"), trip.entry_ticks - trip.side * risk * 2, float(target), None),
-        (mark("out after 30 minutes"), stops[0][1], float(target), AROUND_NS),
-    ):
-        ended = _end(after, trip, float(stop), float(goal), hold)
-        if ended is None:
-            continue
-        ts, price, how = ended
-        net = round(trip.side * (price - trip.entry_ticks) * cents) * trip.qty - trip.fees_cents
-        rows.append(
-            [
-                text(say(name)),
-                text(coded(how, say)),
-                text(clock(ts)[11:19], "num"),
-                number(price * TICK_POINTS),
-                number(net / 100, signed=True),
-                number((net - trip.net_cents) / 100, signed=True),
-            ]
-        )
+    rows = [
+        [
+            text(say(row.name)),
+            text(coded(row.how, say)),
+            text(clock(row.ts)[11:19], "num"),
+            number(row.price_ticks * TICK_POINTS),
+            number(row.net_cents / 100, signed=True),
+            number((row.net_cents - trip.net_cents) / 100, signed=True),
+        ]
+        for row in found
+    ]
     text_ = say(
-        "Along the stored bars, the worse side of each first, from the bar after entry. One trade proves nothing."
+        "Along the stored bars, the worse side of each first; in the bar of the entry only the stop counts. One trade "
+        "proves nothing."
     )
     heads = marks("exit", "ends by", "at", "price", "net USD", "against the trade USD")
     return table(heads, rows, numeric=(2, 3, 4, 5), say=say) + note(text_)
-
-
-def _end(
-    bars: Any, trip: RoundTrip, stop: float, target: float, hold_ns: int | None
-) -> tuple[int, float, str] | None:
-    """Return when, where and by what an exit would have come, None where the bars end before."""
-    side = trip.side
-    worst, best = (bars["low"], bars["high"]) if side > 0 else (bars["high"], bars["low"])
-    stopped, reached = side * (worst - stop) <= 0, side * (best - target) > 0
-    ends = stopped | reached
-    if hold_ns is not None:
-        ends |= bars["end"] >= trip.entry_ts + hold_ns
-    if not ends.any():
-        return None
-    i = int(np.argmax(ends))
-    if stopped[i]:
-        opened = float(bars["open"][i])
-        return int(bars["end"][i]), opened if side * (opened - stop) < 0 else stop - side, "stop"
-    if reached[i]:
-        return int(bars["end"][i]), target, "target"
-    return int(bars["end"][i]), float(bars["close"][i]), "time"
 
 
 def _again(material: Material, trip: RoundTrip) -> str:

@@ -19,13 +19,21 @@ from mia_kernel.analytics import report_look as look
 from mia_kernel.analytics import report_tables as tables
 from mia_kernel.analytics.advice import Advice, Day, choose
 from mia_kernel.analytics.chains_told import series
-from mia_kernel.analytics.effectiveness import expired, proposals
+from mia_kernel.analytics.effectiveness import expired, like, proposals
 from mia_kernel.analytics.explain import RunFacts
 from mia_kernel.analytics.gamma_page import gamma_section
+from mia_kernel.analytics.halts import halt_bands
 from mia_kernel.analytics.html import esc, facts
 from mia_kernel.analytics.performance import performance
 from mia_kernel.analytics.picture import context, day_frame, picture_words
-from mia_kernel.analytics.report_material import Material, clock, days_in_words, short_name, source_words
+from mia_kernel.analytics.report_material import (
+    Material,
+    clock,
+    days_in_words,
+    short_name,
+    source_words,
+    told_name,
+)
 from mia_kernel.analytics.report_verdict import rules_kept, verdict
 from mia_kernel.analytics.say import Say, coded, mark, marks, plain
 
@@ -91,9 +99,10 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
         capital_cents=material.capital_cents,
         bars=material.bars,
     )
-    frame["gamma"] = series(material.chains)
+    frame["gamma"], frame["bands"] = series(material.chains), halt_bands(material, say)
     frame["said"] = picture_words(say)
     ghosts, fills, lessons = ((), (), ()) if material.look is None else material.look
+    decided = len(table) > 0
     rules = adherence.rules(material.trips, table)
     ends = [int(table.column("ts_event")[-1])] if len(table) else [t.exit_ts for t in material.trips]
     if not ends and material.bars is not None and len(material.bars):
@@ -106,14 +115,22 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
         source_tag=tag,
         figures=figures,
         frame=frame,
-        verdict=verdict(material, run, figures, title, say, mentor.focus(day, say) if len(table) else ""),
-        trades=tables.trades(material.trips, table, run, lessons, say),
-        saved=look.saved(ghosts, _basis(material, say), say),
-        fills=look.fills(fills, say),
-        refusals=tables.refusals(table, run, say),
-        components=tables.components(table, run, say),
-        gamma=gamma_section(material.chains, table, say),
-        groups=look.effectiveness(day.window, say) if lessons else tables.groups(material.trips, say),
+        # Where nothing was decided there is nothing under most heads, and a head over nothing is left out.
+        verdict=verdict(
+            material,
+            run,
+            figures,
+            title,
+            say,
+            (mentor.focus(day, say), mentor.mood(day)) if decided else None,
+        ),
+        trades=tables.trades(material.trips, table, run, lessons, like(day.window), say) if decided else "",
+        saved=look.saved(ghosts, _basis(material, say), say) if decided else "",
+        fills=look.fills(fills, say) if decided else "",
+        refusals=tables.refusals(table, run, say) if decided else "",
+        components=tables.components(table, run, say) if decided else "",
+        gamma=gamma_section(material.chains, table, say) if decided or material.chains else "",
+        groups=_groups(material, day, say) if decided else "",
         mentor=look.mentor(advices, gone, say),
         conduct=look.conduct(rules, say),
         quality=_quality(material, frame, say),
@@ -125,18 +142,26 @@ def day_report(material: Material, say: Say = plain) -> DayReport:
     )
 
 
+def _groups(material: Material, day: Day, say: Say) -> str:
+    if day.lessons or day.window:
+        return look.effectiveness(day.window, day.end_ts, say)
+    return tables.groups(material.trips, say)
+
+
 def _card(material: Material, title: str, day: Day, advices: Sequence[Advice], say: Say) -> dict[str, Any]:
     """Return what an index, a message or the next evening's page wants to know of this one."""
     figures = day.figures
     keys = ("n", "wins", "losses", "scratches", "net_usd", "expectancy_r", "max_drawdown_usd", "costs_usd")
     return {
         "title": title,
-        "source": short_name(str(material.source["name"])),
+        "source": told_name(material.source, say),
         "tag": material.source["tag"],
         "end_ts": day.end_ts,
         **{key: figures[key] for key in keys},
         "mood": mentor.mood(day),
         "rules_broken": [rule.code for rule in day.rules if not rule.kept],
+        "rules_said": look.rules_said(day.rules, say),
+        "next": mentor.focus(day, say),
         "checks": {name: verdict for name, (verdict, _) in material.checks.items()},
         "digest": material.trailer.get("digest"),
         "proposals": [
@@ -179,7 +204,7 @@ def _quality(material: Material, frame: Mapping[str, Any], say: Say) -> str:
     lacks = [coded(name, say) for name, value in carries.items() if not value or value == "none"]
     under = say("{n} of {total} decisions").format(n=f"{int((known < 0.8).sum()):,}", total=f"{len(known):,}")
     rows = [
-        (say("source"), esc(short_name(source["name"]))),
+        (say("source"), esc(told_name(source, say))),
         (say("market"), esc(source_words(str(source["tag"]), say))),
         (say("carries"), esc(", ".join(has)) or "—"),
         (say("lacks"), esc(", ".join(lacks)) or "—"),

@@ -9,7 +9,7 @@ from typing import Any
 from mia_kernel.analytics.adherence import Rule
 from mia_kernel.analytics.advice import Advice
 from mia_kernel.analytics.autopsy import Fill, by_role
-from mia_kernel.analytics.effectiveness import LIST_FROM, Group, all_groups
+from mia_kernel.analytics.effectiveness import LIST_FROM, Group, all_groups, windows
 from mia_kernel.analytics.ghosts import Account, Ghost, ledger
 from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
 from mia_kernel.analytics.lessons import Lesson
@@ -130,6 +130,11 @@ def conduct(rules: Sequence[Rule], say: Say = plain) -> str:
     return facts(pairs) if pairs else ""
 
 
+def rules_said(rules: Sequence[Rule], say: Say = plain) -> list[str]:
+    """Return the broken rules in words, for a list of pages."""
+    return [say(RULES[rule.code]) for rule in rules if not rule.kept]
+
+
 def mentor(advices: Sequence[Advice], gone: Sequence[str], say: Say = plain, most: int = 3) -> str:
     """Return the mentor's sentences, the most important first, each with the evidence it stands on."""
     shown = list(advices[:most])
@@ -194,11 +199,11 @@ def proposal_name(key: str, say: Say = plain) -> str:
     )
 
 
-def effectiveness(lessons: Sequence[Lesson], say: Say = plain) -> str:
-    """Return what worked by pattern, phase, hour and regime over a window of lessons, with n and interval."""
+def effectiveness(lessons: Sequence[Lesson], end_ts: int, say: Say = plain) -> str:
+    """Return the last 7, 30 and 90 days, then what worked by pattern, phase, hour and regime, with n and interval."""
     if not lessons:
         return f"<p class='mia-note'>{esc(say('Nothing to compare: no round trip was closed.'))}</p>"
-    parts = []
+    parts = [_groups("window", windows(lessons, end_ts), 0, say)]
     for by, rows in all_groups(lessons).items():
         listed = [group for group in rows if group.n >= LIST_FROM or len(lessons) < MIN_GROUP_TRIPS]
         rest = sum(group.n for group in rows) - sum(group.n for group in listed)
@@ -214,7 +219,7 @@ def effectiveness(lessons: Sequence[Lesson], say: Say = plain) -> str:
 def _groups(by: str, listed: Sequence[Group], rest: int, say: Say) -> str:
     rows = [
         [
-            text(group_name(group.name, say)),
+            text(say("{n} days").format(n=group.name) if by == "window" else group_name(group.name, say)),
             number(group.n, ",.0f"),
             number(group.win_rate * 100, ".0f", unit="%"),
             Cell(
@@ -232,7 +237,7 @@ def _groups(by: str, listed: Sequence[Group], rest: int, say: Say) -> str:
         ]
         for group in listed
     ]
-    heads = (GROUPED_BY[by], *marks("n", "win", "95 %", "R", "95 %", "MAE R", "net USD"))
+    heads = (GROUPED_BY[by], *marks("n", "win", "95 % of win", "R", "95 % of R", "MAE R", "net USD"))
     small = say("{n} trades in groups under {least}.").format(n=rest, least=LIST_FROM)
     more = f"<p class='mia-note'>{esc(small)}</p>" if rest else ""
     faint = [i for i, group in enumerate(listed) if group.too_few]

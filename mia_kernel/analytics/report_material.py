@@ -47,6 +47,10 @@ class Material:
         What was verified: name to (verdict, sentence).
     chains : sequence of mapping
         What option chains said, see `chains_told`; empty where none was in force.
+    states : sequence of mapping
+        What could be traded from when on and why, see `halts`; empty for a run without a guardian.
+    rejected : mapping
+        Reason to the number of orders that were refused after the gate had permitted them.
     """
 
     header: Mapping[str, Any]
@@ -60,6 +64,8 @@ class Material:
     earlier: Sequence[str] = ()
     checks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     chains: Sequence[Mapping[str, Any]] = ()
+    states: Sequence[Mapping[str, Any]] = ()
+    rejected: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -78,6 +84,18 @@ class Material:
 def short_name(name: str) -> str:
     """Return the last part of a path, or a URI as it is: where a file lay on some machine is nobody's news."""
     return name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def told_name(source: Mapping[str, Any], say: Say = plain) -> str:
+    """Return what a reader would call a source: its file, or for a day of the store what it holds."""
+    name = short_name(str(source["name"]))
+    if not name.isdigit():
+        return name
+    carries = source.get("carries") or {}
+    if carries.get("trades"):
+        return say("stored trades")
+    seconds = carries.get("bar_seconds")
+    return say("stored bars of {seconds} s").format(seconds=seconds) if seconds else say("stored day")
 
 
 def days_in_words(table: DecisionTable, say: Say = plain) -> str:

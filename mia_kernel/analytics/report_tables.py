@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from mia_kernel.analytics import explain
+from mia_kernel.analytics.effectiveness import Group, pattern_of
 from mia_kernel.analytics.html import Cell, esc, number, section, table, text, unfold
 from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.performance import MIN_GROUP_TRIPS, by_group
@@ -36,6 +37,7 @@ def trades(
     columns: DecisionTable,
     run: explain.RunFacts,
     lessons: Sequence[Lesson] = (),
+    alike: Mapping[str, Group] | None = None,
     say: Say = plain,
 ) -> str:
     """Return the trades, each unfolding to its post-mortem, then the refused signals.
@@ -44,7 +46,9 @@ def trades(
     """
     parts = [note(say("No round trip was closed."))]
     if trips:
-        parts = [_trips(_telling(trips), columns, run, {row.bracket_id: row for row in lessons}, say)]
+        parts = [
+            _trips(_telling(trips), columns, run, {row.bracket_id: row for row in lessons}, alike or {}, say)
+        ]
         if len(trips) > MAX_TRADES:
             text = say("{shown} of {n}: the best and the worst half of them; all are in the journal.")
             parts.append(note(text.format(shown=MAX_TRADES, n=f"{len(trips):,}")))
@@ -88,8 +92,11 @@ def post_mortem(lesson: Lesson, say: Say = plain) -> str:
         say("profit of 0.2 R {first}, entry {timing}").format(
             first=first, timing=_word(lesson.entry_timing, say)
         ),
-        say("slippage {ticks} ticks, order to fill {delay} ms").format(
-            ticks=_plain(lesson.slippage_ticks), delay=_plain(lesson.execution_delay_ms, ",.0f")
+        say("slippage {ticks} ticks, order to fill {seconds} s").format(
+            ticks=_plain(lesson.slippage_ticks),
+            seconds=_plain(
+                None if lesson.execution_delay_ms is None else lesson.execution_delay_ms / 1000, ",.1f"
+            ),
         ),
         *around(lesson, say),
         *(say("worked: {text}").format(text=say(text)) for text in lesson.what_worked),
@@ -99,6 +106,15 @@ def post_mortem(lesson: Lesson, say: Say = plain) -> str:
     if lesson.improvement_suggestion:
         lines.append(say("next: {text}").format(text=say(lesson.improvement_suggestion)))
     return "\n".join(lines)
+
+
+def alike_words(group: Group, say: Say = plain) -> str:
+    """Return how the trades of the same pattern did in 90 days, or that they are too few to say."""
+    if group.too_few or group.expectancy_r is None:
+        return say("the same pattern in 90 days: {n} trades, too few").format(n=group.n)
+    return say("the same pattern in 90 days: {value} R per trade over {n}").format(
+        value=_plain(group.expectancy_r, "+.2f"), n=group.n
+    )
 
 
 AROUND = {
@@ -121,7 +137,9 @@ def around(lesson: Lesson, say: Say = plain) -> list[str]:
     ]
     lines = []
     if found:
-        lines.append(say("ticks above: {levels}").format(levels=", ".join(found)))
+        lines.append(say("price against levels, ticks: {levels}").format(levels=", ".join(found)))
+    if lesson.volume_profile is not None:
+        lines.append(say("entry {place}").format(place=coded(lesson.volume_profile, say)))
     if context.get("vix") is not None:
         lines.append(f"VIX {_plain(context['vix'])}")
     if lesson.gamma_phase is not None:
@@ -148,6 +166,7 @@ def _trips(
     columns: DecisionTable,
     run: explain.RunFacts,
     lessons: Mapping[str, Lesson],
+    alike: Mapping[str, Group],
     say: Say,
 ) -> str:
     by_bracket = {command.bracket_id: d for _, d in columns.signals for command in d.intents}
@@ -160,7 +179,10 @@ def _trips(
             explain.why(decision, run, say=say) if decision else say("Its decision is not in this record.")
         )
         if trip.bracket_id in lessons:
-            reason = f"{post_mortem(lessons[trip.bracket_id], say)}\n\n{reason}"
+            lesson = lessons[trip.bracket_id]
+            like = alike.get(pattern_of(lesson))
+            told = [post_mortem(lesson, say), *([] if like is None else [alike_words(like, say)])]
+            reason = "\n".join([*told, "", reason])
         side = esc(coded(SIDES[trip.side], say))
         rows.append(
             [
@@ -273,6 +295,8 @@ def _share(count: int, asked: int) -> Cell:
     if not asked:
         return Cell("—", "num faint")
     share = count / asked
+    if not count:
+        return Cell("0%", "num")
     return Cell(f"<span class='bar' style='--share:{share:.3f}'></span>{share:.0%}", "num")
 
 

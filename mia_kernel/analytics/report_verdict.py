@@ -9,28 +9,17 @@ import numpy as np
 
 from mia_kernel.analytics.adherence import Rule, rules
 from mia_kernel.analytics.explain import RunFacts, reachable_coverage
+from mia_kernel.analytics.halts import exchange_sentences, gap_sentences, halt_sentences, rejection_sentences
 from mia_kernel.analytics.html import esc, facts, number
-from mia_kernel.analytics.mentor_words import RULES, in_r
+from mia_kernel.analytics.mentor_words import RULES, in_r, usd
 from mia_kernel.analytics.performance import targets
 from mia_kernel.analytics.picture import context
-from mia_kernel.analytics.report_material import Material, clock, short_name, source_words
+from mia_kernel.analytics.report_material import Material, clock, source_words, told_name
 from mia_kernel.analytics.say import Say, coded, mark, plain
 from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.core.decisions import FAILED, OK
-from mia_kernel.core.session import open_mask
+from mia_kernel.core.decisions import OK
 
 MIN_INTERVAL_TRIPS = 10
-MINUTE_NS = 60_000_000_000
-GAP_NS = 15 * MINUTE_NS
-LIMIT_WORDS = {
-    "daily_loss": mark("the daily loss limit"),
-    "hard_daily_loss": mark("the hard daily loss limit"),
-    "weekly_loss": mark("the weekly loss limit"),
-    "drawdown": mark("the drawdown limit"),
-    "minimum_balance": mark("the minimum balance"),
-    "consecutive_losses": mark("losses in a row"),
-}
-"""Limits that close positions and halt, as exit reasons."""
 
 
 def verdict(
@@ -39,10 +28,14 @@ def verdict(
     figures: Mapping[str, Any],
     title: str,
     say: Say = plain,
-    focus: str = "",
+    told: tuple[str, str] | None = None,
 ) -> str:
-    """Return the box: source, result, sentences, what to do tomorrow, facts and what the targets show."""
-    name = esc(short_name(material.source["name"]))
+    """Return the box: source, result, sentences, what to do next, facts and what the targets show.
+
+    `told` is what the mentor says of the next session, and its mood; None for a day without a decision.
+    """
+    name = esc(told_name(material.source, say))
+    focus, mood = told or ("", "")
     head = f"<p class='mia-source'>{esc(source_words(str(material.source['tag']), say))} · {name}</p>"
     box = [
         head,
@@ -50,8 +43,8 @@ def verdict(
         result_line(figures, say),
         *(f"<p>{sentence}</p>" for sentence in _sentences(material, run, figures, say)),
         f"<p class='mia-focus'>{esc(focus)}</p>" if focus else "",
-        facts(_headline(material, run, figures, say)),
-        targets_line(figures, say),
+        facts(_headline(material, run, figures, mood, say)) if len(material.table) else "",
+        targets_line(figures, say) if figures["n"] else "",
     ]
     return f"<section class='mia mia-verdict'>{''.join(box)}</section>"
 
@@ -71,7 +64,12 @@ def _sentences(material: Material, run: RunFacts, figures: Mapping[str, Any], sa
     table = material.table
     if len(table) == 0:
         return [say("The source held no event inside an open session, so nothing was decided.")]
-    out: list[str] = [*_halts(material, run, say), *_gaps(table, say)]
+    out: list[str] = [
+        *halt_sentences(material, say),
+        *rejection_sentences(material.rejected, say),
+        *exchange_sentences(material, say),
+        *gap_sentences(material, say),
+    ]
     if material.trailer.get("digest") is None:
         text = say("The run did not close: this page ends with its last written row, at {time}.")
         out.insert(
@@ -113,39 +111,6 @@ def _coverage_sentence(table: DecisionTable, run: RunFacts, most: float, say: Sa
     return f"{said} {esc(way).format(option='<code>--weights bars</code>')}"
 
 
-def _halts(material: Material, run: RunFacts, say: Say) -> list[str]:
-    """Say from when to when trading was not active, and how many decisions that refused."""
-    if "trading_state" not in run.gate_codes or len(material.table) == 0:
-        return []
-    failed = material.table.column("gate_outcome")[:, run.gate_codes.index("trading_state")] == FAILED
-    if not failed.any():
-        return []
-    ts = material.table.column("ts_event")[failed]
-    by = sorted({t.exit_reason for t in material.trips if t.exit_reason in LIMIT_WORDS})
-    because = say("Trading was halted after {limits}:").format(
-        limits=", ".join(say(LIMIT_WORDS[name]) for name in by)
-    )
-    span = say("from {first} to {last} {n} decisions could not enter.").format(
-        first=clock(int(ts[0])), last=clock(int(ts[-1]))[11:], n=f"{int(failed.sum()):,}"
-    )
-    return [esc(f"{because if by else say('Trading was halted:')} {span}")]
-
-
-def _gaps(table: DecisionTable, say: Say) -> list[str]:
-    """Say where the record is silent for a quarter of an hour and more while the market was open."""
-    ts = table.column("ts_event")
-    wide = np.flatnonzero(np.diff(ts) >= GAP_NS)
-    silent = [(int(ts[i]), int(ts[i + 1])) for i in wide if open_mask(ts[i : i + 1] + MINUTE_NS)[0]]
-    if not silent:
-        return []
-    first, last = max(silent, key=lambda gap: gap[1] - gap[0])
-    text = say(
-        "The record is silent for 15 minutes or more while the market was open (times: {n}); the longest gap "
-        "lasted {minutes} minutes from {first}."
-    )
-    return [esc(text.format(n=len(silent), minutes=f"{(last - first) / 60e9:,.0f}", first=clock(first)))]
-
-
 def _ever(table: DecisionTable, name: str) -> bool:
     return bool((table.column("status")[:, table.names.index(name)] == OK).any())
 
@@ -173,7 +138,7 @@ def interval_r(figures: Mapping[str, Any], say: Say = plain) -> str:
 
 
 def _headline(
-    material: Material, run: RunFacts, figures: Mapping[str, Any], say: Say
+    material: Material, run: RunFacts, figures: Mapping[str, Any], mood: str, say: Say
 ) -> list[tuple[str, str]]:
     table = material.table
     coverage = table.coverage_mean()
@@ -201,6 +166,8 @@ def _headline(
         (say("conduct"), _conduct(material, say)),
         (say("replay"), _parity(material, say)),
     ]
+    if figures["n"]:
+        rows.append((say("mood"), esc(coded(mood, say))))
     return rows + money_rows(figures, say)
 
 
@@ -223,9 +190,19 @@ def money_rows(figures: Mapping[str, Any], say: Say = plain, *, marked: bool = T
     return [
         (say("win rate"), esc(rate)),
         (say("profit factor"), esc(factor)),
+        (say("mean win, mean loss"), esc(_means(figures, say))),
+        (say("best, worst trade"), f"{usd(figures['best_usd'])}, {usd(figures['worst_usd'])} USD"),
         (say("largest fall"), esc(how.format(fall=fall, percent=f"{figures['max_drawdown_percent']:.2f}"))),
         (say("costs"), f"{figures['costs_usd']:,.2f} USD"),
     ]
+
+
+def _means(figures: Mapping[str, Any], say: Say) -> str:
+    won, lost = figures["mean_win_usd"], figures["mean_loss_usd"]
+    text = ", ".join("—" if value is None else usd(value) for value in (won, lost)) + " USD"
+    if figures["payoff_ratio"] is None:
+        return text
+    return say("{means}, payoff {ratio}").format(means=text, ratio=f"{figures['payoff_ratio']:.2f}")
 
 
 def _conduct(material: Material, say: Say) -> str:

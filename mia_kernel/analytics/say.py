@@ -55,7 +55,8 @@ CODES = marks(
     # what binds a size, how well a trade was set up
     "post expiry", "expiry week", "gamma peak", "gamma moderate", "risk per trade", "risk budget",
     "share of remaining daily loss", "volatility max position",
-    "vix max position", "early", "late", "good", "poor", "average", "excellent",
+    "vix max position", "early", "late", "good", "above value", "below value", "in value", "neutral", "concerned",
+    "critical", "poor", "average", "excellent",
     # what a ledger, a group or a target says
     "saves", "costs", "not shown", "supported", "refuted", "too few",
     # how the simulator filled

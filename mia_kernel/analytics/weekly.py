@@ -15,7 +15,7 @@ from mia_kernel.analytics.advice import Advice, Day
 from mia_kernel.analytics.effectiveness import expired, proposals
 from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
 from mia_kernel.analytics.lessons import Lesson
-from mia_kernel.analytics.mentor_words import in_r
+from mia_kernel.analytics.mentor_words import RULES, capital, in_r
 from mia_kernel.analytics.performance import performance
 from mia_kernel.analytics.picture import picture_words
 from mia_kernel.analytics.report_material import Material, days_in_words, short_name, source_words
@@ -67,7 +67,9 @@ def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
     kept, lessons = _conduct(parts)
     ends = [int(part.table.column("ts_event")[-1]) for part in parts if len(part.table)]
     window = max((part.window for part in parts), key=len)
-    day = Day(max(ends, default=0), figures, lessons, kept, window or lessons, parts[-1].earlier)
+    day = Day(
+        max(ends, default=0), figures, lessons, kept, window or lessons, parts[-1].earlier, max(len(days), 1)
+    )
     advices = mentor.advise(day, say)
     gone = expired(day.earlier, proposals(day.window, day.end_ts))
     title = days_in_words(parts[-1].table, say)
@@ -83,9 +85,9 @@ def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
         days=_table(trips, days, parts, say),
         saved=look.saved(ghosts, say("as each day's page says"), say),
         fills=look.fills(fills, say),
-        groups=look.effectiveness(day.window, say),
+        groups=look.effectiveness(day.window, day.end_ts, say),
         mentor=look.mentor(advices, gone, say, most=6),
-        conduct=look.conduct(kept, say),
+        conduct=_rules_by_day(parts, say),
         integrity=_integrity(parts, say),
         advices=advices,
         titles={name: say(words) for name, words in TITLES.items()},
@@ -100,6 +102,9 @@ def week_report(parts: Sequence[Material], say: Say = plain) -> WeekReport:
             "max_drawdown_usd": figures["max_drawdown_usd"],
             "mood": mentor.mood(day),
             "rules_broken": sorted({rule.code for rule in kept if not rule.kept}),
+            "rules_said": look.rules_said(kept, say),
+            "checks": _worst_checks(parts),
+            "next": mentor.focus(day, say),
             "sentences": [advice.message for advice in advices[:3]],
         },
     )
@@ -119,6 +124,39 @@ def _conduct(parts: Sequence[Material]) -> tuple[list[Rule], list[Lesson]]:
         lessons += [replace(row, trade_id=before + row.trade_id) for row in rows]
         before += max((trip.id for trip in part.trips), default=0)
     return [Rule(code, asked[code], tuple(broken[code])) for code in asked], lessons
+
+
+def _rules_by_day(parts: Sequence[Material], say: Say) -> str:
+    """Return each rule: kept, or how many trades broke it on which day."""
+    by_rule: dict[str, list[str]] = {}
+    asked: dict[str, int] = {}
+    for part in parts:
+        for rule in rules(part.trips, part.table):
+            asked[rule.code] = asked.get(rule.code, 0) + rule.asked
+            words = by_rule.setdefault(rule.code, [])
+            if rule.broken_by:
+                words.append(f"{days_in_words(part.table, say)} ({len(rule.broken_by)})")
+    pairs = [
+        (
+            capital(say(RULES[code])),
+            f"<span class='alarm'>{esc(say('broken: {days}').format(days=', '.join(broken)))}</span>"
+            if broken
+            else esc(say("kept")),
+        )
+        for code, broken in by_rule.items()
+        if asked[code]
+    ]
+    return facts(pairs) if pairs else ""
+
+
+def _worst_checks(parts: Sequence[Material]) -> dict[str, str]:
+    """Return for each check the worst of its verdicts over the journals."""
+    order = ("proven", "not checked", "differs")
+    found: dict[str, str] = {}
+    for part in parts:
+        for name, (verdict, _) in part.checks.items():
+            found[name] = max(found.get(name, verdict), verdict, key=order.index)
+    return found
 
 
 def _once(trips: Sequence[RoundTrip]) -> list[RoundTrip]:

@@ -77,9 +77,15 @@ def weekly(date: str | None, journals: tuple[Path, ...], out: Path | None, pdf: 
 @report.command()
 @page_options
 @journal_option
-@click.option("--trade", default="worst", show_default=True, metavar="N|worst|best", help="which round trip")
+@click.option(
+    "--trade",
+    default="worst",
+    show_default=True,
+    metavar="N|worst|best|day",
+    help="which round trip, or all of the day",
+)
 def postmortem(date: str | None, journal: Path | None, out: Path | None, pdf: bool, trade: str) -> None:
-    """Write the page of one trade, from its decision to its exit, with other exits beside it."""
+    """Write the page of one trade, from its decision to its exit, or of all trades of a day; other exits beside it."""
     settings = load().settings
     show(trade_page(journal or journal_of(settings, date), settings, trade=trade, out=out, pdf=pdf))
 

@@ -22,6 +22,7 @@ from mia_kernel.adapters.sources import open_recording
 from mia_kernel.adapters.speech import speech
 from mia_kernel.analytics.control import SEED, SETS, Control, random_control
 from mia_kernel.analytics.distribution import distributions
+from mia_kernel.analytics.halts import rejections, states_in
 from mia_kernel.analytics.lookback import look_back
 from mia_kernel.analytics.lookback_record import LookBack
 from mia_kernel.analytics.report import DayReport, Material, day_report
@@ -235,7 +236,8 @@ class Run:
         return day_report(
             Material(
                 done.header(), done.table, done.round_trips, self.summary, bars,
-                look=self.look_back, chains=done.chains.rows,
+                look=self.look_back, chains=done.chains.rows, states=states_in(self.recording.objects),
+                rejected=rejections(done.reports),
             ),
             speech(self.settings.lang),
         )  # fmt: skip

@@ -21,9 +21,11 @@ from mia_kernel.adapters.sources import open_recording
 from mia_kernel.adapters.speech import speech
 from mia_kernel.analytics.chains_told import OPTIONS
 from mia_kernel.analytics.effectiveness import DAY_NS, WINDOWS_DAYS
+from mia_kernel.analytics.halts import STATES, rejections
 from mia_kernel.analytics.lessons import Lesson
 from mia_kernel.analytics.lookback_record import FILLS, GHOSTS, LESSONS, LookBack, stored
 from mia_kernel.analytics.postmortem import TradeReport, trade_report
+from mia_kernel.analytics.postmortem_day import DAY, day_mortem
 from mia_kernel.analytics.report import DayReport, Material, day_report
 from mia_kernel.analytics.say import Say, plain
 from mia_kernel.analytics.table import DecisionTable
@@ -39,6 +41,12 @@ from mia_kernel.settings import Settings, load, settings_id
 
 PROVE_S = 20.0
 """A replay that took longer than this is not repeated for a page."""
+
+WEEK_PROVE_S = 60.0
+"""What the replays of a week may take together, as their journals say it; days beyond are proven by their own page."""
+
+NEWEST = "newest"
+"""Names the newest journal of the home where a notebook wants a name."""
 
 PROVEN, DIFFERS, NOT_CHECKED = "proven", "differs", "not checked"
 Checks = dict[str, tuple[str, str]]
@@ -56,7 +64,7 @@ def review(
     Parameters
     ----------
     journal : str or Path, optional
-        Default: the newest in MIA_HOME.
+        Default, and `newest`: the newest in MIA_HOME.
     settings : Settings, optional
         Whose home and language count.
     statement : str or Path, optional
@@ -72,13 +80,9 @@ def review(
         If a record of it does not match its hash: nothing is reported from a damaged journal.
     """
     settings = settings or load().settings
-    found = [Path(journal)] if journal else settings.journals()
-    if not found:
-        raise InputError(
-            "no journal there", path=str(settings.journal_folder), way_out="make one with `mia replay`"
-        )
     say = speech(settings.lang)
-    return day_report(material_of(found[0], settings, statement=statement, prove=prove, say=say), say)
+    path = _journal(journal, settings)
+    return day_report(material_of(path, settings, statement=statement, prove=prove, say=say), say)
 
 
 def week(
@@ -108,7 +112,11 @@ def week(
     settings = settings or load().settings
     chosen = [Path(path) for path in journals] or week_journals(settings, end, days)
     say = speech(settings.lang)
-    parts = [material_of(path, settings, prove=False, say=say) for path in chosen]
+    parts: list[Material] = []
+    spent = 0.0
+    for path in chosen:
+        parts.append(material_of(path, settings, prove=spent < WEEK_PROVE_S, say=say))
+        spent += min(float(parts[-1].trailer.get("seconds") or 0.0), PROVE_S)
     if not parts:
         raise InputError(
             "no journal in that week", path=str(settings.journal_folder), field="date", value=end
@@ -143,14 +151,14 @@ def _end(part: Material) -> int:
 def post_mortem(
     journal: str | Path = "", trade: int | str = "worst", *, settings: Settings | None = None
 ) -> TradeReport:
-    """Return the content of the page of one trade.
+    """Return the content of the page of one trade, or of all trades of the day.
 
     Parameters
     ----------
     journal : str or Path, optional
         Default: the newest in MIA_HOME.
     trade : int or str
-        Number of the round trip, `worst` or `best`.
+        Number of the round trip, `worst` or `best`, or `day` for all of the day together.
 
     Raises
     ------
@@ -159,14 +167,17 @@ def post_mortem(
     """
     settings = settings or load().settings
     path = _journal(journal, settings)
-    material = material_of(path, settings, prove=False)
+    say = speech(settings.lang)
+    material = material_of(path, settings, say=say)
     with JournalReader(path) as reader:
         reports = reader.reports()
-    return trade_report(material, reports, trade, speech(settings.lang))
+    if trade == DAY:
+        return day_mortem(material, reports, say)
+    return trade_report(material, reports, trade, say)
 
 
 def _journal(journal: str | Path, settings: Settings) -> Path:
-    found = [Path(journal)] if journal else settings.journals()
+    found = [Path(journal)] if str(journal) not in ("", NEWEST) else settings.journals()
     if not found:
         raise InputError(
             "no journal there", path=str(settings.journal_folder), way_out="make one with `mia replay`"
@@ -198,7 +209,7 @@ def material_of(
         trips, bars, reports = reader.round_trips(), reader.bars(), reader.reports()
         look = _look(reader, table, trips, bars, settings)
         parity, asked = reader.records("parity"), reader.records("asked")
-        chains = reader.records(OPTIONS)
+        chains, states = reader.records(OPTIONS), reader.records(STATES)
     checks: Checks = {
         "journal": (
             PROVEN,
@@ -224,6 +235,8 @@ def material_of(
         earlier=earlier_proposals(settings, end),
         checks=checks,
         chains=chains,
+        states=states,
+        rejected=rejections(reports),
     )
 
 
@@ -288,7 +301,7 @@ def _replayed(
     prove: bool, say: Say,
 ) -> tuple[str, str]:  # fmt: skip
     if not prove:
-        return NOT_CHECKED, say("not asked for")
+        return NOT_CHECKED, say("left out here: the page of the day proves it")
     if not asked or trailer.get("digest") is None:
         return NOT_CHECKED, say("the journal does not say how its source was opened, or never closed")
     if float(trailer.get("seconds") or 0.0) > PROVE_S:
@@ -307,6 +320,8 @@ def _replayed(
     again = Pass(own, with_window(recording, how["start"], how["end"]))
     again.drive()
     total = int(trailer.get("decisions", len(again.table)))
+    if total == 0 and len(again.table) == 0:
+        return NOT_CHECKED, say("there is no decision to compare")
     if again.digest.hexdigest() == trailer["digest"]:
         return PROVEN, say("parity {equal}/{total}").format(equal=f"{total:,}", total=f"{total:,}")
     text = say("the replay decides otherwise ({found} against {total} decisions)")

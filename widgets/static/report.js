@@ -22,22 +22,33 @@
       layout.font = { ...layout.font, color: text[mode] };
       layout.hoverlabel = { ...layout.hoverlabel, bgcolor: mode === "dark" ? "#1a1f27" : "#ffffff", font: { color: text[mode] } };
       plot.miaHeight = plot.miaHeight || layout.height;
-      layout.height = width ? Math.min(plot.miaHeight, 640) : plot.miaHeight;
+      layout.height = width ? Math.min(plot.miaHeight, 620) : plot.miaHeight;
       plot.style.height = `${layout.height}px`;
+      // Where there is little room the legend stands under the picture: above it, it would lie over the titles.
+      const slim = (width || plot.clientWidth) < 760;
+      const under = { y: -44 / (layout.height - 80), yanchor: "top" };
+      layout.legend = { ...layout.legend, ...(slim ? under : { y: 1, yanchor: "bottom" }) };
       layout.width = width;
       layout.autosize = !width;
       for (const key of Object.keys(layout)) {
         if (/^[xy]axis/.test(key)) layout[key] = { ...layout[key], gridcolor: grid[mode], tickfont: { ...layout[key].tickfont, color: text[mode] } };
       }
-      for (const note of layout.annotations || []) if (note.font && note.font.color === "#727b89") note.font = { ...note.font, color: text[mode] };
+      for (const note of layout.annotations || []) {
+        if (note.font && note.font.color === "#727b89") note.font = { ...note.font, color: text[mode] };
+        if (note.name === "stamp") note.font = { ...note.font, size: Math.min(88, (width || plot.clientWidth) / 6) };
+      }
       window.Plotly.react(plot, plot.data.map((trace) => swap(trace, table)), layout, { responsive: true, displayModeBar: false });
     }
   };
 
   const screen = () => show(query.matches ? "dark" : "light");
   const paper = 702; // A4 less its margins, in CSS pixels
+  // What is folded on a screen is lost on paper; the post-mortem of each trade has a page of its own.
+  const folded = () => [...document.querySelectorAll(".mia details")].filter((part) => !part.closest("td"));
+  const unfold = () => { for (const part of folded()) { part.miaOpen = part.open; part.open = true; } };
+  const fold = () => { for (const part of folded()) part.open = part.miaOpen ?? part.open; };
   window.addEventListener("load", screen);
   query.addEventListener("change", screen);
-  window.addEventListener("beforeprint", () => show("print", paper));
-  window.addEventListener("afterprint", screen);
+  window.addEventListener("beforeprint", () => { unfold(); show("print", paper); });
+  window.addEventListener("afterprint", () => { fold(); screen(); });
 })();

@@ -17,6 +17,7 @@ from mia_kernel.adapters.archive import write_index
 from mia_kernel.adapters.speech import speech
 from mia_kernel.analytics.lookback import from_bars
 from mia_kernel.analytics.postmortem import trade_report
+from mia_kernel.analytics.postmortem_day import day_mortem
 from mia_kernel.analytics.report import Material, day_report
 from mia_kernel.analytics.weekly import week_report
 from mia_kernel.state.costs import CostParams
@@ -109,10 +110,10 @@ def test_no_english_is_left_on_the_page_of_a_day_or_a_week(made) -> None:  # typ
 
 
 @pytest.mark.parametrize("made", [few, breach])
-def test_no_english_is_left_on_the_page_of_a_trade(made) -> None:  # type: ignore[no-untyped-def]
-    page = trade_report(made(), [], "worst", fenced)
-    for name, text in pieces(page).items():
-        assert outside(text) == set(), name
+def test_no_english_is_left_on_a_post_mortem(made) -> None:  # type: ignore[no-untyped-def]
+    for page in (trade_report(made(), [], "worst", fenced), day_mortem(made(), [], fenced)):
+        for name, text in pieces(page).items():
+            assert outside(text) == set(), (page.title, name)
 
 
 def test_the_pictures_speak_the_language_of_their_page() -> None:

@@ -178,7 +178,7 @@ def test_french_says_the_same_numbers() -> None:
     assert [a.key for a in english] == [a.key for a in french]
     assert [a.evidence for a in english] == [a.evidence for a in french]
     assert all(a.message != b.message for a, b in zip(english, french, strict=True))
-    assert "Demain" in french[0].message
+    assert "Prochaine séance" in french[0].message
 
 
 def test_scattered_results_are_an_alert_from_thirty_trades_on() -> None:

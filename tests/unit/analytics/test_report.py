@@ -63,8 +63,11 @@ def test_a_day_with_refused_signals_only_says_so() -> None:
 def test_an_empty_run_is_a_page_too() -> None:
     found = page(0)
     assert "nothing was decided" in words(found.verdict)
-    assert "No decision was taken." in words(found.refusals)
     assert found.frame["bars"] == {}
+    for name in ("trades", "saved", "groups", "fills", "refusals", "components", "gamma"):
+        assert getattr(found, name) == "", "no head over nothing"
+    assert "Targets" not in found.verdict
+    assert found.provenance
 
 
 def test_each_trade_unfolds_to_contributions_that_add_up() -> None:
