@@ -26,6 +26,7 @@ try:
 except ImportError:  # the maintained successor; the two cannot share an environment
     import ib_async as ib  # pyright: ignore[reportMissingImports]
 
+from mia_kernel.adapters.ibkr_farms import Farms
 from mia_kernel.adapters.ibkr_params import Address
 from mia_kernel.adapters.session_clock import SessionClock
 from mia_kernel.core.errors import OutsideError
@@ -35,14 +36,13 @@ LIBRARY = f"{ib.__name__} {ib.__version__}"
 PROBE_S, SILENCE_S = 1.0, 2.0
 CONNECT_S = 4.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
+IN_USE_WAIT_S = 0.5
 SAME_ID_S = 20.0
 """After a lost session an id may be refused as in use for a while: so long the same one is tried again."""
 CLOCK_SAMPLES, CLOCK_EVERY_S = 100, 0.03
 """At most so many questions, below the 50 messages a second that are allowed; fewer where they suffice."""
 LINK_LOST, DATA_LOST, DATA_KEPT = 1100, 1101, 1102
 ID_IN_USE = 326
-FARM_BROKEN = frozenset((2103, 2105, 2157))
-FARM_OK = frozenset((2104, 2106, 2158))
 
 for _name in ("client", "wrapper", "ib"):
     logging.getLogger(f"{ib.__name__}.{_name}").setLevel(
@@ -105,7 +105,7 @@ class IbkrSession(threading.Thread):
         self._probe: float | None = None
         self._last_word = 0.0
         self._in_use = False
-        self._broken_farms: set[int] = set()
+        self._farms = Farms()
         self._lost: asyncio.Event | None = None
         self._answered: asyncio.Event | None = None
 
@@ -212,6 +212,7 @@ class IbkrSession(threading.Thread):
                 if self._in_use:
                     self.reason = f"client id {self.client_id} is in use"
                     refused_since = self._choose_id(refused_since)
+                    wait = IN_USE_WAIT_S
                 await self._pause(wait * random.uniform(0.8, 1.2))
                 wait = min(2 * wait, LONGEST_WAIT_S)
                 continue
@@ -234,17 +235,32 @@ class IbkrSession(threading.Thread):
         ear: Any = _Ear(self._hear)
         self.client = ib.Client(ear)
         self.client.apiEnd += self._lost.set
-        await self.client.connectAsync(self.address.host, self.address.port, self.client_id, CONNECT_S)
+        await self._shake_hands()
         self.accounts = tuple(self.client.getAccounts())
         self._last_word = time.monotonic()
         await self._measure_clock()
         self.reconnects += self._ready.is_set()
         self._socket_up = self._link_up = True
-        self._broken_farms.clear()
+        self._farms.clear()
         self.reason = "connected"
         self._tell("on_up", self)
         self._tell("on_link", True, "connected", True)
         self._ready.set()
+
+    async def _shake_hands(self) -> None:
+        """Connect; a refusal ends the attempt at once (after 326 a gateway leaves the socket open and says no more)."""
+        assert self._lost is not None
+        place = (self.address.host, self.address.port, self.client_id, CONNECT_S)
+        hands = asyncio.ensure_future(self.client.connectAsync(*place))
+        refused = asyncio.ensure_future(self._lost.wait())
+        await asyncio.wait((hands, refused), return_when=asyncio.FIRST_COMPLETED)
+        refused.cancel()
+        if not hands.done():
+            hands.cancel()
+            with suppress(asyncio.CancelledError):
+                await hands
+            raise OutsideError("refused while connecting")
+        await hands
 
     async def _measure_clock(self) -> None:
         if self.clock.settled:
@@ -275,6 +291,8 @@ class IbkrSession(threading.Thread):
             elif now - max(self._probe, self._last_word) > SILENCE_S:
                 self.reason = f"half-open: no word for {now - self._last_word:.1f} s"
                 return
+            if self._farms.due(now):
+                self._tell("on_resubscribe", "farm")
             with suppress(asyncio.TimeoutError, TimeoutError):
                 await asyncio.wait_for(self._lost.wait(), PROBE_S / 2)
             if self._probe is None:
@@ -347,6 +365,8 @@ class IbkrSession(threading.Thread):
     def _on_error(self, request: int, code: int, text: str) -> None:
         if code == ID_IN_USE:
             self._in_use = True
+            if self._lost is not None:
+                self._lost.set()
         elif code == LINK_LOST and self._link_up:
             self._link_up, self.reason = False, f"1100 {text}"
             self._tell("on_link", False, self.reason, False)
@@ -354,10 +374,7 @@ class IbkrSession(threading.Thread):
             self._link_up, self.reason = True, f"{code} {text}"
             self._tell("on_link", True, self.reason, code == DATA_LOST)
             self._tell("on_resubscribe", "data_lost" if code == DATA_LOST else "data_kept")
-        elif code in FARM_BROKEN:
-            self._broken_farms.add(code + 1)
-        elif code in FARM_OK and code in self._broken_farms:
-            self._broken_farms.discard(code)
+        elif self._farms.hear(code, text, time.monotonic()):
             self._tell("on_resubscribe", "farm")
 
 

@@ -180,7 +180,9 @@ def test_a_restart_with_ids_rolled_back_reuses_no_id_and_keeps_every_order(scene
     used = {k.order_id for k in scene.broker.heard.by_id.values()}
     scene.gateway.do("restart", down_s=0.3, id_rollback=True, stale_326_s=1.0)
     scene.until(lambda: not scene.broker.connected)
+    began = time.monotonic()
     scene.until(lambda: scene.broker.connected, 15.0)
+    assert time.monotonic() - began < 4.0  # a refused id is not waited out: 0.3 s away, 1 s in use
     assert scene.broker.session.client_id == 999
     told = scene.snapshot()
     assert {o.ref for o in told.orders} == {"mia-3-entry", "mia-3-stop", "mia-3-target"}

@@ -101,6 +101,7 @@ def test_lost_data_is_subscribed_again_and_a_flapping_farm_too(scene: Scene) -> 
     scene.until(lambda: scene.feed.counts.resubscribed >= 2)
     before = len(scene.of(TRADE))
     scene.until(lambda: len(scene.of(TRADE)) > before)
+    assert scene.feed.counts.resubscribed == 2  # four farms went and came: the streams were asked for once
 
 
 def test_a_reset_book_is_empty_until_it_is_told_again_and_silence_makes_time_pass(scene: Scene) -> None:
