@@ -23,7 +23,7 @@ from mia_kernel.adapters.channels import (
     desktop_channel,
 )
 from mia_kernel.adapters.discord import DiscordWebhook, Message
-from mia_kernel.adapters.messages import Acknowledge, Disarm, GuardianStatus, Status
+from mia_kernel.adapters.messages import Acknowledge, Disarm, GuardianStatus, LimitUse, Status
 from mia_kernel.analytics.alerts import Alert, AlertBook, Firing, Level, as_record, firings
 from mia_kernel.cli.output import json_option, print_table, write_json
 from mia_kernel.cli.stopping import stopping
@@ -31,6 +31,9 @@ from mia_kernel.core.errors import DataError, InputError, OutsideError
 from mia_kernel.settings import Settings, load
 
 EVERY_S = 1.0
+LEAST = "minimum_balance"
+LOSS_LIMITS = ("daily_loss", "hard_daily_loss", "weekly_loss", "drawdown", "consecutive_losses", LEAST)
+"""The limits a person is called for; `LEAST` is reached from above."""
 
 
 @click.group()
@@ -276,10 +279,25 @@ def guardian_facts(status: GuardianStatus) -> dict[str, Any]:
         "engine_heartbeat_age_s": status.engine_heartbeat_age_s,
         "last_reason": status.last_reason,
     }
-    for name, use in status.limits.items():
-        if use.limit and use.used is not None:
-            facts[f"limit.{name}"] = use.used / use.limit
-    return facts
+    return facts | {f"limit.{name}": share for name, share in used_shares(status.limits).items()}
+
+
+def used_shares(limits: Mapping[str, LimitUse]) -> dict[str, float]:
+    """Return how much of each limit on losses is used; 1 and more is reached.
+
+    The others are left out: a full position, the time to a close or a wide spread refuse entries by themselves and
+    are no danger that somebody must answer to.
+    """
+    shares = {}
+    for name in LOSS_LIMITS:
+        use = limits.get(name)
+        if use is None or not use.limit or use.used is None:
+            continue
+        if name != LEAST:
+            shares[name] = use.used / use.limit
+        elif use.used > 0:
+            shares[name] = use.limit / use.used
+    return shares
 
 
 def guardian_firings(status: GuardianStatus | None) -> list[Firing]:

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from mia_kernel.adapters.channels import FileChannel, Outbox
+from mia_kernel.adapters.messages import LimitUse
 from mia_kernel.analytics.alerts import NS
 from mia_kernel.cli import main
-from mia_kernel.cli.alerts import Seen, Watcher, ack, ls, read_state
+from mia_kernel.cli.alerts import Seen, Watcher, ack, ls, read_state, used_shares
 from mia_kernel.settings import load
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
@@ -75,3 +76,19 @@ def test_total_gamma_is_announced_once(scene: Scene) -> None:
     found = scene.messages()
     assert [m["title"] for m in found] == ["Total gamma"]
     assert "-81.0 bn" in found[0]["text"]
+
+
+def test_losses_call_a_person_and_what_refuses_entries_by_itself_does_not() -> None:
+    shares = used_shares({
+        "daily_loss": LimitUse(-500.0, -480.0, "usd", "danger"),
+        "weekly_loss": LimitUse(-1000.0, 900.0, "usd"),
+        "minimum_balance": LimitUse(1000.0, 50_000.0, "usd"),  # fifty times what is asked for: all is well
+        "drawdown": LimitUse(5.0, None, "percent"),
+        "close_buffer": LimitUse(10.0, 240.0, "minutes"),
+        "max_position": LimitUse(1.0, 1.0, "contracts", "emergency"),
+        "spread_limit": LimitUse(2.0, 2.0, "ticks", "danger"),
+    })  # fmt: skip
+    assert shares == {"daily_loss": 0.96, "weekly_loss": -0.9, "minimum_balance": 0.02}
+    assert (
+        used_shares({"minimum_balance": LimitUse(1000.0, 950.0, "usd", "emergency")})["minimum_balance"] > 1
+    )
