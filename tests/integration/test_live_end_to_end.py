@@ -1,206 +1,53 @@
 """The whole of it: gateway, guardian, engine as processes; brackets trade while things break.
 
 One scenario: warm up, arm, trade, lose the link, restart the gateway with ids rolled back, kill the engine; each
-time position, orders and money of venue, guardian and engine must be the same again. The market is a real day of ES
-where the data is there (prints alone: the gateway infers a one-tick market and says so), else a SYNTHETIC one.
+time position, orders and money of venue, guardian and engine must be the same again. By default on a SYNTHETIC
+market, fast, with the position of one entry carried through all of it; with `--long` on a real day of ES where the
+data is there (prints alone: the gateway infers a one-tick market and says so), trading again after every fault.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
-import re
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mia_kernel.adapters import bus, limits_file
-from mia_kernel.adapters.messages import (
-    Acknowledge,
-    Arm,
-    Challenge,
-    Confirm,
-    GuardianStatus,
-    Halt,
-    Refused,
-    Status,
-)
+from mia_kernel.adapters import bus
+from mia_kernel.adapters.messages import Halt
 from mia_kernel.adapters.recorded import closing_of, read_session, session_folders
 from mia_kernel.adapters.replay import write_recording
 from mia_kernel.adapters.synthetic import synthetic_recording
-from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.orders import OrderReport
+from tests.fakes.whole_stack import SETTINGS, TENTHS, World, limits
 from tests.shared_data import SHARED
 
-pytestmark = [pytest.mark.integration, pytest.mark.safety, pytest.mark.long]
+pytestmark = [pytest.mark.integration, pytest.mark.safety]
 
-ACCOUNT, SPEED = "DU0000176", 2.0
 REAL = "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip"
-REAL_FROM, MADE_FROM = "2019-08-09T13:29:00+00:00", "2025-03-14T13:50:00+00:00"
-GATES = """
-[limits.gates]
-min_coverage = 0.05
-min_data_quality = 0.5
-require_battle_navale = false
-ball_gate = "off"
-min_reward_risk = 1.0
-min_reward_risk_after_fees = 0.3
-"""
-WIDE = {
-    "max_consecutive_losses": 50, "max_rvol": 1000.0, "max_drawdown_percent": 20.0, "daily_loss_usd": 5000.0,
-    "hard_daily_loss_usd": 10_000.0, "weekly_loss_usd": 15_000.0, "max_trades_per_hour": 32,
-}  # fmt: skip
-"""So that an entry comes every few minutes; nothing about the strategy is shown by it."""
-
-SETTINGS = (
-    "confluence.coverage_floor=0.05",
-    "strategy.entry_rule=confluence_entry",
-    "confluence.grade_scale=launch",
-)
-TENTHS = {"ES": 10, "MES": 1}
+REAL_FROM, MADE_FROM = "2019-08-09T13:29:00+00:00", "2025-03-14T13:04:00+00:00"
+MADE_KEPT = "2025-03-14T08:00:00+00:00", "2025-03-14T16:00:00+00:00"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@dataclass(frozen=True)
+class Form:
+    """How a scenario is played: its market and its times."""
+
+    market: str
+    speed: float
+    fills_between: int
+    """Executions waited for after each fault; 0 carries the first entry's position through all of them."""
+    stale_326_s: float
 
 
-class World:
-    """Processes of one test, and what each of them says."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.port, self.control = home, free_port(), free_port()
-        self.env = {**os.environ, "MIA_HOME": str(home)}
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self.times: dict[str, float] = {}
-        self.disarmed: list[str] = []
-
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.home / f"{name}.out").open("ab") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mia_kernel", *arguments], env=self.env, stdout=out, stderr=out
-            )
-        self.processes.append(process)
-        return process
-
-    def said(self) -> str:
-        files = [*self.home.glob("*.out"), *(self.home / "run").glob("*.log")]
-        return "\n".join(f"== {file.name}\n" + file.read_text(errors="replace")[-1500:] for file in files)
-
-    def until(self, done: Callable[[], Any], seconds: float, what: str) -> float:
-        began = time.monotonic()
-        while not done():
-            assert time.monotonic() - began < seconds, f"{what}\n{self.said()}"
-            time.sleep(0.1)
-        return time.monotonic() - began
-
-    def ctl(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        with socket.create_connection(("127.0.0.1", self.control), 5.0) as line:
-            line.sendall(json.dumps({"verb": verb, **arguments}).encode() + b"\n")
-            return json.loads(line.makefile().readline())
-
-    def guardian(self) -> GuardianStatus | None:
-        try:
-            with bus.guardian(self.home) as client:
-                return client.ask(Status(), 1.0)
-        except OutsideError:
-            return None
-
-    def beating(self) -> bool:
-        if not (self.home / "run" / "engine.json").exists() or not alive(self.engine_pid()):
-            return False  # it greets, then warms up: the loop turns once it is announced
-        told = self.guardian()
-        age = None if told is None else told.engine_heartbeat_age_s
-        return told is not None and told.reconciled and age is not None and age < 0.5
-
-    def arm(self) -> None:
-        """Arm as a person would: again while it is refused because something is not ready yet."""
-        self.until(self.beating, 90.0, "no engine beats")
-        self.until(self._armed_now, 30.0, "arming is refused")
-
-    def _armed_now(self) -> bool:
-        with bus.guardian(self.home) as client:
-            client.ask(Acknowledge(0), 2.0)  # what `mia status --seen` says: an alert waits for eyes
-            answer = client.ask(Arm("ARM PAPER", ACCOUNT), 2.0)
-            if isinstance(answer, Challenge):
-                answer = client.ask(Confirm(answer.code), 2.0)
-            if isinstance(answer, Refused):
-                self.disarmed.append(f"refused: {answer.reason}")
-            return isinstance(answer, GuardianStatus) and answer.armed
-
-    def trade(self, more: int, seconds: float) -> None:
-        """Wait for so many executions more, armed; what disarms meanwhile (a machine too busy) is kept and told."""
-        wanted = self.executions() + more
-
-        def done() -> bool:
-            told = self.guardian()
-            if told is not None and not told.armed:
-                self.disarmed.append(told.last_reason)
-                assert told.trading_state != "halted", told.last_reason
-                self.arm()
-            return self.executions() >= wanted
-
-        self.until(done, seconds, "nothing was filled")
-
-    def executions(self) -> int:
-        return int(self.ctl("status")["orders"]["executions"])
-
-    def unarmed(self) -> bool:
-        told = self.guardian()
-        return told is not None and not told.armed
-
-    def venue_tenths(self) -> int:
-        held = self.ctl("status")["positions"]
-        return sum(
-            TENTHS["MES" if symbol.startswith("MES") else "ES"] * int(quantity(p))
-            for symbol, p in held.items()
-        )
-
-    def agree(self) -> bool:
-        """Whether guardian and venue tell the same position, orders and money."""
-        told, there = self.guardian(), self.ctl("status")
-        if told is None or told.position is None or told.day_net_usd is None or not told.reconciled:
-            return False
-        money = told.day_net_usd + (told.open_usd or 0.0)
-        return (
-            round(10 * told.position) == self.venue_tenths()
-            and told.working_orders == there["orders"]["living"]
-            and (self.venue_tenths() != 0 or abs(money - (there["equity_usd"] - 50_000.0)) < 0.01)
-        )
-
-    def engine_pid(self) -> int:
-        return int(json.loads((self.home / "run" / "engine.json").read_text())["pid"])
-
-    def close(self) -> None:
-        for process in reversed(self.processes):
-            if process.poll() is None:
-                process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(90.0)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def quantity(held: Any) -> float:
-    return float(held["quantity"] if isinstance(held, dict) else held)
+SHORT = Form("made", 8.0, 0, 1.0)
+LONG = Form("real", 2.0, 1, 2.0)
 
 
 @pytest.fixture
@@ -210,29 +57,34 @@ def world(tmp_path: Path) -> Iterator[World]:
     here.close()
 
 
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A file and the time to begin at."""
-    if SHARED is not None and (SHARED / REAL).exists():
+def market(name: str, folder: Path) -> tuple[str, str]:
+    """Return a file and the time to begin at."""
+    if name == "real" and SHARED is not None and (SHARED / REAL).exists():
         return str(SHARED / REAL), REAL_FROM
-    day = tmp_path_factory.mktemp("market") / "day.parquet"
-    write_recording(day, synthetic_recording(3, scale=0.3))
+    day = folder / "day.parquet"
+    made = synthetic_recording(3, warm_up=False, scale=0.8)
+    times = made.events["ts_recv"]
+    kept = (times >= _ns(MADE_KEPT[0])) & (
+        times < _ns(MADE_KEPT[1])
+    )  # enough to warm up on, and no more to read
+    write_recording(day, replace(made, events=made.events[kept]))
     return str(day), MADE_FROM
 
 
-def limits(home: Path) -> None:
-    text = limits_file.default_text(ACCOUNT, dt.datetime.now(dt.UTC).date())
-    for name, value in WIDE.items():
-        text, found = re.subn(rf"^{name} = \S+", f"{name} = {value}", text, flags=re.MULTILINE)
-        assert found == 1, name
-    (home / "risk.toml").write_text(text + GATES)
+def _ns(text: str) -> int:
+    return round(dt.datetime.fromisoformat(text).timestamp()) * 1_000_000_000
 
 
-def test_brackets_trade_while_link_gateway_and_engine_break(world: World, market: tuple[str, str]) -> None:
-    day, start = market
+@pytest.mark.parametrize(
+    "form", [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=pytest.mark.long)]
+)
+def test_brackets_trade_while_link_gateway_and_engine_break(
+    world: World, form: Form, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day, start = market(form.market, world.home)
     limits(world.home)
     world.start("gateway", "gateway", "--port", str(world.port), "--control-port", str(world.control), "--source",
-                day, "--infer-quotes", "--from", start, "--speed", str(SPEED))  # fmt: skip
+                day, "--infer-quotes", "--from", start, "--speed", str(form.speed))  # fmt: skip
     world.until(lambda: "control" in (world.home / "gateway.out").read_text(), 60.0, "no gateway")
     sets = [word for one in SETTINGS for word in ("--set", one)]
     run = world.start("run", "run", "--live", "--source", f"gateway:127.0.0.1:{world.port}", "--with", day,
@@ -240,24 +92,21 @@ def test_brackets_trade_while_link_gateway_and_engine_break(world: World, market
     world.times["start to beating"] = world.until(world.beating, 240.0, "no engine")
 
     world.arm()
-    world.trade(1, 300.0)
+    world.times["first fill"] = world.trade(1, 300.0)
     world.until(world.agree, 20.0, "venue and guardian differ after the first fill")
 
-    world.arm()
     world.ctl("drop-link", data_lost=True)
     world.until(world.unarmed, 10.0, "still armed without a link")
     time.sleep(2.0)
     world.ctl("restore")
     world.times["link restored to reconciled"] = world.until(world.agree, 15.0, "differ after the link")
 
-    world.arm()
-    world.trade(1, 420.0)
-    world.ctl("restart", down_s=1.0, id_rollback=True, stale_326_s=2.0)
+    trade_on(world, form)
+    world.ctl("restart", down_s=1.0, id_rollback=True, stale_326_s=form.stale_326_s)
     world.until(world.unarmed, 10.0, "still armed in a restart")
     world.times["gateway restart to reconciled"] = world.until(world.agree, 45.0, "differ after the restart")
 
-    world.arm()
-    world.trade(1, 420.0)
+    trade_on(world, form)
     os.kill(world.engine_pid(), signal.SIGKILL)
     time.sleep(1.5)
     world.times["engine killed to beating"] = world.until(
@@ -265,13 +114,19 @@ def test_brackets_trade_while_link_gateway_and_engine_break(world: World, market
     )
     world.until(world.agree, 20.0, "differ after the engine came back")
 
-    world.arm()
-    world.trade(1, 420.0)
+    trade_on(world, form)
     world.until(world.agree, 20.0, "differ at the end")
-    finish(world, run)
+    finish(world, run, capsys)
 
 
-def finish(world: World, run: subprocess.Popen[bytes]) -> None:
+def trade_on(world: World, form: Form) -> None:
+    """Arm again, and trade where this form does."""
+    world.arm()
+    if form.fills_between:
+        world.trade(form.fills_between, 420.0)
+
+
+def finish(world: World, run: subprocess.Popen[bytes], capsys: pytest.CaptureFixture[str]) -> None:
     """End the session; its record, its replay and the venue tell the same."""
     with bus.guardian(world.home) as client:
         client.ask(Halt("the scenario ends"), 2.0)
@@ -291,5 +146,6 @@ def finish(world: World, run: subprocess.Popen[bytes]) -> None:
     there = world.ctl("status")
     assert there["orders"]["executions"] == len(reports)
     assert sum(TENTHS[e.symbol] * e.side * e.last_qty for e in reports) == world.venue_tenths()
-    print({name: round(seconds, 2) for name, seconds in world.times.items()}, there["orders"],
-          there["realized_usd"], world.disarmed)  # fmt: skip
+    with capsys.disabled():
+        print("\nwhole stack:", {name: round(seconds, 2) for name, seconds in world.times.items()}, there["orders"],
+              there["realized_usd"], world.disarmed)  # fmt: skip
