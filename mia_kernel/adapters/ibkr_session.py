@@ -104,7 +104,7 @@ class IbkrSession(threading.Thread):
         self._highest_id = 0
         self._probe: float | None = None
         self._last_word = 0.0
-        self._in_use = False
+        self.in_use = False
         self._farms = Farms()
         self._lost: asyncio.Event | None = None
         self._answered: asyncio.Event | None = None
@@ -209,7 +209,7 @@ class IbkrSession(threading.Thread):
             except (OSError, TimeoutError, OutsideError) as error:
                 self._disconnect()
                 self.reason = str(error) or type(error).__name__
-                if self._in_use:
+                if self.in_use:
                     self.reason = f"client id {self.client_id} is in use"
                     refused_since = self._choose_id(refused_since)
                     wait = IN_USE_WAIT_S
@@ -230,7 +230,7 @@ class IbkrSession(threading.Thread):
         return since
 
     async def _connect(self) -> None:
-        self._in_use = False
+        self.in_use = False
         self._lost, self._answered = asyncio.Event(), asyncio.Event()
         ear: Any = _Ear(self._hear)
         self.client = ib.Client(ear)
@@ -364,7 +364,7 @@ class IbkrSession(threading.Thread):
 
     def _on_error(self, request: int, code: int, text: str) -> None:
         if code == ID_IN_USE:
-            self._in_use = True
+            self.in_use = True
             if self._lost is not None:
                 self._lost.set()
         elif code == LINK_LOST and self._link_up:

@@ -118,6 +118,38 @@ def gateway(address: str, listens: bool, *, needed: bool) -> Finding:
     return Finding("gateway", "green", f"nothing listens at {address}; a dry-run needs none")
 
 
+def no_greeting(why: str) -> Finding:
+    """Tell that a gateway was not greeted, and why."""
+    return Finding("client ids", "amber", f"not tried: {why}", "give the profile the port belongs to")
+
+
+def client_ids(words: Mapping[int, str], wanted: Sequence[int], *, mine: bool) -> Finding:
+    """Judge the client ids that were tried: `wanted` first, the others where one is in use.
+
+    Parameters
+    ----------
+    words : mapping of id to "free", "in use" or "no answer"
+    wanted : sequence of int
+        The id of the order socket and that of the data session.
+    mine : bool
+        Whether guardian or engine run now: then ids in use are theirs.
+    """
+    told = ", ".join(f"{one} {word}" for one, word in sorted(words.items(), reverse=True))
+    answered = [one for one, word in words.items() if word != "no answer"]
+    if not answered:
+        return Finding("client ids", "red", f"the gateway listens and greets nobody ({told})",
+                       "allow API clients and this address in its settings; confirm its dialog")  # fmt: skip
+    held = [one for one in wanted if words.get(one) == "in use"]
+    if not held or mine:
+        return Finding("client ids", "green", told)
+    free = sum(word == "free" for word in words.values())
+    if free < len(wanted):
+        return Finding("client ids", "red", f"too few are free: {told}",
+                       "end the other program, or set ibkr.data_client_id and guardian.client_id")  # fmt: skip
+    return Finding("client ids", "amber", f"in use by another program: {told}",
+                   "a lower id will be taken; orders entered under the old id are seen, not changed")  # fmt: skip
+
+
 def options(gamma: Mapping[str, Any] | None, now_ns: int | None) -> Finding:
     """Judge the option chain of a running engine by its own word; `now_ns` is its event time, None without one."""
     if now_ns is None:

@@ -7,19 +7,22 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import psutil
 
 from mia_kernel.adapters import bus, logs, machine, wire
+from mia_kernel.adapters.ibkr_params import Address, permit
+from mia_kernel.adapters.limits_file import NAME, GuardianParams, read
 from mia_kernel.adapters.messages import GuardianStatus, Status
 from mia_kernel.adapters.models import ModelRegistry, models_folder
 from mia_kernel.adapters.timetable import Timetable
 from mia_kernel.adapters.trials import TrialLog
 from mia_kernel.analytics import health_services as judge
 from mia_kernel.analytics.health import Finding
-from mia_kernel.core.errors import DataError, MiaError, OutsideError
+from mia_kernel.core.errors import DataError, MiaError, OutsideError, SettingsError
 from mia_kernel.core.session_table import date_of
 from mia_kernel.settings import Settings
 
@@ -34,7 +37,7 @@ def services(settings: Settings) -> list[Finding]:
         *guardian,
         engine,
         _desk(settings, needed=running),
-        _gateway(settings, needed=mode in ("paper", "production")),
+        *_gateway(settings, needed=mode in ("paper", "production"), mine=running),
         judge.options(frame.get("gamma"), frame.get("ts_event")),
         _model(settings),
         _watch(settings, needed=running),
@@ -86,13 +89,34 @@ def _desk(settings: Settings, *, needed: bool) -> Finding:
     return judge.desk(said is not None, said is not None and said.alive, needed=needed)
 
 
-def _gateway(settings: Settings, *, needed: bool) -> Finding:
+def _gateway(settings: Settings, *, needed: bool, mine: bool) -> list[Finding]:
     host, port = settings.ibkr.host, settings.ibkr.port
+    address = Address("ibkr", host, port)
     try:
         socket.create_connection((host, port), ASK_S).close()
     except OSError:
-        return judge.gateway(f"{host}:{port}", listens=False, needed=needed)
-    return judge.gateway(f"{host}:{port}", listens=True, needed=needed)
+        return [judge.gateway(f"{host}:{port}", listens=False, needed=needed)]
+    try:
+        permit(address, settings.profile, settings.ibkr.accounts)
+    except SettingsError as error:  # a port for real money is not even greeted
+        return [judge.gateway(f"{host}:{port}", listens=True, needed=needed), judge.no_greeting(str(error))]
+    from mia_kernel.adapters.ibkr_probe import try_ids  # late: it loads the broker's library
+
+    orders, data = _order_id(settings), settings.ibkr.data_client_id
+    spare = settings.ibkr.spare_ids
+    tried = sorted({one for first in (orders, data) for one in range(first, max(first - spare - 1, 0), -1)})
+    words = try_ids(address, tried[::-1])
+    return [
+        judge.gateway(f"{host}:{port}", listens=True, needed=needed),
+        judge.client_ids(words, (orders, data), mine=mine or needed),
+    ]
+
+
+def _order_id(settings: Settings) -> int:
+    """Return the client id of the order socket, by the limits file; its default where there is none to read."""
+    with suppress(MiaError):
+        return read(settings.home / NAME).law.guardian.client_id
+    return GuardianParams().client_id
 
 
 def _model(settings: Settings) -> Finding:

@@ -89,3 +89,13 @@ def test_desk_gateway_options_and_model_have_their_lights_and_remedies() -> None
     assert judge.model("filter", None, 30.0, "").level == "green"
     found = [judge.desk(True, False, needed=True), judge.gateway("a", listens=False, needed=True)]
     assert all(f.remedy for f in [*found, judge.options(None, now), judge.model("m", 31.0, 30.0, "")])
+
+
+def test_client_ids_have_their_lights_and_remedies() -> None:
+    free, one, all_held = ({999: a, 998: b, 997: c} for a, b, c in (
+        ("free", "free", "free"), ("in use", "free", "free"), ("in use", "in use", "in use")))  # fmt: skip
+    assert judge.client_ids(free, (999, 998), mine=False).level == "green"
+    assert judge.client_ids(one, (999, 998), mine=False).level == "amber"
+    assert judge.client_ids(one, (999, 998), mine=True).level == "green"
+    assert judge.client_ids(all_held, (999, 998), mine=False).level == "red"
+    assert judge.client_ids(dict.fromkeys(free, "no answer"), (999, 998), mine=True).level == "red"
