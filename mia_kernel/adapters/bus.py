@@ -97,6 +97,10 @@ class Server:
         socket.curve_secretkey = self._keys.server_secret.encode()
         self.ports[name] = socket.bind_to_random_port(f"tcp://{LOOPBACK}")
 
+    def watch(self, descriptor: int) -> None:
+        """Let `poll` return as well when this file descriptor can be read."""
+        self._poller.register(descriptor, zmq.POLLIN)
+
     def poll(self, timeout_s: float) -> Iterator[tuple[str, bytes, bytes, Any]]:
         """Yield (socket name, peer, request id, message) of what has come, waiting at most `timeout_s`.
 

@@ -8,12 +8,12 @@ of positions, open orders of every client and today's executions.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from mia_kernel.adapters.bell import Bell
 from mia_kernel.adapters.ibkr_hear import Hearing, Known
 from mia_kernel.adapters.ibkr_params import Address
 from mia_kernel.adapters.ibkr_session import IbkrSession
@@ -81,7 +81,7 @@ class Broker:
         self.account = account
         self.name = session.name_for_people
         self._events: deque[VenueEvent] = deque()
-        self._came = threading.Event()
+        self._bell = Bell()
         self._contracts: dict[str, Any] = {}
         self._asked: dict[int, str] = {}
         self._tops: dict[str, list[Any]] = {}  # bid, ask, time: as a packet changes them
@@ -109,8 +109,12 @@ class Broker:
 
     def wait(self, timeout_s: float) -> None:
         """Return at once when an event has come, else after `timeout_s`."""
-        self._came.wait(timeout_s)
-        self._came.clear()
+        self._bell.wait(timeout_s)
+
+    @property
+    def bell(self) -> int | None:
+        """File descriptor that can be read when something has come; `wait` reads it."""
+        return self._bell.fileno()
 
     def submit(self, instructions: Sequence[Instruction]) -> None:
         """Send, once.
@@ -156,6 +160,7 @@ class Broker:
     def close(self) -> None:
         """End the session; orders stay where they are."""
         self.session.close()
+        self._bell.close()
 
     # -- out, in the session's thread --------------------------------------------------------------
 
@@ -261,7 +266,7 @@ class Broker:
         self._contracts[symbol] = contract
         if symbol == PRIMARY:
             self._watch()
-            self._came.set()
+            self._bell.ring()
 
     def on_priceSizeTick(self, request: int, kind: int, price: float, size: float) -> None:
         """Keep best bid (1) and ask (2); a print shows that the quotes it met still stand."""
@@ -291,7 +296,10 @@ class Broker:
     def on_tcpDataProcessed(self) -> None:
         """A packet is through: its bid and ask belong together."""
         for symbol, top in self._tops.items():
-            self._shown[symbol] = tuple(top)
+            shown = tuple(top)
+            if self._shown.get(symbol, ())[:2] != shown[:2]:
+                self._bell.ring()  # a price that breaks a limit is looked at when it comes
+            self._shown[symbol] = shown
 
     def on_updateAccountValue(self, key: str, value: str, currency: str, account: str) -> None:
         """Keep the net liquidation."""
@@ -300,4 +308,4 @@ class Broker:
 
     def _say(self, event: VenueEvent) -> None:
         self._events.append(event)
-        self._came.set()
+        self._bell.ring()

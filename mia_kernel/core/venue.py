@@ -215,6 +215,14 @@ class OrderSocket(Protocol):
         """Let the connection work for at most so long; returns at once when an event has come."""
         ...
 
+    @property
+    def bell(self) -> int | None:
+        """File descriptor that can be read once something has come, for a loop that waits for more than the venue.
+
+        `wait` empties it. None where there is none: such a venue is asked again and again.
+        """
+        ...
+
     def submit(self, instructions: Sequence[Instruction]) -> None:
         """Send, once. Raises OutsideError where nothing can be sent now; then nothing was."""
         ...

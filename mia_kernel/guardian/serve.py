@@ -1,8 +1,8 @@
 """Serve: the guardian's loop, with its two sockets, the HALT file and the signals.
 
-One thread, one loop of a few milliseconds: hear the venue, look at the limits, answer people, hear the
-engine. Nothing in it waits longer than a beat. It is crash-only: an error that is not foreseen ends the
-process with its trace, brackets stay at the broker, and the next start reconciles.
+One thread, one loop: hear the venue, look at the limits, answer people, hear the engine. It turns when one of
+them says something, a price too, and every 20 ms otherwise. It is crash-only: an error that is not foreseen ends
+the process with its trace, brackets stay at the broker, and the next start reconciles.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from mia_kernel.guardian.people import HALT_FILE, People
 from mia_kernel.guardian.watch import Watch
 
 BEAT_S = 0.002
+"""Turn of a loop whose venue has no bell."""
+LONGEST_BEAT_S = 0.02
+"""Turn when nothing has rung: what only passing time shows (a stale quote, a silent engine) waits no longer."""
 HALT_FILE_S = 0.05
 
 
@@ -77,6 +80,9 @@ class Service:
             now = time.monotonic()
             self.g.start(now)
             announce(self.home, GUARDIAN, server.ports, self.g.build)
+            bell = None if self.g.socket is None else self.g.socket.bell
+            if bell is not None:
+                server.watch(bell)
             said(f"guardian of {self.g.account}, {self.g.mode}: {self.g.last_reason}")
             try:
                 while not self.signals.stop:
@@ -88,8 +94,10 @@ class Service:
 
     def beat(self, server: Server) -> None:
         """One turn of the loop."""
-        if self.g.socket is not None:
-            self.g.socket.wait(BEAT_S)
+        socket = self.g.socket
+        rings = socket is None or socket.bell is not None
+        if socket is not None:
+            socket.wait(0.0 if rings else BEAT_S)
         now = time.monotonic()
         self.g.step(now)
         self.watch.step(now)
@@ -97,7 +105,7 @@ class Service:
         if self.signals.halt:
             self.signals.halt = False
             self.g.halt("signal", now)
-        for name, peer, request, message in server.poll(BEAT_S):
+        for name, peer, request, message in server.poll(LONGEST_BEAT_S if rings else BEAT_S):
             now = time.monotonic()
             if name == "control":
                 answer = self.people.answer(message, now)

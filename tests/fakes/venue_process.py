@@ -148,6 +148,8 @@ class RemoteSocket:
             self.connected = False
             raise OutsideError(f"venue: {error}") from None
 
+    bell = None  # it is asked again and again
+
     def wait(self, timeout_s: float) -> None:
         if self.connected:
             said, self._tops, self._clock, self._accounts, self._equity = self._ask("poll", None)

@@ -85,10 +85,9 @@ def test_brackets_trade_while_link_gateway_and_engine_break(
     limits(world.home)
     world.start("gateway", "gateway", "--port", str(world.port), "--control-port", str(world.control), "--source",
                 day, "--infer-quotes", "--from", start, "--speed", str(form.speed))  # fmt: skip
-    world.until(lambda: "control" in (world.home / "gateway.out").read_text(), 60.0, "no gateway")
     sets = [word for one in SETTINGS for word in ("--set", one)]
-    run = world.start("run", "run", "--live", "--source", f"gateway:127.0.0.1:{world.port}", "--with", day,
-                      *sets)  # fmt: skip
+    run = world.start("run", "run", "--live", "--headless", "--source", f"gateway:127.0.0.1:{world.port}",
+                      "--with", day, *sets)  # fmt: skip
     world.times["start to beating"] = world.until(world.beating, 240.0, "no engine")
 
     world.arm()
