@@ -329,10 +329,11 @@ class Run:
         """Keep the closed bars of the finest timeframe before the ring forgets them."""
         market = self.engine.rooms.market
         ring = market.array["tf"][0, market.base_tf]
-        fresh = int(ring["n"]) - self._bars_seen
-        for j in range(max(int(ring["n"]) - min(fresh, BAR_RING), 0), int(ring["n"])):
-            self.bars.append(ring["ring"][j % BAR_RING].copy())
-        self._bars_seen = int(ring["n"])
+        closed = int(ring["n"])
+        if closed > self._bars_seen:
+            fresh = np.arange(max(closed - BAR_RING, self._bars_seen), closed) % BAR_RING
+            self.bars.extend(ring["ring"][fresh])  # a copy of all at once; its rows are views
+        self._bars_seen = closed
 
     # -- the record ------------------------------------------------------------------------------------
 
