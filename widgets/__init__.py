@@ -53,7 +53,7 @@ from widgets.panels import es_nq, large_orders, microstructure, timeframes
 from widgets.price import PriceView
 from widgets.profile import profile
 from widgets.scrub import Scrubber
-from widgets.spread import spread
+from widgets.spread import spread, steadiness, together
 from widgets.surface import term_and_skew, volatility_surface
 from widgets.trade import trade
 from widgets.week import week
@@ -112,10 +112,12 @@ __all__ = [
     "side_agreement",
     "signal_equity",
     "spread",
+    "steadiness",
     "style",
     "term_and_skew",
     "threshold",
     "timeframes",
+    "together",
     "trade",
     "unusual_table",
     "volatility_surface",

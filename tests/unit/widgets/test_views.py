@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import widgets
@@ -145,12 +146,43 @@ def test_spread_draws_what_is_known_and_says_what_never_was() -> None:
         "volatility_regime": np.array([1.0, 4.0, 1.0]),
     }
     figure = widgets.spread(values, ["volatility_regime"], stamp="SYNTHETIC")
-    sided, never, code = figure.data
+    sided, code = figure.data
     assert sum(sided.y) == pytest.approx(1)
     assert {theme.BUY, theme.SELL} <= set(sided.marker.color)
-    assert sum(never.y) == 0
     assert set(code.marker.color) == {theme.NEUTRAL}
     assert code.x[-1] > 3.5
     words = [note.text for note in figure.layout.annotations]
-    assert "never known" in words
+    assert "never known: gamma levels" in words
     assert "SYNTHETIC" in words
+
+
+def test_a_bar_of_zeros_is_cut_off_and_its_share_told() -> None:
+    rare = np.r_[np.zeros(96), -0.5, 0.5, 0.5, 0.5]
+    figure = widgets.spread({"sierra_patterns": rare})
+    assert figure.layout.annotations[0].text == "sierra patterns · 96% at 0"
+    (bars,) = figure.data
+    at = int(np.argmax(bars.customdata))
+    assert bars.customdata[at] == pytest.approx(0.96)
+    assert bars.y[at] == pytest.approx(1.25 * 0.03)
+
+
+def test_steadiness_is_the_mean_of_every_hour_and_leaves_out_what_has_no_side() -> None:
+    hours = np.datetime64("2025-06-12T14:00", "ns").astype(np.int64) + 1_800_000_000_000 * np.arange(4)
+    table = pd.DataFrame(
+        {"tick_momentum": [0.2, 0.4, -1.0, np.nan], "volatility_regime": 1.0, "order_book": np.nan}
+    )
+    (heat,) = widgets.steadiness(table, hours, ["volatility_regime"]).data
+    assert list(heat.y) == ["tick momentum"]
+    assert np.allclose(heat.z, [[0.3, -1.0]])
+    assert list(heat.customdata[0]) == ["10", "11"], "hours of New York"
+
+
+def test_together_is_the_correlation_of_what_moves() -> None:
+    line = np.linspace(-1, 1, 200)
+    table = pd.DataFrame(
+        {"a": line, "b": -line, "still": 0.0, "rare": np.where(np.arange(200) < 50, line, np.nan)}
+    )
+    (heat,) = widgets.together(table).data
+    assert list(heat.y) == ["a", "b", "rare"]
+    assert heat.z[1][0] == pytest.approx(-1)
+    assert np.isnan(heat.z[2][0]), "fifty rows in common are too few"
