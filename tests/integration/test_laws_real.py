@@ -37,9 +37,9 @@ ALL = slice(None)
 SHORT = {
     "session": ((SESSION,), ALL),
     "book hour": ((HOUR,), ALL),
-    "three days with NQ": ((ES_MINUTES, NQ_MINUTES), slice(6_500)),
-    "five weeks": ((CONTRACT.format("ESH17"),), slice(7_000)),
-    "four weeks with VIX": ((CONTRACT.format("ESH18"), VIX), slice(5_000, 10_500)),
+    "two days with NQ": ((ES_MINUTES, NQ_MINUTES), slice(4_400, 9_200)),  # NQ leads once, near the end
+    "four weeks": ((CONTRACT.format("ESH17"),), slice(6_000)),
+    "two weeks with VIX": ((CONTRACT.format("ESH18"), VIX), slice(7_000, 10_500)),
 }
 LONG = {
     "six days with NQ": ((ES_MINUTES, NQ_MINUTES), ALL),
@@ -104,7 +104,7 @@ def assert_measures_keep_prefix_and_mirror(laws: Watched) -> None:
     straight = laws.read(laws.whole)
     for run in laws.early:
         early = laws.read(run)
-        assert len(early) > 60
+        assert len(early) >= 60
         for one, other in zip(straight, early, strict=False):
             assert np.array_equal(one.values, other.values, equal_nan=True)
             assert np.array_equal(one.status, other.status)
