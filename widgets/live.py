@@ -150,7 +150,8 @@ class Console(View):
 
     _esm = module("console_widget")
     _css = _STYLE
-    height = traitlets.Int(860).tag(sync=True)
+    height = traitlets.Int(860, help="px at most; a notebook that shows less gets less").tag(sync=True)
+    in_view = traitlets.Bool(False, help="scroll to the console when the page opens").tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
 
     def __init__(self, desk: Any = None, **more: Any) -> None:

@@ -23,6 +23,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from importlib import resources
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 import uvicorn
@@ -292,8 +293,30 @@ def loopback_socket(port: int) -> socket.socket:
     return bound
 
 
-def serve(home: Path, bound: socket.socket, token: str | None) -> None:
-    """Serve until the process is told to stop."""
+class Behind(uvicorn.Server):
+    """A server behind JupyterLab: it ends in order with the first signal, and when its parent is gone."""
+
+    def __init__(self, config: uvicorn.Config, parent: int) -> None:
+        super().__init__(config)
+        self._parent = parent
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; a Ctrl-C in the common terminal comes twice, and the second must not cut the first short."""
+        self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the parent, ten times a second."""
+        self.should_exit = self.should_exit or os.getppid() != self._parent
+        return await super().on_tick(counter)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Let an end be announced: uvicorn raises the signal again when it is done."""
+    raise SystemExit(0)
+
+
+def serve(home: Path, bound: socket.socket, token: str | None, parent: int | None = None) -> None:
+    """Serve until the process is told to stop, or the process `parent` is gone."""
     logs.start(home, "desk", [*logs.environment_secrets(), token or ""])
     log.info("serving", extra={"where": str(bound.getsockname())})
     desk = DeskServer(home, token)
@@ -307,7 +330,8 @@ def serve(home: Path, bound: socket.socket, token: str | None) -> None:
     )
     announce(home, DESK, {}, code_version())
     try:
-        uvicorn.Server(config).run(sockets=[bound])
+        server = uvicorn.Server(config) if parent is None else Behind(config, parent)
+        server.run(sockets=[bound])
     finally:
         withdraw(home, DESK)
         log.info("ended")
@@ -321,12 +345,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     where.add_argument("--port", type=int, default=0, help="loopback port (default: one the system gives)")
     where.add_argument("--socket", type=Path, help="private Unix socket instead of a port")
     given = parser.parse_args(argv)
+    parent = os.getppid()
     if given.socket is not None:
-        # JupyterLab's proxy ends it; the Ctrl-C in their common terminal is JupyterLab's to answer.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _leave)
         bound = private_socket(given.socket)
-        serve(given.home, bound, None)
-        given.socket.unlink(missing_ok=True)
+        try:
+            serve(given.home, bound, None, parent)
+        finally:
+            given.socket.unlink(missing_ok=True)
         return 0
     token = os.environ.get("MIA_DESK_TOKEN") or secrets.token_urlsafe(24)
     bound = loopback_socket(given.port)

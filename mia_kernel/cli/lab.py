@@ -6,10 +6,12 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,9 @@ STATIC = NOTEBOOKS.parent / "widgets" / "static"
 CONSOLE_PX = 860
 SYNTHETIC_FROM = "10:00"
 """Half an hour after the cash open: the overnight session is taken at full speed, then the market lives."""
+ADDRESS = re.compile(r"https?://\S+[?&]token=\S+")
+OPEN = "desk    {address}\n        Ctrl-C ends it; JupyterLab's own words are in {log}"
+JUPYTER_LOG = "jupyter.log"
 END_S = 20.0
 LOOK_S = 1.0
 LOOP_END_S = 180.0
@@ -73,7 +78,7 @@ def lab(source: str, speed: str, start: str | None, port: int, no_browser: bool)
     with dry_run_loop(home, source, speed, start) as started:
         folder = laid_out(home)
         command = jupyter_command(home, port, browser=not no_browser)
-        server = subprocess.Popen(command, env={**os.environ, "MIA_HOME": str(home)}, cwd=folder)
+        server = _start_jupyter(command, folder, home)
         try:
             attend(server, started)
         except KeyboardInterrupt:
@@ -96,7 +101,33 @@ def _console() -> Any:
     # Late: no other command needs the drawing libraries, and this one only where the page is written anew.
     from widgets.live import Console
 
-    return Console(height=CONSOLE_PX)
+    return Console(height=CONSOLE_PX, in_view=True)
+
+
+def _start_jupyter(command: list[str], folder: Path, home: Path) -> subprocess.Popen[bytes]:
+    """Start JupyterLab; its many words go into a file, its address to the terminal."""
+    server = subprocess.Popen(
+        command,
+        env={**os.environ, "MIA_HOME": str(home)},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    words = home / "run" / JUPYTER_LOG
+    threading.Thread(target=_pass_on, args=(server, words), name="mia-jupyter-words", daemon=True).start()
+    return server
+
+
+def _pass_on(server: subprocess.Popen[bytes], words: Path) -> None:
+    told = False
+    with words.open("ab") as out:
+        for line in server.stdout or ():
+            out.write(line)
+            out.flush()
+            found = None if told else ADDRESS.search(line.decode("utf-8", "replace"))
+            if found is not None:
+                told = True
+                click.echo(OPEN.format(address=found.group(), log=words), err=True)
 
 
 def _module_of(process: subprocess.Popen[bytes]) -> str:

@@ -19,8 +19,9 @@ from mia_kernel.adapters.jupyter_proxy import server_entry
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.core.events import Recording
 from mia_kernel.core.session import new_york_ns
-from tests.browser import lab
+from tests.browser import lab, live_page
 from tests.browser.desk import until
+from tests.browser.live_page import ARMED, CONSOLE, moves
 from tests.browser.real_desk import ACCOUNT, PHRASE, RealDesk, real_desk
 from tests.fakes.live_gateway import morning
 from tests.shared_data import SHARED
@@ -28,12 +29,6 @@ from tests.shared_data import SHARED
 pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.safety, pytest.mark.long]
 
 DAY = "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip"
-CONSOLE = "document.querySelector('.mia-console')"
-FRAMES = f"Number({CONSOLE}?.dataset.frames || 0)"
-ARMED = "document.querySelector('.mia-strip .armed').textContent"
-KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-NOT_OURS = ("favicon", "jupyterlab_server", "lsp", "Kernel", "kernel", "WebSocket connection to")
-"""Words of JupyterLab's own console messages, which a restarted kernel brings about."""
 LATENCY_MS, FRAMES_PER_S = 250.0, 9.0
 BUSY = 2.0
 """Load per core beyond which the machine, not the console, sets the pace."""
@@ -61,30 +56,20 @@ def server(played: RealDesk, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield found
 
 
+@pytest.fixture(scope="module")
+def desk_page(browser: Any, server: lab.Lab) -> Iterator[tuple[Any, list[str]]]:
+    page = browser.new_context().new_page()
+    errors = live_page.listen(page)
+    live_page.show(page, server)
+    yield page, errors
+    page.context.close()
+
+
 @pytest.fixture
-def opened(page: Any, server: lab.Lab) -> Iterator[Any]:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    show(page, server)
-    until(page, f"{FRAMES} > 3", 90)
+def opened(desk_page: tuple[Any, list[str]]) -> Iterator[Any]:
+    page, errors = desk_page
     yield page
-    assert [error for error in errors if not any(word in error for word in NOT_OURS)] == []
-
-
-def show(page: Any, server: lab.Lab) -> None:
-    page.set_viewport_size({"width": 1680, "height": 1000})
-    server.open(page, "08_live_desk.ipynb")
-    page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
-    cells = server.run_all(page)
-    assert [cell["error"] for cell in cells if cell["error"]] == []
-    page.locator(".mia-console").first.scroll_into_view_if_needed()
-
-
-def moves(page: Any, timeout_s: float = 20) -> None:
-    """Wait until five more frames have been drawn."""
-    before = page.evaluate(FRAMES)
-    until(page, f"{FRAMES} > {before} + 5", timeout_s)
+    assert live_page.ours(errors) == []
 
 
 def arm(page: Any, played: RealDesk) -> None:
@@ -97,7 +82,7 @@ def arm(page: Any, played: RealDesk) -> None:
     sheet.get_by_role("button", name="Ask for a code").click()
     sheet.locator("p.code").wait_for(state="visible")
     code = sheet.locator("p.code").inner_text()
-    assert re.fullmatch(r"\d{6}", code)
+    assert re.fullmatch(r"[A-Z2-9]{8}", code)
     assert ACCOUNT in sheet.locator(".allows").inner_text()
     until(page, "/valid for \\d+ s/.test(document.querySelector('dialog .left').textContent)")
     sheet.locator("input[name='code']").fill(code)
@@ -130,54 +115,32 @@ def test_what_the_console_shows_is_what_the_journal_holds(opened: Any, played: R
     assert opened.locator(".mia-console").get_attribute("data-stamp") == "SIMULATED"
 
 
-@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-def test_the_console_runs_in_a_notebook(opened: Any, tmp_path: Path, dark: bool) -> None:
-    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
-    opened.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
-    )
-    until(opened, f"{CONSOLE}.dataset.theme === '{'dark' if dark else 'light'}'")
-    moves(opened)
-    assert opened.locator(".mia-console .mia-panel").count() == 9
-    name = f"live_desk_{'dark' if dark else 'light'}.png"
-    opened.screenshot(path=Path(os.environ.get("SCREENSHOTS", tmp_path)) / name)
+def test_the_console_runs_in_a_notebook_dark_and_light(opened: Any, tmp_path: Path) -> None:
+    live_page.both_themes(opened, "SIMULATED", tmp_path)
 
 
 def test_it_moves_arms_and_disarms_while_a_cell_runs(opened: Any, played: RealDesk) -> None:
-    opened.evaluate(
-        f"{KERNEL}.requestExecute({{ code: 'import time\\nwhile True: time.sleep(0.001)' }}) && 0"
-    )
-    until(opened, f"{KERNEL}.status === 'busy'")
-    moves(opened)
-    arm(opened, played)
-    told = played.guardian()
-    assert told is not None
-    assert told.armed
-    opened.locator(".mia-strip .disarm").click()
-    until(opened, f"{ARMED} === 'DISARMED'", 5)
-    told = played.guardian()
-    assert told is not None
-    assert not told.armed
-    assert opened.evaluate(f"{KERNEL}.status") == "busy"
-    opened.evaluate(f"{KERNEL}.interrupt()")
+    with live_page.busy_kernel(opened):
+        moves(opened)
+        arm(opened, played)
+        told = played.guardian()
+        assert told is not None
+        assert told.armed
+        live_page.disarm(opened)
+        told = played.guardian()
+        assert told is not None
+        assert not told.armed
 
 
 def test_a_restarted_kernel_changes_nothing(opened: Any) -> None:
-    opened.evaluate(f"{KERNEL}.restart()")
-    moves(opened)
-    assert opened.evaluate(ARMED) == "DISARMED"
-    opened.evaluate(f"{KERNEL}.shutdown()")
-    moves(opened)
-    opened.locator(".mia-strip .disarm").click()
-    until(opened, f"{ARMED} === 'DISARMED'", 5)
+    live_page.outlives_its_kernel(opened)
 
 
 def test_a_second_tab_shows_the_same_and_disarms_the_first(
     opened: Any, server: lab.Lab, played: RealDesk
 ) -> None:
     other = opened.context.new_page()
-    show(other, server)
-    until(other, f"{FRAMES} > 3", 90)
+    live_page.show(other, server)
     arm(opened, played)
     until(other, f"{ARMED}.startsWith('ARMED')", 5)
     other.locator(".mia-strip .disarm").click()
@@ -206,7 +169,7 @@ def test_without_the_desk_server_frames_come_through_the_kernel_and_nothing_arms
     page: Any, server: lab.Lab
 ) -> None:
     page.route_web_socket("**/mia/ws", lambda socket: socket.close())
-    show(page, server)
+    live_page.show(page, server)
     until(page, "document.querySelector('.mia-notice').textContent.startsWith('Through the kernel')", 60)
     moves(page)
     until(page, f"{ARMED} === 'DISARMED'", 10)

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from mia_kernel.adapters.replay import write_recording
-from mia_kernel.adapters.synthetic import synthetic_recording
 from tests.browser import desk
 from tests.browser.desk import until
 
@@ -27,11 +25,8 @@ DATA = "document.querySelector('.mia-console').dataset"
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("home")
-    path = home / "small.parquet"
-    write_recording(path, synthetic_recording(3, warm_up=False, scale=0.02))
-    with desk.loop(home, str(path), start=0.5, speed=20.0), desk.page_server(home) as found:
+def address(loop: desk.Loop) -> Iterator[str]:
+    with desk.page_server(loop.home) as found:
         yield found
 
 

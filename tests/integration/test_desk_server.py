@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -320,3 +320,32 @@ def test_the_private_socket_is_its_owners_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutsideError, match="no socket"):
         private_socket(tmp_path / "file")
+
+
+BEHIND = """
+import subprocess, sys, time
+words = [sys.executable, "-m", "mia_kernel.adapters.http", "--home", sys.argv[1], "--socket", sys.argv[2]]
+print(subprocess.Popen(words).pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="behind JupyterLab it listens on a Unix socket")
+def test_it_ends_with_the_jupyterlab_it_stands_behind(tmp_path: Path) -> None:
+    where = tmp_path / "desk.sock"
+    words = [sys.executable, "-c", BEHIND, str(tmp_path / "home"), str(where)]
+    parent = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    assert int(parent.stdout.readline()) > 0
+    until(where.exists, 60.0)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    until(lambda: not where.exists(), 20.0)  # the last thing it does
+
+
+def until(done: Callable[[], bool], seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < ends
+        time.sleep(0.05)

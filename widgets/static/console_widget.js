@@ -3,6 +3,7 @@ import { createConsole } from "./console.js";
 import { decode } from "./draw.js";
 
 const LOST_MS = 4000, LOOK_MS = 500, ASK_AGAIN_MS = 5000;
+const LEAST_PX = 560, ROOM_PX = 12, SETTLE_MS = 4000, ALIGN_MS = 250;
 
 // Without the proxy (VS Code, Colab) frames and the guardian's word come from the kernel: said so, and nothing can be armed.
 function fallBack(desk, model, notice) {
@@ -51,6 +52,30 @@ function fallBack(desk, model, notice) {
   };
 }
 
+// As high as the notebook's page shows at once, so that strip and panels are in view without scrolling; at most `height`.
+function fitPage(outer, model) {
+  const book = outer.closest(".jp-Notebook"), page = book && (book.querySelector(".jp-WindowedPanel-outer") || book);
+  if (!page) return () => {};
+  let align = model.get("in_view");
+  const fit = () => { outer.style.height = `${Math.min(model.get("height"), Math.max(LEAST_PX, page.clientHeight - ROOM_PX))}px`; };
+  const sized = new ResizeObserver(fit);
+  sized.observe(page);
+  fit();
+  // What stands above is still being drawn when this is: aligned again until the page is at rest or a person scrolls.
+  const leave = () => { align = false; };
+  const timer = setInterval(() => {
+    if (align) page.scrollTop += outer.getBoundingClientRect().top - page.getBoundingClientRect().top - ROOM_PX / 2;
+  }, ALIGN_MS);
+  const settled = setTimeout(() => { leave(); clearInterval(timer); }, SETTLE_MS);
+  for (const kind of ["wheel", "pointerdown", "keydown"]) page.addEventListener(kind, leave, { passive: true });
+  return () => {
+    sized.disconnect();
+    clearInterval(timer);
+    clearTimeout(settled);
+    for (const kind of ["wheel", "pointerdown", "keydown"]) page.removeEventListener(kind, leave);
+  };
+}
+
 function render({ model, el }) {
   const outer = document.createElement("div");
   outer.className = "mia-frame";
@@ -60,7 +85,9 @@ function render({ model, el }) {
   el.append(notice, outer);
   const desk = createConsole(outer, { palette: model.get("palette") });
   const stop = fallBack(desk, model, notice);
-  return () => { stop(); desk.close(); };
+  let unfit = () => {};
+  const placed = requestAnimationFrame(() => { unfit = fitPage(outer, model); });
+  return () => { cancelAnimationFrame(placed); unfit(); stop(); desk.close(); };
 }
 
 export default { render };

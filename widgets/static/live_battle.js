@@ -22,7 +22,7 @@ export function create(el) {
   const root = make("div", "mia-battle"), facts = make("dl"), zone = make("div", "mia-zone"), table = make("table");
   zone.append(make("span", "entry"), make("i"));
   zone.title = "pullback into the last swing; the band is the entry zone, 30 to 62 %";
-  table.innerHTML = "<thead><tr><th>tf</th><th title='strength in MTF confluence, −1 to +1'>strength</th><th>rule</th><th>balls</th><th title='pullback outcome'>out</th></tr></thead><tbody></tbody>";
+  table.innerHTML = "<thead><tr><th>tf</th><th title='strength in MTF confluence, −1 to +1'>str</th><th>rule</th><th>balls</th><th title='pullback outcome'>out</th></tr></thead><tbody></tbody>";
   root.append(facts, zone, table);
   el.append(root);
   return {
