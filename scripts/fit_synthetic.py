@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
 """Fit the SYNTHETIC market to real recordings and write the parameters with their source and date.
 
-    python scripts/fit_synthetic.py [FOLDER]      # default ../shared/data
+    python scripts/fit_synthetic.py [FOLDER] [--only=GROUP]      # default ../shared/data, every group
 
 Writes `mia_kernel/adapters/synthetic_fitted.toml`. Every value names the files and the estimator it came from;
-a value whose file is absent is left out, so that the generator keeps its own. Nothing here looks at a strategy.
+a group whose file is absent, and with --only every other one, stays as it was. Nothing here looks at a strategy.
 """
 
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fit_matched import fit_matched
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.sources import open_source
@@ -25,7 +27,7 @@ from mia_kernel.adapters.synthetic_path import make_path
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.session import session_row
-from mia_kernel.desk.likeness import figures
+from mia_kernel.desk.likeness import by_hour, figures, minute_of_day
 
 FloatArray = NDArray[np.float64]
 
@@ -62,11 +64,6 @@ NEWS = (870, 960, 1200)
 EXCITED = 2.2
 """By what the generator multiplies the deviation in the minute of news, before it adds the jump."""
 YEARS = ("ES_1min_2019.tar.xz", "ES_1min_2021.tar.xz")
-
-
-def minute_of_day(ts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return minutes after 18:00 New York of instants in ns UTC."""
-    return ((to_local(ts, NEW_YORK) // MINUTE_NS) % DAY_MINUTES - 1080) % DAY_MINUTES
 
 
 def window(minute: NDArray[np.int64], knot: int) -> NDArray[np.bool_]:
@@ -240,6 +237,12 @@ def fit_vix(vix: EventArray, bars: EventArray) -> dict[str, float]:
             "vix_start_low": round(float(low), 1), "vix_start_high": round(float(high), 1)}  # fmt: skip
 
 
+def sessions_of(bars: EventArray) -> list[EventArray]:
+    """Return the bars of each stretch from one 18:00 New York to the next."""
+    day = (to_local(bars["ts_event"] - 1, NEW_YORK) + 6 * 60 * MINUTE_NS) // (86_400 * 10**9)
+    return np.split(bars, np.flatnonzero(np.diff(day)) + 1)
+
+
 def bars_of(path: Path, **asked: Any) -> EventArray:
     """Return the bar rows of a file."""
     rows = open_source(path, **asked).events
@@ -280,13 +283,34 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         return fit_pair(*found)
 
     def alike() -> dict[str, Any]:
-        """The real figures that `mia.likeness` holds a recording beside."""
-        hour = figures(open_source(data / "dbn/esh4-glbx-mdp3-20231225.mbo.dbn.zst").events)
+        """The real figures that `mia.likeness` holds a recording beside: of the hour, of the day, of usual days."""
         day = figures(
             open_source(data / "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip").events
         )
-        together = {**hour, **day, "nq_correlation": pair()["nq_correlation"]}
+        told = [figures(bars) for bars in sessions_of(joined())]
+        usual = {name: float(np.median([one[name] for one in told if name in one]))
+                 for name in ("minute_sd", "largest_minute", "clustering")}  # fmt: skip
+        sizes = {name: value for name, value in day.items() if name.startswith("size_")}
+        together = {**first_hour(), **sizes, **usual, "nq_correlation": pair()["nq_correlation"]}
         return {name: round(value, 4) for name, value in together.items()}
+
+    def first_hour() -> dict[str, Any]:
+        """The figures of the one real hour with a book order by order, 18:00 to 19:00 New York."""
+        told = figures(open_source(data / "dbn/esh4-glbx-mdp3-20231225.mbo.dbn.zst").events)
+        return {name: round(value, 4) for name, value in told.items()}
+
+    def hours() -> dict[str, Any]:
+        """The shapes of a session: quotes of a day, volume of 15 sessions, moves of two years."""
+        folder = data / "lean_es_minute_quotes"
+        quotes = np.concatenate(
+            [open_source(folder / f"202001{day}_quote.zip").events for day in ("05", "06")]
+        )
+        shapes = {name: by_hour(quotes)[name] for name in ("level", "wide")}
+        shapes["volume"] = by_hour(bars_of(data / "sierra/ES_1min_bidask_2022-05-01_2022-05-20.txt"))[
+            "volume"
+        ]
+        shapes["minute_sd"] = by_hour(joined())["minute_sd"]
+        return {name: [round(float(value), 4) for value in shape] for name, shape in shapes.items()}
 
     def vix() -> dict[str, Any]:
         rows = open_source(data / "vix/VIX_daily.csv").events
@@ -301,39 +325,60 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         ("vix", "CBOE VIX daily beside FirstRate ES 2019 and 2021", vix),
         (
             "likeness",
-            "Databento ESH4 2023-12-25 (spread, levels, OFI), CME ESU19 2019-08-09 (sizes, minutes), "
-            "TradingView 5-min (NQ)",
+            "Databento ESH4 2023-12-25 (spread, levels, arrivals, OFI), CME ESU19 2019-08-09 (sizes), "
+            "FirstRate 1-min 2019 and 2021 (minutes, median day), TradingView 5-min (NQ)",
             alike,
+        ),
+        ("first_hour", "Databento mbo ESH4 2023-12-25, 18:00 to 19:00 New York", first_hour),
+        (
+            "by_hour",
+            "Lean minute quotes ESH20 2020-01-05/06 (level, wide), Sierra 1-min 2022-05-01..20 (volume), "
+            "FirstRate 1-min 2019 and 2021 (minute_sd)",
+            hours,
+        ),
+        (
+            "matched",
+            "Lean minute quotes ESH20 2020-01-05/06 (depth by time of day), Databento mbo ESH4 2023-12-25 "
+            "(levels, spread, OFI of the first hour)",
+            lambda: fit_matched(data, KNOTS),
         ),
     ]
 
 
 def toml_value(value: Any) -> str:
-    """Return a number or a list of pairs as TOML."""
+    """Return a text, a number or a list of them as TOML."""
+    if isinstance(value, str):
+        return f'"{value}"'
     if isinstance(value, list):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return repr(value)
 
 
 def main(argv: list[str]) -> int:
-    """Fit every group whose files are there, and write the file."""
-    data = Path(argv[0]) if argv else ROOT.parent / "shared" / "data"
-    lines = ["# Parameters of the SYNTHETIC market, fitted by scripts/fit_synthetic.py. Do not edit: fit again.",
-             f'fitted_on = "{datetime.now(UTC):%Y-%m-%d}"', ""]  # fmt: skip
+    """Fit every group asked for whose files are there, and write the file."""
+    only = {arg.removeprefix("--only=") for arg in argv if arg.startswith("--only=")}
+    folders = [arg for arg in argv if not arg.startswith("--")]
+    data = Path(folders[0]) if folders else ROOT.parent / "shared" / "data"
+    told: dict[str, Any] = tomllib.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
+    if unknown := only - {name for name, _, _ in sections(data)}:
+        print(f"no such group: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
     for name, source, fit in sections(data):
+        if only and name not in only:
+            continue
         try:
             values = fit()
         except OSError as error:
-            print(f"{name}: left out, {error}", file=sys.stderr)
+            print(f"{name}: left as it was, {error}", file=sys.stderr)
             continue
-        lines += [
-            f"[{name}]",
-            f'source = "{source}"',
-            *(f"{key} = {toml_value(v)}" for key, v in values.items()),
-            "",
-        ]
+        told[name] = {"fitted_on": f"{datetime.now(UTC):%Y-%m-%d}", "source": source, **values}
         print(name, values)
-    OUT.write_text("\n".join(lines), encoding="utf-8")
+    lines = [
+        "# Parameters of the SYNTHETIC market, fitted by scripts/fit_synthetic.py. Do not edit: fit again."
+    ]
+    for name, group in told.items():
+        lines += ["", f"[{name}]", *(f"{key} = {toml_value(value)}" for key, value in group.items())]
+    OUT.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
 
 

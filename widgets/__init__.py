@@ -24,7 +24,8 @@ from widgets.gamma import (
 from widgets.gamma_day import gamma_day
 from widgets.gamma_tables import alternatives_table, defect_table, gamma_facts, level_table, unusual_table
 from widgets.heat import heat
-from widgets.holdings import calendar_map, gap_timeline, ratios, repair_ladder, side_agreement
+from widgets.holdings import calendar_map, gap_timeline, repair_ladder, side_agreement
+from widgets.likeness import ratios, shapes
 from widgets.live import (
     Console,
     LiveAccount,
@@ -109,6 +110,7 @@ __all__ = [
     "profile",
     "ratios",
     "repair_ladder",
+    "shapes",
     "side_agreement",
     "signal_equity",
     "spread",

@@ -165,23 +165,6 @@ def repair_ladder(repairs: Any, *, stamp: str | None = None) -> go.Figure:
     return _stamped(figure, stamp)
 
 
-def ratios(values: Any, *, stamp: str | None = None) -> go.Figure:
-    """Return figures over their reference on a logarithmic scale: 1 is equal, right is more, left is less.
-
-    `values` is a series of ratios by name.
-    """
-    shown = values[values > 0].iloc[::-1]
-    figure = go.Figure(go.Scatter(
-        x=shown, y=[str(name).replace("_", " ") for name in shown.index], mode="markers+text",
-        marker={"size": 11, "color": theme.FAMILIES["profile"]}, text=[f"{value:.2f}" for value in shown],
-        textposition="top center", hoverinfo="skip"))  # fmt: skip
-    figure.add_vline(x=1.0, line={"color": theme.TEXT, "width": 1, "dash": "dot"})
-    figure.update_xaxes(theme.axis(type="log", range=[-0.7, 0.7], tickvals=[0.25, 0.5, 1, 2, 4]))
-    figure.update_yaxes(theme.axis())
-    figure.update_layout(theme.layout(90 + 32 * max(len(shown), 1), showlegend=False, hovermode="closest"))
-    return _stamped(figure, stamp)
-
-
 def _stamped(figure: go.Figure, stamp: str | None) -> go.Figure:
     for note in theme.stamp(stamp):
         figure.add_annotation(note)

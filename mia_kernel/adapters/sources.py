@@ -24,7 +24,7 @@ from mia_kernel.adapters.recorded import is_session, read_session
 from mia_kernel.adapters.replay import read_recording
 from mia_kernel.adapters.sierra_config import FILE_NAME
 from mia_kernel.adapters.stamps import check_zone
-from mia_kernel.adapters.synthetic import SCHEME, parse_seed, synthetic_recording
+from mia_kernel.adapters.synthetic import SCHEME, open_synthetic
 from mia_kernel.adapters.user_tables import kind_of, lay_beside
 from mia_kernel.adapters.wrappers import Member, members, read_bytes
 from mia_kernel.core.errors import DataError, FormatError, InputError
@@ -155,8 +155,8 @@ def open_source(
     Parameters
     ----------
     uri : str or Path
-        A file or folder, `synthetic:SEED`, `replay:PATH`, or `replay:DAY` (needs `catalog`), for example
-        `replay:2019-08-09`.
+        A file or folder, `synthetic:SEED`, `synthetic:matched-SEED`, `replay:PATH`, or `replay:DAY` (needs
+        `catalog`), for example `replay:2019-08-09`.
     symbol : str, optional
         Product (`ES`) or contract (`ESU19`) where the source does not say it, or to choose one of several.
     tz : str, optional
@@ -189,7 +189,7 @@ def open_source(
             return catalog.read_uri(rest)
         text = rest
     if text.startswith(SCHEME):
-        return synthetic_recording(parse_seed(text))
+        return open_synthetic(text)
     path = Path(text)
     if is_session(path):
         return read_session(path)

@@ -9,6 +9,7 @@ part of the workbench without a vendor's file; its parameters are fitted to real
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 
 from mia_kernel.adapters.synthetic_book import UNIFORMS, fill_book, size_table
 from mia_kernel.adapters.synthetic_others import NS, nq_rows, vix_rows
-from mia_kernel.adapters.synthetic_params import SyntheticParams, fitted
-from mia_kernel.adapters.synthetic_path import EXPONENTIAL, FloatArray, Path, draw, make_path
+from mia_kernel.adapters.synthetic_params import SyntheticParams, fitted, matched
+from mia_kernel.adapters.synthetic_path import EXPONENTIAL, FloatArray, Path, draw, make_path, shape
 from mia_kernel.core import events as ev
 from mia_kernel.core.contract import calendar_front, may_enter
 from mia_kernel.core.errors import InputError
@@ -26,6 +27,8 @@ from mia_kernel.core.instrument import ES
 from mia_kernel.core.session import SessionRow, interruptions, session_row, sessions
 
 SCHEME = "synthetic:"
+MATCHED = "matched-"
+"""`synthetic:matched-SEED`: the market whose book is fitted too (`synthetic_params.matched`)."""
 DEFAULT_SEED = 1
 _FIRST_DAY, _LAST_DAY = 20240101, 20251231
 _HEAVY_BOOKS, _HEAVY_TRADES, _HEAVY_LEVELS = 1_000_000, 250_000, 5
@@ -48,10 +51,21 @@ def parse_seed(uri: str) -> int:
             "the seed of a synthetic source is no number",
             field="source",
             value=uri,
-            rule="synthetic: or synthetic:SEED with a whole number of at least 0",
+            rule="synthetic:, synthetic:SEED or synthetic:matched-SEED with a whole number of at least 0",
             way_out="synthetic:7",
         )
     return int(rest)
+
+
+def open_synthetic(uri: str) -> Recording:
+    """Return the session of `synthetic:[SEED]` or `synthetic:matched-[SEED]`; InputError for any other seed."""
+    rest = uri.removeprefix(SCHEME).strip()
+    if rest.startswith(MATCHED):
+        seed = parse_seed(SCHEME + rest.removeprefix(MATCHED))
+        made = synthetic_recording(seed, params=matched())
+        name = made.source.name.replace("SYNTHETIC market", "SYNTHETIC market, book matched")
+        return replace(made, source=replace(made.source, name=name))
+    return synthetic_recording(parse_seed(uri))
 
 
 def synthetic_days(seed: int) -> tuple[int, int]:
@@ -124,6 +138,20 @@ def synthetic_recording(
     return Recording(events, _info(seed, chosen, scale, warm_up), others=_other_infos(seed))
 
 
+def first_rows(seed: int, seconds: int, params: SyntheticParams) -> EventArray:
+    """Return the book and trades of ES in the first seconds of a SYNTHETIC session, without NQ, VIX and warm-up."""
+    day = synthetic_days(seed)[1]
+    row = _session(day)
+    rng = _generator(seed, day)
+    es_points, _ = _first_prices(rng, params)
+    opened = _open_seconds(row)
+    path = make_path(rng, params, opened, es_points / float(ES.tick_size))
+    at = _times(rng, path.rate, params.book_updates)
+    has_trade = _trading(rng, params, path, at)
+    at, has_trade = at[at < seconds], has_trade[at < seconds]
+    return _book(rng, params, row, opened, path, at, has_trade, levels=ev.DEPTH, sweeps=True)
+
+
 def heavy_day(seed: int, *, params: SyntheticParams | None = None) -> EventArray:
     """Return a SYNTHETIC session of exactly 1,000,000 five-level book updates and 250,000 trades, for benches."""
     settings = params or fitted()
@@ -156,8 +184,7 @@ def _one_session(
     seconds = _open_seconds(row)
     path = make_path(rng, params, seconds, start)
     at = _times(rng, path.rate, books)
-    trading = path.trading[np.minimum(at.astype(np.int64), len(seconds) - 1)]
-    has_trade = (rng.random(books) < params.trade_share * trading / trading.mean()).astype(np.uint8)
+    has_trade = _trading(rng, params, path, at)
     es = _book(rng, params, row, seconds, path, at, has_trade, levels=ev.DEPTH, sweeps=True)
     anchor = int(row["anchor_ns"])
     mids = _mids(es, anchor, seconds)
@@ -166,6 +193,14 @@ def _one_session(
     for rows in (es, nq, vix):
         rows["ts_recv"] = _arrivals(rng, params, rows["ts_event"])
     return ev.merge([es, nq, vix]), float(mids[-1]), vix_last
+
+
+def _trading(
+    rng: np.random.Generator, params: SyntheticParams, path: Path, at: FloatArray
+) -> NDArray[np.uint8]:
+    """Return which events trade: `trade_share` of them, more where trading is busy."""
+    trading = path.trading[np.minimum(at.astype(np.int64), len(path.trading) - 1)]
+    return (rng.random(len(at)) < params.trade_share * trading / trading.mean()).astype(np.uint8)
 
 
 def _book(
@@ -189,6 +224,7 @@ def _book(
     used = fill_book(
         rows, ts, has_trade, second, path.value, path.depth, uniforms,
         np.array(params.level_contracts), size_table(params.size_points), EXPONENTIAL, levels, sweeps,
+        shape(params.spread_closes, seconds / 60.0), shape(params.spread_refills, seconds / 60.0), params.order_share,
     )  # fmt: skip
     return rows[:used].copy()
 

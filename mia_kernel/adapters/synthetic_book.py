@@ -51,6 +51,9 @@ def fill_book(
     order_sizes: Any,
     shown: int,
     sweeps: bool,
+    closes: Any,
+    refills: Any,
+    order_share: float,
 ) -> int:
     """Write the rows of a session and return how many.
 
@@ -76,6 +79,10 @@ def fill_book(
         Levels written to the rows; deeper ones stay 0.
     sweeps : bool
         Whether a market order may take more than one level. Without, an event has at most one trade.
+    closes, refills : ndarray of shape (seconds,)
+        Chance that an opened spread is closed within the event that opened it, and by a later limit order.
+    order_share : float
+        Mean limit order as a share of what usually rests on its level.
     """
     q = np.zeros((2, DEPTH), np.int64)
     best = np.zeros(2, np.int64)
@@ -92,8 +99,8 @@ def fill_book(
         if has_trade[i]:
             n = _take(rows, n, ts[i], q, best, u, gap, lean, levels, d, sizes, sweeps)
         else:
-            _rest(q, best, u, lean, levels, d, order_sizes)
-        if best[ASK] - best[BID] > 1 and u[6] < 0.8:
+            _rest(q, best, u, lean, levels, d, order_sizes, refills[second[i]], order_share)
+        if best[ASK] - best[BID] > 1 and u[6] < closes[second[i]]:
             # Somebody quotes inside at once: usually the market moves by whole ticks at a spread of one.
             _improve(q, best, BID if u[7] < 0.5 + 0.45 * lean else ASK, 1 + int(u[2] * 0.6 * levels[0] * d))
         row = rows[n]
@@ -155,9 +162,19 @@ def _take(
 
 
 @kernel
-def _rest(q: Any, best: Any, u: Any, lean: float, levels: Any, d: float, order_sizes: Any) -> None:
+def _rest(
+    q: Any,
+    best: Any,
+    u: Any,
+    lean: float,
+    levels: Any,
+    d: float,
+    order_sizes: Any,
+    refills: float,
+    order_share: float,
+) -> None:
     """Limit orders join or leave; an open spread is usually closed first."""
-    if best[ASK] - best[BID] > 1 and u[0] < 0.75:
+    if best[ASK] - best[BID] > 1 and u[0] < refills:
         up = u[1] < 0.5 + 0.45 * lean
         _improve(q, best, BID if up else ASK, 1 + int(u[2] * 0.5 * levels[0] * d))
         return
@@ -165,7 +182,7 @@ def _rest(q: Any, best: Any, u: Any, lean: float, levels: Any, d: float, order_s
     favour = lean if side == BID else -lean
     k = _level(u[1], u[2])
     usual = levels[k] * d * (1.0 + 0.6 * favour)
-    amount = 1 + int(order_sizes[int(u[3] * len(order_sizes))] * 0.22 * levels[k] * d)
+    amount = 1 + int(order_sizes[int(u[3] * len(order_sizes))] * order_share * levels[k] * d)
     if k == 0 and favour < -0.55:
         amount += amount
     if u[4] * (usual + q[side, k]) < usual:

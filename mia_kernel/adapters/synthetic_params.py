@@ -1,8 +1,8 @@
 """Parameters of the SYNTHETIC market: plain defaults, and those that `scripts/fit_synthetic.py` fits to recordings.
 
-`fitted()` is what the generator uses. Each group of the file names its source; what no recording here can tell (how
-many rows a session has, the latency) keeps the default. How far the result is from the real thing stands in
-`docs/synthetic.md` and is drawn in `notebooks/01_data_quality.ipynb`.
+`fitted()` is what the generator uses, `matched()` the one of `synthetic:matched-SEED`. Each group of the file names its
+source and date; what no recording here can tell (how many rows a session has, the latency) keeps the default. How far
+the result is from the real thing stands in `docs/synthetic.md` and is drawn in `notebooks/14_synthetic.ipynb`.
 """
 
 from __future__ import annotations
@@ -109,6 +109,16 @@ class SyntheticParams(BaseModel):
         ),
         description="contracts of market orders at shares of all of them",
     )
+    spread_closes: tuple[tuple[int, float], ...] = Field(
+        default=((0, 0.8),),
+        description="chance that an opened spread is closed within the same event, at minutes after 18:00 New York",
+    )
+    spread_refills: tuple[tuple[int, float], ...] = Field(
+        default=((0, 0.75),), description="chance that a later limit order closes it, at the same minutes"
+    )
+    order_share: float = Field(
+        default=0.22, gt=0, le=1, description="mean limit order as a share of what usually rests on its level"
+    )
     volatility_persistence: float = Field(
         default=0.98, ge=0, lt=1, description="AR(1) of log volatility, per minute"
     )
@@ -154,18 +164,38 @@ class SyntheticParams(BaseModel):
 
 FITTED_FILE = Path(__file__).with_name("synthetic_fitted.toml")
 _NAMES = {"size_quantiles": "size_points"}
-_TOLD = ("source", "regime_distance")
+_TOLD = ("source", "fitted_on", "regime_distance", "made_over_real")
+_APART = ("likeness", "first_hour", "by_hour", "matched")
 
 
 @lru_cache(maxsize=1)
 def fitted() -> SyntheticParams:
     """Return the parameters fitted to real recordings; what was not fitted keeps its default."""
-    groups: dict[str, Any] = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
-    values = {
-        _NAMES.get(name, name): value
-        for name_of_group, group in groups.items()
-        if isinstance(group, dict) and name_of_group != "likeness"
-        for name, value in group.items()
-        if name not in _TOLD
+    groups = _groups()
+    return SyntheticParams.model_validate(
+        {
+            name: value
+            for name_of_group, group in groups.items()
+            if name_of_group not in _APART
+            for name, value in group.items()
+        }
+    )
+
+
+@lru_cache(maxsize=1)
+def matched() -> SyntheticParams:
+    """Return `fitted` with a book whose depth by time of day, spread and order-flow response are fitted too.
+
+    The market of `synthetic:SEED` keeps its own book: replays and figures of it stay what they were.
+    """
+    return SyntheticParams.model_validate({**fitted().model_dump(), **_groups()["matched"]})
+
+
+def _groups() -> dict[str, dict[str, Any]]:
+    """Return the parameters of each group of the file, without what is only told."""
+    read: dict[str, Any] = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
+    return {
+        name: {_NAMES.get(key, key): value for key, value in group.items() if key not in _TOLD}
+        for name, group in read.items()
+        if isinstance(group, dict)
     }
-    return SyntheticParams.model_validate(values)

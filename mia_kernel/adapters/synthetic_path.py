@@ -74,19 +74,20 @@ def make_path(
     cluster = _clusters(rng, params, int(minute[-1]) + 2)
     local = cluster[minute.astype(np.int64)]
     news, jump = _news(rng, params, seconds)
-    sigma = _shape(params.sigma_ticks, minute) * local * (1.0 + 1.2 * news)
+    sigma = shape(params.sigma_ticks, minute) * local * (1.0 + 1.2 * news)
     trend, quiet, pull = _regimes(rng, params, minute)
     noise = draw(NORMAL, rng.random(len(seconds)))
     value = np.zeros(len(seconds))
     _walk(value, float(start_ticks), sigma, trend, quiet, pull, noise, jump, params.range_half_width)
     burst = 0.4 + 0.6 * draw(EXPONENTIAL, rng.random(len(seconds)))
-    traded = _shape(params.rate, minute) * local * (1.0 + 2.0 * news)
+    traded = shape(params.rate, minute) * local * (1.0 + 2.0 * news)
     events = traded + params.quoting
-    depth = _shape(params.depth, minute) / (1.0 + 1.5 * news)
+    depth = shape(params.depth, minute) / (1.0 + 1.5 * news)
     return Path(value, events * burst, traded / events, sigma, depth)
 
 
-def _shape(points: tuple[tuple[int, float], ...], minute: FloatArray) -> FloatArray:
+def shape(points: tuple[tuple[int, float], ...], minute: FloatArray) -> FloatArray:
+    """Return points joined by lines, at minutes after 18:00 New York."""
     return np.interp(minute, [at for at, _ in points], [value for _, value in points])
 
 

@@ -1,25 +1,28 @@
 """How like a real market is a recording: the figures by which the SYNTHETIC one is held beside the real one.
 
 `mia.likeness("synthetic:1", "file.dbn")` gives one column per source. The figures of real recordings that the fit was
-made with stand beside them (`real`), each with its file; a figure that a source cannot tell is NaN.
+made with stand beside them (`real`), their files in `synthetic_fitted.toml`; a figure that a source cannot tell is NaN.
 """
 
 from __future__ import annotations
 
 import tomllib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.sources import open_recording
+from mia_kernel.adapters.stamps import NEW_YORK, to_local
 from mia_kernel.adapters.synthetic_params import FITTED_FILE
 from mia_kernel.core import events as ev
+from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.session import session_at
 
 FloatArray = NDArray[np.float64]
+View = Literal["session", "first_hour", "by_hour"]
 
 FIGURES = {
     "spread_one_tick": "share of time at a spread of one tick",
@@ -29,68 +32,119 @@ FIGURES = {
     "size_median": "contracts per trade, median",
     "size_p90": "90 % quantile",
     "size_p99": "99 % quantile",
+    "arrival_cv": "deviation over mean of the times between instants with a trade: 1 if they came at random",
     "ofi_r2": "R² of ten-second mid moves on order-flow imbalance of the best level",
     "ofi_slope": "ticks per contract of that imbalance",
     "minute_sd": "standard deviation of one-minute changes in the day session, ticks",
+    "largest_minute": "the largest of them in such deviations",
     "clustering": "correlation of neighbouring absolute one-minute changes in the day session",
-    "nq_correlation": "correlation of one-minute returns with NQ",
+    "nq_correlation": "correlation of five-minute returns with NQ",
 }
 """Name of a figure to what it is."""
+BY_HOUR = {
+    "level": "contracts at the best, median of the minutes",
+    "wide": "share of minutes that end at a spread above one tick",
+    "volume": "share of the session's contracts",
+    "minute_sd": "deviation of one-minute changes, ticks: mean absolute change × √(π/2)",
+}
+"""What is told of each hour after 18:00 New York."""
+HOURS = 23
 _NS = 1_000_000_000
+_MINUTE_NS = 60 * _NS
 
 
-def likeness(*sources: str, symbol: str | None = None, tz: str | None = None) -> pd.DataFrame:
+def likeness(
+    *sources: str, symbol: str | None = None, tz: str | None = None, view: View = "session"
+) -> pd.DataFrame:
     """Return the figures of recordings beside those of real ones.
 
     Parameters
     ----------
     sources : str
         As for `mia.day`.
+    view : str
+        `session`: all rows. `first_hour`: from 18:00 to 19:00 New York, the one hour of which a real book order by
+        order is at hand. `by_hour`: the shapes of a session.
 
     Returns
     -------
     DataFrame
-        One row per figure: a column per source, `real` and `real_file`, and what it is.
+        One row per figure, a column per source, `real`, and what it is; by hour, a column per shape and source.
+
+    Raises
+    ------
+    InputError
+        For another view.
     """
-    columns: dict[str, Any] = {}
-    for source in sources:
-        recording = open_recording(source, symbol=symbol, tz=tz)
-        columns[source] = pd.Series(figures(recording.events))
-    stored = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8")).get("likeness", {})
+    if view not in ("session", "first_hour", "by_hour"):
+        raise InputError("unknown view", field="view", value=view, rule="session, first_hour or by_hour",
+                         way_out="view='session'")  # fmt: skip
+    stored = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
+    rows = {source: open_recording(source, symbol=symbol, tz=tz).events for source in sources}
+    if view == "by_hour":
+        return _hours(rows, stored.get("by_hour", {}))
+    if view == "first_hour":
+        rows = {source: events[minute_of_day(events["ts_event"]) < 60] for source, events in rows.items()}
+    columns: dict[str, Any] = {source: pd.Series(figures(events)) for source, events in rows.items()}
+    real = stored.get("likeness" if view == "session" else "first_hour", {})
     table = pd.DataFrame(columns, index=pd.Index(list(FIGURES)))
-    table["real"] = [stored.get(name, np.nan) for name in FIGURES]
+    table["real"] = [real.get(name, np.nan) for name in FIGURES]
     table["what"] = list(FIGURES.values())
-    return table
+    return table if view == "session" else table[table["real"].notna()]
+
+
+def _hours(rows: dict[str, EventArray], real: dict[str, Any]) -> pd.DataFrame:
+    told = {source: by_hour(events) for source, events in rows.items()}
+    columns: dict[tuple[str, str], Any] = {}
+    for name in BY_HOUR:
+        for source, shapes in told.items():
+            columns[name, source] = shapes[name]
+        columns[name, "real"] = real.get(name, np.full(HOURS, np.nan))
+    hours = [f"{(18 + hour) % 24:02d}:00" for hour in range(HOURS)]
+    return pd.DataFrame(columns, index=pd.Index(hours, name="New York"))
+
+
+def minute_of_day(ts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return minutes after 18:00 New York of instants in ns UTC."""
+    return ((to_local(ts, NEW_YORK) // _MINUTE_NS) % 1440 - 1080) % 1440
+
+
+def _own(events: EventArray) -> EventArray:
+    return events[((events["flags"] & ev.WARM_UP) == 0) & (events["instrument"] == ev.PRIMARY)]
 
 
 def figures(events: EventArray) -> dict[str, float]:
     """Return every figure that the rows can tell; warm-up is left out."""
-    rows = events[(events["flags"] & ev.WARM_UP) == 0]
-    es = rows[rows["instrument"] == ev.PRIMARY]
+    es = _own(events)
     trades = es[(es["kind"] == ev.TRADE) & (es["sz"] > 0)]
     books = es[es["kind"] == ev.BOOK]
     out: dict[str, float] = {}
     if len(trades) > 100:
         median, p90, p99 = np.quantile(trades["sz"], [0.5, 0.9, 0.99])
+        wait = np.diff(np.unique(trades["ts_event"])).astype(np.float64)
+        wait = wait[wait < _MINUTE_NS]
         out |= {"size_median": float(median), "size_p90": float(p90), "size_p99": float(p99)}
+        if len(wait) > 100:
+            out["arrival_cv"] = float(wait.std() / wait.mean())
     if len(books) > 100:
         out |= _book(books)
     priced = trades if len(trades) else es[es["kind"] == ev.BAR]
-    closes = minute_closes(priced)
-    out |= _minutes(closes)
+    out |= _minutes(minute_closes(priced))
+    rows = events[(events["flags"] & ev.WARM_UP) == 0]
     nq = rows[(rows["instrument"] == ev.SECOND) & (rows["px"] > 0)]
     if len(nq):
-        pair = pd.concat([closes, minute_closes(nq)], axis=1, join="inner").to_numpy(np.float64)
+        both = [minute_closes(priced, 5), minute_closes(nq, 5)]
+        pair = pd.concat(both, axis=1, join="inner").to_numpy(np.float64)
         steps = np.diff(np.log(pair), axis=0)
         if len(steps) > 60:
             out["nq_correlation"] = float(np.corrcoef(steps[:, 0], steps[:, 1])[0, 1])
     return out
 
 
-def minute_closes(rows: EventArray) -> pd.Series:
-    """Return the last price of each minute that has one, by minutes since 1970."""
-    minute = (rows["ts_event"] - (rows["kind"] == ev.BAR)) // (60 * _NS)
-    return pd.Series(rows["px"].astype(np.float64), index=minute).groupby(level=0).last()
+def minute_closes(rows: EventArray, minutes: int = 1) -> pd.Series:
+    """Return the last price of each stretch of minutes that has one, by such stretches since 1970."""
+    stretch = (rows["ts_event"] - (rows["kind"] == ev.BAR)) // (minutes * _MINUTE_NS)
+    return pd.Series(rows["px"].astype(np.float64), index=stretch).groupby(level=0).last()
 
 
 def _book(books: EventArray) -> dict[str, float]:
@@ -117,12 +171,51 @@ def _minutes(closes: pd.Series) -> dict[str, float]:
     if len(closes) < 60:
         return {}
     minute = closes.index.to_numpy().astype(np.int64)
-    row = session_at(int(minute[len(minute) // 2]) * 60 * _NS)
+    row = session_at(int(minute[len(minute) // 2]) * _MINUTE_NS)
     if row is None:
         return {}
-    inside = (minute * 60 * _NS >= row["rth_open_ns"]) & (minute * 60 * _NS < row["rth_close_ns"])
+    inside = (minute * _MINUTE_NS >= row["rth_open_ns"]) & (minute * _MINUTE_NS < row["rth_close_ns"])
     steps: FloatArray = np.diff(closes.to_numpy(np.float64)[inside])
-    if len(steps) < 60:
+    if len(steps) < 60 or steps.std() == 0:
         return {}
     size = np.abs(steps)
-    return {"minute_sd": float(steps.std()), "clustering": float(np.corrcoef(size[:-1], size[1:])[0, 1])}
+    return {
+        "minute_sd": float(steps.std()),
+        "largest_minute": float(size.max() / steps.std()),
+        "clustering": float(np.corrcoef(size[:-1], size[1:])[0, 1]),
+    }
+
+
+def by_hour(events: EventArray) -> dict[str, FloatArray]:
+    """Return the shapes of `BY_HOUR`, each of shape (23,); NaN for an hour that the rows cannot tell."""
+    es = _own(events)
+    out = {name: np.full(HOURS, np.nan) for name in BY_HOUR}
+    quotes = es[((es["kind"] == ev.BOOK) | (es["kind"] == ev.QUOTE)) & (es["bid"] > 0) & (es["ask"] > 0)]
+    if len(quotes):
+        end = (quotes["ts_event"] - 1) // _MINUTE_NS
+        last = quotes[np.flatnonzero(np.r_[end[1:] != end[:-1], True])]
+        hour = minute_of_day(last["ts_event"] - 1) // 60
+        best = (last["b"][:, 0].astype(np.float64) + last["a"][:, 0]) / 2
+        wide = (last["ask"] - last["bid"] > 1).astype(np.float64)
+        out["level"] = _each_hour(best, hour, lambda values: float(np.median(values)))
+        out["wide"] = _each_hour(wide, hour, lambda values: float(values.mean()))
+    trades = es[es["kind"] == ev.TRADE]
+    priced = trades if len(trades) else es[es["kind"] == ev.BAR]
+    if len(priced) == 0:
+        return out
+    hour = minute_of_day(priced["ts_event"] - (priced["kind"] == ev.BAR)) // 60
+    size = priced["sz"].astype(np.float64)
+    if size.sum() > 0:
+        out["volume"] = _each_hour(size, hour, lambda values: float(values.sum() / size.sum()))
+    closes = minute_closes(priced)
+    minute = closes.index.to_numpy().astype(np.int64)
+    near = np.diff(minute) == 1
+    steps = np.abs(np.diff(closes.to_numpy(np.float64)))[near]
+    of_step = minute_of_day(minute[1:][near] * _MINUTE_NS) // 60
+    out["minute_sd"] = _each_hour(steps, of_step, lambda values: float(values.mean() * np.sqrt(np.pi / 2)))
+    return out
+
+
+def _each_hour(values: FloatArray, hour: NDArray[np.int64], tell: Any) -> FloatArray:
+    parts = [values[hour == h] for h in range(HOURS)]
+    return np.array([tell(part) if len(part) else np.nan for part in parts])

@@ -7,21 +7,30 @@ import math
 import subprocess
 import sys
 import tomllib
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mia_kernel.adapters.synthetic import heavy_day, parse_seed, synthetic_days, synthetic_recording
-from mia_kernel.adapters.synthetic_params import FITTED_FILE, SyntheticParams, fitted
+from mia_kernel.adapters import synthetic
+from mia_kernel.adapters.synthetic import (
+    first_rows,
+    heavy_day,
+    open_synthetic,
+    parse_seed,
+    synthetic_days,
+    synthetic_recording,
+)
+from mia_kernel.adapters.synthetic_params import FITTED_FILE, SyntheticParams, fitted, matched
 from mia_kernel.adapters.synthetic_path import EXPONENTIAL, NORMAL
 from mia_kernel.core import events as ev
 from mia_kernel.core.contract import calendar_front, may_enter
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import EventArray, Recording
 from mia_kernel.core.session import SessionRow, open_mask, session_row
+from mia_kernel.desk.likeness import by_hour, figures
 
 pytestmark = [pytest.mark.unit, pytest.mark.orderflow]
 
@@ -189,13 +198,42 @@ def test_large_minutes_follow_large_minutes() -> None:
 
 def test_fitted_parameters_come_from_the_file_with_their_sources() -> None:
     told = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
-    assert len(told["fitted_on"]) == 10
-    groups = [group for group in told.values() if isinstance(group, dict)]
-    assert len(groups) == 7
-    assert all(group["source"] for group in groups)
+    assert list(told) == [
+        "minutes", "rate", "book", "sizes", "pair", "vix", "likeness", "first_hour", "by_hour", "matched",
+    ]  # fmt: skip
+    assert all(group["source"] and len(group["fitted_on"]) == 10 for group in told.values())
     assert fitted().nq_correlation == told["pair"]["nq_correlation"]
     assert fitted().size_points == tuple(map(tuple, told["sizes"]["size_quantiles"]))
     assert fitted().book_updates == SyntheticParams().book_updates  # nothing here tells it
+
+
+def test_the_matched_market_says_so_and_leaves_the_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert matched() != fitted()
+    assert matched().sigma_ticks == fitted().sigma_ticks
+    monkeypatch.setattr(synthetic, "synthetic_recording", partial(synthetic_recording, scale=0.02))
+    made = open_synthetic("synthetic:matched-2")
+    assert (made.source.tag, made.source.name) == (
+        "synthetic", "SYNTHETIC market, book matched, seed 2, as of " + made.source.name[-8:],
+    )  # fmt: skip
+    assert made.events.tobytes() == synthetic_recording(2, scale=0.02, params=matched()).events.tobytes()
+
+
+def test_the_matched_book_is_as_deep_and_wide_as_the_real_one() -> None:
+    real = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
+    told = [figures(first_rows(seed, 3600, matched())) for seed in range(200, 208)]  # not those of the fit
+    mean = {
+        name: np.mean([one[name] for one in told])
+        for name in ("spread_one_tick", "level_1", "level_2", "ofi_r2")
+    }
+    hour = real["first_hour"]
+    assert abs(mean["spread_one_tick"] - hour["spread_one_tick"]) < 0.03
+    for name, least, most in (("level_1", 0.8, 1.25), ("level_2", 0.8, 1.25), ("ofi_r2", 0.6, 1.3)):
+        assert least < mean[name] / hour[name] < most, (name, mean[name], hour[name])
+    # Hours of a whole session against a day of quotes: 0.56 to 1.3 at seed 1; the default book is a fifth as deep.
+    shapes = by_hour(synthetic_recording(1, warm_up=False, params=matched()).events)
+    ratio = shapes["level"] / np.array(real["by_hour"]["level"])
+    assert 0.5 < ratio.min() <= ratio.max() < 1.6
+    assert shapes["wide"][3:].max() < 0.08
 
 
 def test_trends_are_no_gift() -> None:
@@ -278,10 +316,12 @@ def test_source_uri(uri: str, seed: int) -> None:
     assert parse_seed(uri) == seed
 
 
-@pytest.mark.parametrize("uri", ["synthetic:x", "synthetic:-1", "synthetic:1.5", "synthetic:１"])
+@pytest.mark.parametrize(
+    "uri", ["synthetic:x", "synthetic:matched-x", "synthetic:-1", "synthetic:1.5", "synthetic:１"]
+)
 def test_bad_seed_says_the_way_out(uri: str) -> None:
     with pytest.raises(InputError, match="synthetic:7"):
-        parse_seed(uri)
+        open_synthetic(uri)
 
 
 def test_bad_arguments_are_refused() -> None:
