@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import plotly.graph_objects as go
@@ -19,12 +20,13 @@ def ratios(values: Any, *, stamp: str | None = None) -> go.Figure:
     `values` is a series of ratios by name.
     """
     shown = values[values > 0].iloc[::-1]
+    far = max([0.7, *(1.1 * abs(math.log10(value)) for value in shown)])
     figure = go.Figure(go.Scatter(
         x=shown, y=[str(name).replace("_", " ") for name in shown.index], mode="markers+text",
         marker={"size": 11, "color": theme.FAMILIES["profile"]}, text=[f"{value:.2f}" for value in shown],
         textposition="top center", hoverinfo="skip"))  # fmt: skip
     figure.add_vline(x=1.0, line={"color": theme.TEXT, "width": 1, "dash": "dot"})
-    figure.update_xaxes(theme.axis(type="log", range=[-0.7, 0.7], tickvals=[0.25, 0.5, 1, 2, 4]))
+    figure.update_xaxes(theme.axis(type="log", range=[-far, far], tickvals=[0.1, 0.25, 0.5, 1, 2, 4, 10]))
     figure.update_yaxes(theme.axis())
     figure.update_layout(theme.layout(90 + 32 * max(len(shown), 1), showlegend=False, hovermode="closest"))
     for note in theme.stamp(stamp):

@@ -195,7 +195,7 @@ def _groups() -> dict[str, dict[str, Any]]:
     """Return the parameters of each group of the file, without what is only told."""
     read: dict[str, Any] = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
     return {
-        name: {_NAMES.get(key, key): value for key, value in group.items() if key not in _TOLD}
+        name: {_NAMES.get(str(key), str(key)): value for key, value in group.items() if key not in _TOLD}
         for name, group in read.items()
         if isinstance(group, dict)
     }
