@@ -13,6 +13,17 @@ from widgets.base import column, frame_stamp, new_york, translated
 from widgets.day import DayView
 
 
+def _range(frame: Mapping[str, Any], stops: Any) -> list[float] | None:
+    """Return the prices of bars, stop and target with some air: a far VWAP band must not press the trade flat."""
+    target = [] if frame.get("target") is None else [frame["target"]]
+    prices = np.concatenate([column(frame, "bars", "low"), column(frame, "bars", "high"), stops, target])
+    if not len(prices):
+        return None
+    low, high = float(np.nanmin(prices)), float(np.nanmax(prices))
+    air = 0.06 * max(high - low, 1.0)
+    return [low - air, high + air]
+
+
 def trade(frame: Mapping[str, Any]) -> go.Figure:
     """Return the picture of one trade.
 
@@ -59,6 +70,6 @@ def trade(frame: Mapping[str, Any]) -> go.Figure:
         )
     figure.update_layout(
         xaxis=theme.axis(rangeslider={"visible": False}, showgrid=False),
-        yaxis=theme.axis(side="right", tickformat=".2f"),
+        yaxis=theme.axis(side="right", tickformat=".2f", range=_range(frame, stops)),
     )
     return translated(figure, frame)

@@ -12,6 +12,9 @@ from plotly.subplots import make_subplots
 from widgets import theme
 from widgets.base import column, frame_stamp, translated
 
+UPRIGHT_DAYS = 7
+"""So many labels find room beside each other."""
+
 
 def week(frame: Mapping[str, Any]) -> go.Figure:
     """Return the picture of several days.
@@ -25,9 +28,9 @@ def week(frame: Mapping[str, Any]) -> go.Figure:
     net, running, counts = (column(frame, "days", name) for name in ("net_usd", "cumulative_usd", "trades"))
     figure = make_subplots(
         1, 2, column_widths=[0.68, 0.32], horizontal_spacing=0.09,
-        subplot_titles=("Net by day and running (USD)", "Single trades, net (USD)"),
+        subplot_titles=("Days and running (USD)", "Each trade (USD)"),
     )  # fmt: skip
-    figure.update_layout(theme.layout(320, hovermode="x"))
+    figure.update_layout(theme.layout(320, hovermode="x", showlegend=False))
     label = list(days["label"])
     text = [f"n = {int(n)}" for n in counts]
     figure.add_trace(
@@ -47,7 +50,8 @@ def week(frame: Mapping[str, Any]) -> go.Figure:
                name="trade", showlegend=False, hovertemplate="%{y:+,.2f} USD<extra>trade</extra>"),
         row=1, col=2,
     )  # fmt: skip
-    figure.update_xaxes(theme.axis(showgrid=False), row=1, col=1)
+    turned = {"tickangle": 0} if len(label) <= UPRIGHT_DAYS else {}
+    figure.update_xaxes(theme.axis(showgrid=False, **turned), row=1, col=1)
     figure.update_xaxes(theme.axis(showgrid=False, showticklabels=False), row=1, col=2)
     figure.update_yaxes(theme.axis(side="right", tickformat=",.0f"))
     figure.update_annotations(font={"size": theme.SIZES[0], "color": theme.TEXT})

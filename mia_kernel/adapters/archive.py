@@ -17,6 +17,12 @@ from widgets.page import page_style
 
 KINDS = ("daily", "weekly", "postmortem", "model")
 NUM = " class=num"
+OF_THE_LIST = (
+    ".mia .mia-table td:nth-child(2) { white-space: nowrap; } "
+    ".mia .mia-table td:nth-child(3) { overflow-wrap: anywhere; min-width: 14ch; }"
+)
+"""What only the list of pages needs of style: a title on one line, a long file name in pieces."""
+
 Say = Callable[[str], str]
 """Puts a text of the index into the reader's language."""
 
@@ -43,7 +49,12 @@ def heads(say: Say) -> tuple[tuple[str, str], ...]:
 
 def names(say: Say) -> Mapping[str, str]:
     """Return what each kind of page is called."""
-    return {"daily": say("Day"), "weekly": say("Week"), "postmortem": say("Trade"), "model": say("Model")}
+    return {
+        "daily": say("Day"),
+        "weekly": say("Week"),
+        "postmortem": say("Post-mortem"),
+        "model": say("Model"),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,7 @@ def _page(folder: Path, found: list[Entry], say: Say, language: str) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="{html.escape(language)}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>MIA · {title}</title>'
-        f'<style>{page_style()}</style></head><body class="mia-page"><section class="mia">'
+        f'<style>{page_style()}{OF_THE_LIST}</style></head><body class="mia-page"><section class="mia">'
         f"<h1>{title}</h1>{body}</section></body></html>\n"
     )
 

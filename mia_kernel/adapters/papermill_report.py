@@ -29,6 +29,7 @@ from widgets.page import page_script, page_style
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TIMEOUT_S = 900
+PRINT_S = 300
 
 _REMOTE = re.compile(r"<script[^>]*\ssrc=[\"']?https?:[^>]*>\s*</script>")
 """plotly asks a server for MathJax with every figure; the page has no formulas and must not ask anybody."""
@@ -196,7 +197,7 @@ def print_pdf(source: Path) -> Path:
         command.append("--no-sandbox")
     command += [f"--print-to-pdf={target}", source.resolve().as_uri()]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PRINT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise OutsideError(f"{browser}: {error}; way out: open {source} and print it there") from error
     if done.returncode != 0 or not target.exists():

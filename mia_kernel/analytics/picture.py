@@ -35,7 +35,7 @@ PICTURE_WORDS = marks(
     "Price (points) · New York time", "Score S, −1 to +1", "Delta per bar and cumulative (contracts)",
     "Equity, marked (USD)", "No price: the run has no decision.", "round trip", "refused signal", "entry", "score",
     "equity", "delta", "cumulative delta", "stop", "target", "day", "running", "trade", "no trade", "SYNTHETIC",
-    "REPLAY", "Net by day and running (USD)", "Single trades, net (USD)", "call wall", "put wall",
+    "REPLAY", "Days and running (USD)", "Each trade (USD)", "call wall", "put wall",
     "zero gamma", "0DTE call wall", "0DTE put wall", "pin", "expected range, 1 SD", "not in the picture: ",
     "Price with the levels then in force (points), modelled: dealers long calls, short puts",
 )  # fmt: skip

@@ -263,7 +263,7 @@ def _gates(decision: Decision | None, run: RunFacts, say: Say) -> str:
     if passed:
         summary = esc(say("{n} gates passed").format(n=len(passed)))
         inside = table(heads, passed, numeric=(3, 4), say=say)
-        folded = f"<details><summary>{summary}</summary>{inside}</details>"
+        folded = f"<details class='mia-quiet'><summary>{summary}</summary>{inside}</details>"
     return failed + folded + rest + size
 
 

@@ -17,6 +17,7 @@ from mia_kernel.analytics.autopsy import Fill
 from mia_kernel.analytics.halts import halt_bands, halt_sentences, halts
 from mia_kernel.analytics.html import Cell, esc, facts, number, table, text
 from mia_kernel.analytics.lessons import Lesson
+from mia_kernel.analytics.mentor_words import HABITS
 from mia_kernel.analytics.other_exits import other_exits, summed
 from mia_kernel.analytics.performance import performance
 from mia_kernel.analytics.picture import day_frame, picture_words
@@ -91,9 +92,15 @@ def day_mortem(material: Material, reports: Sequence[OrderReport], say: Say = pl
             **{key: figures[key] for key in ("n", "net_usd", "expectancy_r")},
             "rules_broken": [rule.code for rule in rules if not rule.kept],
             "rules_said": look.rules_said(rules, say),
+            "next": _next(rules, say),
             "checks": {name: verdict for name, (verdict, _) in material.checks.items()},
         },
     )
+
+
+def _next(rules: Sequence[adherence.Rule], say: Say) -> str:
+    broken = [rule for rule in rules if not rule.kept]
+    return say("Next session: {habit}.").format(habit=say(HABITS[broken[0].code])) if broken else ""
 
 
 def _frame(material: Material, say: Say) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from mia_kernel.analytics.report_material import Material, days_in_words, short_
 from mia_kernel.analytics.report_verdict import interval_r, money_rows, result_line, rules_line, targets_line
 from mia_kernel.analytics.say import WEEKDAYS, Say, day_words, mark, marks, plain
 from mia_kernel.core.orders import RoundTrip
-from mia_kernel.core.session import trading_days_of
+from mia_kernel.core.session import trading_day_of, trading_days_of
 from mia_kernel.core.session_table import date_of
 
 TITLES = {
@@ -135,7 +135,7 @@ def _rules_by_day(parts: Sequence[Material], say: Say) -> str:
             asked[rule.code] = asked.get(rule.code, 0) + rule.asked
             words = by_rule.setdefault(rule.code, [])
             if rule.broken_by:
-                words.append(f"{days_in_words(part.table, say)} ({len(rule.broken_by)})")
+                words += [f"{_short(day, say)} ({n})" for day, n in _count(part.trips, rule).items()]
     pairs = [
         (
             capital(say(RULES[code])),
@@ -147,6 +147,16 @@ def _rules_by_day(parts: Sequence[Material], say: Say) -> str:
         if asked[code]
     ]
     return facts(pairs) if pairs else ""
+
+
+def _count(trips: Sequence[RoundTrip], rule: Rule) -> dict[int, int]:
+    """Return how many trades broke a rule on which trading day."""
+    found: dict[int, int] = {}
+    for trip in trips:
+        if trip.id in rule.broken_by:
+            day = trading_day_of(trip.entry_ts)
+            found[day] = found.get(day, 0) + 1
+    return found
 
 
 def _worst_checks(parts: Sequence[Material]) -> dict[str, str]:
@@ -225,8 +235,8 @@ def _verdict(
 
 def _short(day: int, say: Say) -> str:
     """Return a day as an axis has room for it."""
-    weekday = say(WEEKDAYS[date_of(day).weekday()])[:3]
-    return f"{weekday} {day_words(day, say, weekday=False, year=False)}"
+    when = date_of(day)
+    return f"{say(WEEKDAYS[when.weekday()])[:3]} {when.day}"
 
 
 def _table(trips: Sequence[RoundTrip], days: Sequence[int], parts: Sequence[Material], say: Say) -> str:

@@ -23,7 +23,8 @@
       layout.hoverlabel = { ...layout.hoverlabel, bgcolor: mode === "dark" ? "#1a1f27" : "#ffffff", font: { color: text[mode] } };
       plot.miaHeight = plot.miaHeight || layout.height;
       layout.height = width ? Math.min(plot.miaHeight, 620) : plot.miaHeight;
-      plot.style.height = `${layout.height}px`;
+      // plotly wraps the picture into a box of the same height, which must not stay behind as a gap.
+      plot.style.height = plot.parentElement.style.height = `${layout.height}px`;
       // Where there is little room the legend stands under the picture: above it, it would lie over the titles.
       const slim = (width || plot.clientWidth) < 760;
       const under = { y: -44 / (layout.height - 80), yanchor: "top" };
@@ -44,7 +45,7 @@
   const screen = () => show(query.matches ? "dark" : "light");
   const paper = 702; // A4 less its margins, in CSS pixels
   // What is folded on a screen is lost on paper; the post-mortem of each trade has a page of its own.
-  const folded = () => [...document.querySelectorAll(".mia details")].filter((part) => !part.closest("td"));
+  const folded = () => [...document.querySelectorAll(".mia details")].filter((part) => !part.closest("td") && !part.classList.contains("mia-quiet"));
   const unfold = () => { for (const part of folded()) { part.miaOpen = part.open; part.open = true; } };
   const fold = () => { for (const part of folded()) part.open = part.miaOpen ?? part.open; };
   window.addEventListener("load", screen);
