@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from mia_kernel.core.errors import OutsideError
@@ -67,8 +68,10 @@ class Entry:
 
     @property
     def end_ts(self) -> int:
-        """When what the page is about ended, ns UTC; the file's own time where no card says it."""
-        return int(self.card.get("end_ts") or self.path.stat().st_mtime_ns)
+        """When what the page is about ended, ns UTC; the file's own time where no card says it, 0 where it is gone."""
+        if self.card.get("end_ts"):
+            return int(self.card["end_ts"])
+        return self.path.stat().st_mtime_ns if self.path.exists() else 0
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -86,7 +89,8 @@ def write_index(folder: Path, say: Say = as_it_is, language: str = "en") -> Path
         If the folder cannot be written.
     """
     target = folder / "index.html"
-    partial = target.with_name("index.html.partial")
+    # Two pages may be made at once: each writes a list of its own, and the last whole one stands.
+    partial = target.with_name(f"index.html.{os.getpid()}-{get_ident()}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial.write_text(_page(folder, entries(folder), say, language), "utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +152,13 @@ def mean_interval(
     """Return the 95 % percentile interval of a mean by plain resampling, None under MIN_DAYS values."""
     if len(values) < MIN_DAYS:
         return None
+    return _mean_interval(np.ascontiguousarray(values, np.float64).tobytes(), draws, seed)
+
+
+@lru_cache(maxsize=128)
+def _mean_interval(raw: bytes, draws: int, seed: int) -> tuple[float, float]:
+    # A page asks for the same group in its table, its advice and its proposals.
+    values = np.frombuffer(raw, np.float64)
     rng = np.random.default_rng(seed)
     means = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(draws)])
     low, high = np.quantile(means, (0.025, 0.975))

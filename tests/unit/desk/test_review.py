@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from mia_kernel.core.errors import CorruptError, InputError
 from mia_kernel.desk.review import material_of, post_mortem, review, week
 from mia_kernel.settings import load
 from tests.fakes import journals
+from widgets.day import DayView
 
 pytestmark = pytest.mark.unit
 
@@ -102,6 +105,7 @@ def test_hostile_text_is_inert_on_every_page(mia_home: Path) -> None:
         review(path, settings=settings),
         week(journals=[path], settings=settings),
         post_mortem(path, settings=settings),
+        post_mortem(path, "day", settings=settings),
     ):
         for name, text in parts(page).items():
             if name in ("title", "source_tag"):
@@ -124,6 +128,44 @@ def test_an_index_lists_pages_and_is_inert(tmp_path: Path) -> None:
     assert "<script>alert" not in text
     assert "−12.50" in text
     assert "daily/broken.html" in text
+
+
+def test_an_index_over_nothing_says_what_makes_a_page(tmp_path: Path) -> None:
+    assert "mia report daily" in write_index(tmp_path / "not" / "there").read_text("utf-8")
+
+
+def test_two_pages_at_once_leave_one_whole_index(tmp_path: Path) -> None:
+    (tmp_path / "daily").mkdir()
+    for i in range(20):
+        (tmp_path / "daily" / f"{i}.html").write_text("page")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: write_index(tmp_path), range(40)))
+    assert (tmp_path / "index.html").read_text("utf-8").endswith("</html>\n")
+    assert [path.name for path in tmp_path.glob("*.partial")] == []
+
+
+def test_every_report_prints_what_was_verified(mia_home: Path) -> None:
+    path = written(mia_home)
+    settings = load().settings
+    pages = (
+        review(path, settings=settings),
+        week(journals=[path], settings=settings),
+        post_mortem(path, settings=settings),
+        post_mortem(path, "day", settings=settings),
+    )
+    for page in pages:
+        assert page.integrity.count("proven") >= 1, type(page).__name__
+        assert "not checked" in page.integrity
+        assert page.card["checks"]["journal"] == "proven"
+        assert page.card["checks"]["decisions"] == "differs"
+
+
+def test_newest_names_the_newest_journal(mia_home: Path) -> None:
+    written(mia_home, "old.sqlite", count=200)
+    os.utime(mia_home / "data" / "journal" / "old.sqlite", (1, 1))
+    written(mia_home, "new.sqlite", count=400)
+    settings = load().settings
+    assert review("newest", settings=settings).figures["n"] == review("", settings=settings).figures["n"] == 8
 
 
 def test_figures_are_counted_so_that_the_same_journal_gives_the_same_page() -> None:
@@ -158,7 +200,11 @@ def test_ten_thousand_trades_are_a_page_within_thirty_seconds(mia_home: Path) ->
         journal.close({"digest": "0" * 64})
     began = time.process_time()
     page = review(path, settings=load().settings)
+    picture = DayView(page.frame).static()
+    drawn = len(picture.to_json())
     took = time.process_time() - began
     assert page.figures["n"] == 10_000
     assert page.trades.count("<details>") <= 200 + 1, "the trades told, and the folded refusals"
+    assert len(picture.data) < 30, "a trace per outcome, not per trade"
+    assert drawn > 100_000
     assert took <= 30.0
