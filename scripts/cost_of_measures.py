@@ -1,7 +1,7 @@
 """Time every measure on a warm SYNTHETIC state and write the column µs of `docs/features.md`.
 
-    python -m scripts.cost_of_measures            prints what each part takes
-    python -m scripts.cost_of_measures --write    and writes the column
+    python scripts/cost_of_measures.py            prints what each part takes
+    python scripts/cost_of_measures.py --write    and writes the column
 
 A measure costs what the compiled part that makes it takes; where one part makes several, the figure is followed by
 how many. What is only read from the state shares the rest of its group. Each figure is the best of many calls.
@@ -26,7 +26,7 @@ from mia_kernel.measures.shelf import GROUPS
 from mia_kernel.runtime import Run
 from mia_kernel.settings import load
 from mia_kernel.state import cross, headfake, micro, microprice, season
-from mia_kernel.state.bars import bar_at
+from mia_kernel.state.bars import NEVER, bar_at
 from mia_kernel.state.book import ofi_over
 from mia_kernel.state.fomo import fomo
 
@@ -222,10 +222,15 @@ PARTS: dict[str, dict[str, tuple[Callable[..., None], str]]] = {
 
 
 def warm_state() -> Any:
-    """Return the state of a SYNTHETIC day at its end, decided through the whole session."""
+    """Return the state of a SYNTHETIC day in the afternoon, decided up to there, with nothing unknown."""
     run = Run(load().settings, synthetic_recording(7, scale=0.5))
-    run.drive()
-    return run.engine.rooms.market.array
+    run.feed(0, int(0.9 * len(run.recording.events)))
+    state = run.engine.rooms.market.array
+    # What one day cannot know is marked known, so that finding it unknown is not taken for its cost.
+    state["micro"]["bucket_n"], state["season"]["n"] = 60, 100
+    state["options"]["has"], state["options"]["valid_until"] = 1, NEVER
+    state["season"]["has_events"], state["season"]["event_n"] = 1, 3
+    return state
 
 
 def microseconds(part: Callable[..., None], state: Any) -> float:
@@ -254,13 +259,18 @@ def costs(state: Any) -> dict[str, str]:
             names = text.split()
             took = microseconds(call, state)
             spent, told = spent + took, told + len(names)
-            found |= dict.fromkeys(names, f"{took:.2f}" + (f" for {len(names)}" if len(names) > 1 else ""))
+            found |= dict.fromkeys(names, _figure(took, len(names)))
             print(f"{group:10} {part:14} {took:7.3f} µs, {len(names)} measures")
         whole, rest = microseconds(FILLS[group], state), [m.name for m in measures if m.name not in found]
         left = max(whole - spent, 0.0)
         print(f"{group:10} {'the whole':14} {whole:7.3f} µs; {left:.3f} for {len(rest)} that are read")
-        found |= dict.fromkeys(rest, f"{left:.2f} for {len(rest)}")
+        found |= dict.fromkeys(rest, _figure(left, len(rest)))
     return found
+
+
+def _figure(took: float, measures: int) -> str:
+    told = f"{took:.3f}" if took >= 0.0005 else "< 0.001"
+    return told + (f" for {measures}" if measures > 1 else "")
 
 
 def write(found: dict[str, str]) -> None:

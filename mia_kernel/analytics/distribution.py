@@ -39,8 +39,8 @@ def _row(name: str, values: Any, status: Any) -> dict[str, Any]:
     if len(known) == 0:
         return row | dict.fromkeys(("mean", "sd", "q05", "q50", "q95", "zero", "drift")) | {"distinct": 0}
     low, middle, high = np.quantile(known, QUANTILES)
-    sd, half = float(known.std()), len(known) // 2
-    moves = sd > 0 and half > 0
+    sd, half, distinct = float(known.std()), len(known) // 2, len(np.unique(known))
+    moves = distinct > 1 and half > 0  # a mean of one value may differ from it in the last bit
     return row | {
         "mean": float(known.mean()),
         "sd": sd,
@@ -49,5 +49,5 @@ def _row(name: str, values: Any, status: Any) -> dict[str, Any]:
         "q95": float(high),
         "zero": float(np.mean(known == 0)),
         "drift": float((known[half:].mean() - known[:half].mean()) / sd) if moves else None,
-        "distinct": len(np.unique(known)),
+        "distinct": distinct,
     }

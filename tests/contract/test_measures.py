@@ -57,6 +57,14 @@ def test_the_page_has_a_row_per_measure() -> None:
     assert not missing
 
 
+def test_the_page_tells_what_each_measure_costs() -> None:
+    page = (ROOT / "docs" / "features.md").read_text("utf-8")
+    told = dict(
+        re.findall(r"^\| `(\w+)` \|(?: [^|]* \|){5} ((?:< )?\d+\.\d{3}(?: for \d+)?) \|$", page, re.MULTILINE)
+    )
+    assert not [name for name in NAMES if name not in told]
+
+
 def test_what_the_user_calls_things_is_told_and_exists() -> None:
     page = (ROOT / "docs" / "features.md").read_text("utf-8")
     section = page.split("## The user's words")[1].split("\n## ")[0]

@@ -30,12 +30,22 @@ SOURCES = {
         "es_nq_1min_2026/NQ_1min_2026-06-15_2026-06-22.csv",
     ],
 }
-# 7 February 2022 with the chain of the weekend before it.
-CHAINED = ("sierra_es_5min_contracts/ESH22-CME.txt.gz", "options/spx_20220205_2009ET_weekend.csv")
-CHAINED_FROM, CHAINED_TO = "2022-02-06T23:00", "2022-02-07T22:00"
+# The two days at hand of bars beside a chain: after the weekend before, and of the same morning, near the money only.
+CHAINED = {
+    "with a chain": (
+        "sierra_es_5min_contracts/ESH22-CME.txt.gz",
+        "options/spx_20220205_2009ET_weekend.csv",
+        ("2022-02-06T23:00", "2022-02-07T22:00"),
+    ),
+    "with a near chain": (
+        "sierra_es_5min_contracts/ESZ24-CME.txt.gz",
+        "spx_chains/spx_quotedata_20241111_nearmoney_es_locale.csv",
+        ("2024-11-10T23:00", "2024-11-11T22:00"),
+    ),
+}
 # Known to be silent on every file at hand, each for the reason said; one that speaks must leave this table.
 SILENT = {
-    "options_flow": "a chain of one evening has one volume all day; no two chains of a day are at hand",
+    "options_flow": "a chain has one volume all day; no two chains of a day with bars are at hand",
     "session_context": "no file holds 30 round trips of a side in one phase",
 }
 
@@ -48,21 +58,20 @@ def measured() -> dict[str, list[dict[str, Any]]]:
         name: open_recording(shared_file(first), [shared_file(other) for other in others])
         for name, (first, *others) in SOURCES.items()
     }
-    for name, recording in (recordings | {"with a chain": chained()}).items():
+    for name, recording in (recordings | {name: chained(*parts) for name, parts in CHAINED.items()}).items():
         run = Run(settings, recording)
         run.drive()
         found[name] = distributions(run.table)
     return found
 
 
-def chained() -> Recording:
+def chained(contract: str, chain: str, window: tuple[str, str]) -> Recording:
     """Return one day of a contract with an option chain in force."""
-    contract, chain = (shared_file(name) for name in CHAINED)
-    recording = open_recording(contract, [])
-    first, last = (np.datetime64(text, "ns").astype(np.int64) for text in (CHAINED_FROM, CHAINED_TO))
+    recording = open_recording(shared_file(contract), [])
+    first, last = (np.datetime64(text, "ns").astype(np.int64) for text in window)
     when = recording.events["ts_recv"]
     day = replace(recording, events=recording.events[(when >= first) & (when <= last)])
-    return lay_read_chains(day, [read_chain(chain)])
+    return lay_read_chains(day, [read_chain(shared_file(chain))])
 
 
 def test_every_component_moves_on_some_real_market(measured: dict[str, list[dict[str, Any]]]) -> None:
