@@ -18,10 +18,13 @@ from mia_kernel.adapters.inbox import Batch, Inbox
 from mia_kernel.core.events import StateChange
 from mia_kernel.core.model_event import ModelChange
 from mia_kernel.live.collect import Collector
-from mia_kernel.runtime import SLICE, Run
+from mia_kernel.runtime import Run
 
 IDLE_S = 0.05
 """Longest sleep without a look at the timers and the stop request."""
+
+LOOK_ROWS = 2048
+"""Most rows between two looks at the timers: while a session catches up the guardian must go on hearing the engine."""
 
 KEPT = 4096
 """Latencies kept: the newest decide the percentiles."""
@@ -139,11 +142,11 @@ class Loop:
             raise self.inbox.error
 
     def _consume(self, batch: Batch) -> None:
-        if batch.objects or len(batch.rows) <= SLICE:
+        if batch.objects or len(batch.rows) <= LOOK_ROWS:
             self._step(batch.rows, batch.objects, batch.arrived)
             return
-        for at in range(0, len(batch.rows), SLICE):
-            self._step(batch.rows[at : at + SLICE], (), batch.arrived)
+        for at in range(0, len(batch.rows), LOOK_ROWS):
+            self._step(batch.rows[at : at + LOOK_ROWS], (), batch.arrived)
             self.look()
             if self.stopped_by is not None:
                 return

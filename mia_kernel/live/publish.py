@@ -146,7 +146,9 @@ class Publisher:
 
     def beat(self) -> None:
         """Tell the guardian that the engine lives, and do as it says: disarmed means no new entry here either."""
-        if self._guardian is None:
+        if (
+            self._guardian is None and self._loop.run.seen
+        ):  # its first rows load the kernels: who greets must then beat
             self._guardian = self._greet()
         if self._guardian is None:
             return

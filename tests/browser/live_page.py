@@ -48,7 +48,7 @@ def ours(errors: list[str]) -> list[str]:
     return taken
 
 
-def show(page: Any, server: lab.Lab, seconds: float = 90) -> None:
+def show(page: Any, server: lab.Lab, seconds: float = 180) -> None:
     """Open the live desk, run its cells and wait until its console moves."""
     page.set_viewport_size({"width": 1680, "height": 1000})
     server.open(page, NOTEBOOK)

@@ -87,8 +87,8 @@ export function armSheet(root, link) {
       if (!said) put(allows, `The state is UNKNOWN: ${link.why()}. Nothing can be armed.`);
       else {
         const limits = Object.entries(said.limits).filter(([, l]) => l.limit !== null).slice(0, 4)
-          .map(([name, l]) => `${name.replaceAll("_", " ")} ${fixed(l.limit, 0)} ${l.unit}`).join(", ");
-        put(allows, `Arming lets MIA open positions by itself: ${said.mode}, account ${said.account}, ${limits}. `
+          .map(([name, l]) => `, ${name.replaceAll("_", " ")} ${fixed(l.limit, 0)} ${l.unit === "usd" ? "USD" : l.unit}`).join("");
+        put(allows, `Arming lets MIA open positions by itself: ${said.mode}, account ${said.account}${limits}. `
           + `It lapses with the session, a restart, a lost link or degraded data. Type the phrase${said.phrase ? ` “${said.phrase}”` : ""} and the account.`);
       }
       ask.disabled = !said;

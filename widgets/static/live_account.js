@@ -71,7 +71,8 @@ function drawLimits(list, limits) {
   limits.forEach((l, i) => {
     const row = lines[i], used = share(l), unit = UNITS[l.unit] ?? l.unit;
     put(row.querySelector(".name"), words(l.code));
-    put(row.querySelector(".number"), `${fixed(l.actual, unit === "USD" ? 0 : l.unit === "percent" ? 2 : 0)} of ${fixed(l.limit, 0)} ${unit}`);
+    const digits = l.unit === "percent" ? 2 : 0, say = l.limit < 0 ? signed : fixed;  // of a loss limit the sign matters
+    put(row.querySelector(".number"), `${say(l.actual, digits)} of ${fixed(l.limit, 0)} ${unit}`);
     row.querySelector("i").style.width = `${Math.min(1, used || 0) * 100}%`;
     row.dataset.level = l.level;
   });
