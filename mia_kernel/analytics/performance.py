@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mia_kernel.analytics.bootstrap import SEED, intervals_by_day, mean_interval, wilson
 from mia_kernel.analytics.equity import Curve, marked_equity, tick_cents
+from mia_kernel.analytics.ratios import calmar, sharpe, sortino
 from mia_kernel.core.orders import RoundTrip
 from mia_kernel.core.session import next_trading_day, trading_days_of
 
@@ -25,7 +26,6 @@ IntArray = NDArray[np.int64]
 DayOf = Callable[[IntArray], NDArray[Any]]
 Target = Literal["supported", "refuted", "not shown"]
 
-TRADING_DAYS_PER_YEAR = 252
 MIN_TARGET_TRIPS = 300
 """Under so many round trips a target is "not shown", whatever the figures say."""
 
@@ -72,7 +72,7 @@ def performance(
     dict
         The keys of `mia replay --json` (`performance`), then further ones: intervals, `profit_factor_text`,
         `payoff_ratio`, `expectancy_usd`, `gross_usd`, `costs_usd`, `mean_win_usd`, `mean_loss_usd`,
-        `best_usd`, `worst_usd`, `days`. Money in USD, drawdown percent of the peak; unknown is None.
+        `sortino_daily`, `calmar`, `best_usd`, `worst_usd`, `days`. Money in USD, drawdown percent of the peak; unknown is None.
     """
     days = trading_days(trips, mark_ts, day_of) if days is None else days
     net = np.array([t.net_cents for t in trips], np.int64)
@@ -87,7 +87,7 @@ def performance(
         table,
         (
             _profit_factor,
-            lambda t: _sharpe(t, capital_cents),
+            lambda t: sharpe(t[:, :, _NET] / capital_cents),
             lambda t: _drawdown_percent(t, capital_cents),
         ),
         seed=seed,
@@ -105,7 +105,7 @@ def performance(
         "max_drawdown_usd": curve.drawdown_cents() / 100,
         "max_drawdown_percent": curve.drawdown_percent(),
         "trades_per_day": n / len(days) if days else None,
-        "sharpe_daily": _one(_sharpe(table[None, :, :], capital_cents)),
+        "sharpe_daily": _one(sharpe(table[None, :, _NET] / capital_cents)),
         "net_r": float(in_r.sum()) if n and len(in_r) == n else None,
         "profit_factor_text": profit_factor_text(won, lost, n),
         "profit_factor_ci": _pair(by_day[0]),
@@ -118,6 +118,8 @@ def performance(
         "costs_usd": sum(t.fees_cents for t in trips) / 100,
         "mean_win_usd": float(net[net > 0].mean()) / 100 if (net > 0).any() else None,
         "mean_loss_usd": float(net[net < 0].mean()) / 100 if (net < 0).any() else None,
+        "sortino_daily": _one(sortino(table[None, :, _NET] / capital_cents)),
+        "calmar": calmar(int(net.sum()) / capital_cents, len(days), curve.drawdown_percent()),
         "best_usd": int(net.max()) / 100 if n else None,
         "worst_usd": int(net.min()) / 100 if n else None,
         "days": len(days),
@@ -244,16 +246,6 @@ def _profit_factor(table: FloatArray) -> FloatArray:
     won, lost = table[:, :, _WON].sum(axis=1), table[:, :, _LOST].sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return won / lost
-
-
-def _sharpe(table: FloatArray, capital_cents: int) -> FloatArray:
-    returns = table[:, :, _NET] / capital_cents
-    if returns.shape[1] < 2:
-        return np.full(len(returns), np.nan)
-    spread = returns.std(axis=1, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = returns.mean(axis=1) / spread * math.sqrt(TRADING_DAYS_PER_YEAR)
-    return np.where(spread > 0, ratio, np.nan)
 
 
 def _drawdown_percent(table: FloatArray, capital_cents: int) -> FloatArray:

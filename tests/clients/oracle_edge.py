@@ -65,19 +65,27 @@ def sharpes(a):
 
 
 def figures(a):
-    """Return Sharpe and drawdown as both have them, win rate and profit factor as quantstats has."""
+    """Return ratios and drawdown as both have them, win rate and profit factor as quantstats has.
+
+    Sharpe and Sortino over a fixed capital, drawdown and Calmar over what it has grown to.
+    """
     import empyrical as e
     import quantstats.stats as q
 
-    out = []
-    for row in a["daily"]:
-        s = pd.Series(row, index=pd.bdate_range("2024-01-01", periods=len(row)))
+    out, capital = [], float(a["capital"])
+    for cents in a["cents"]:
+        days = pd.bdate_range("2024-01-01", periods=len(cents))
+        fixed = pd.Series(cents / capital, index=days)
+        wealth = capital + np.cumsum(cents)
+        grown = pd.Series(cents / (wealth - cents), index=days)
         out.append(
             {
-                "sharpe": [float(e.sharpe_ratio(s)), float(q.sharpe(s))],
-                "drawdown": [float(e.max_drawdown(s)), float(q.max_drawdown(s))],
-                "profit_factor": float(q.profit_factor(s)),
-                "win_rate": float(q.win_rate(s)),
+                "sharpe_daily": [float(e.sharpe_ratio(fixed)), float(q.sharpe(fixed))],
+                "sortino_daily": [float(e.sortino_ratio(fixed)), float(q.sortino(fixed))],
+                "drawdown": [float(e.max_drawdown(grown)), float(q.max_drawdown(grown))],
+                "calmar": [float(e.calmar_ratio(grown)), float(q.calmar(grown))],
+                "profit_factor": float(q.profit_factor(fixed)),
+                "win_rate": float(q.win_rate(fixed)),
             }
         )
     return out

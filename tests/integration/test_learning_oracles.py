@@ -26,9 +26,11 @@ from mia_kernel.analytics.deflated import (
     probabilistic_sharpe,
     psr,
 )
-from mia_kernel.analytics.performance import TRADING_DAYS_PER_YEAR
+from mia_kernel.analytics.performance import performance
+from mia_kernel.core.orders import RoundTrip
 from mia_kernel.ml.labels import LABEL_DTYPE, STOP, TARGET, attribution, barriers, uniqueness
 from mia_kernel.ml.splits import Lives, combinatorial, paths
+from mia_kernel.state.ledger import TICK_CENTS
 from tests.clients.environments import ROOT, python_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -36,6 +38,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 MINUTE = 60_000_000_000
 CASES, PATHS = 1_000, 200
 WIDTH, HORIZON = 11, 30
+DAY_NS, CAPITAL_CENTS = 86_400_000_000_000, 5_000_000
 
 
 def _asked(tmp_path_factory: pytest.TempPathFactory, name: str, scene: str, arrays: dict[str, Any]) -> Any:
@@ -55,6 +58,13 @@ def _lives(rng: np.random.Generator, n: int, groups: int) -> tuple[np.ndarray, n
     return start, start + rng.integers(0, 400, len(start)) * MINUTE
 
 
+def _cents(rng: np.random.Generator) -> np.ndarray:
+    """Return daily results of whole ticks: thirty of a normal law, some days without a trade, and one first-day loss."""
+    drawn = np.rint(rng.normal(30, 400, (30, 300)) / 12.5) * 1_250
+    drawn[rng.random(drawn.shape) < 0.1] = 0
+    return np.vstack([drawn, np.r_[-CAPITAL_CENTS / 10, np.full(299, 5_000)]]).astype(np.int64)
+
+
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory):
     rng = np.random.default_rng(12)
@@ -69,7 +79,8 @@ def edge(tmp_path_factory):
         "variance": 0.002,
         "moments": np.array([-1.0, 6.0]),
         "matrices": rng.normal(size=(20, 500, 20)),
-        "daily": np.vstack([rng.normal(0.0005, 0.01, (30, 300)), np.r_[-0.10, np.full(299, 0.001)]]),
+        "cents": _cents(rng),
+        "capital": CAPITAL_CENTS,
         "series": rng.normal(0.1, 1, 250),
     }
     return arrays, _asked(tmp_path_factory, "edge", "oracle_edge.py", arrays)
@@ -123,17 +134,32 @@ def test_doubted_sharpe_ratios_are_purgedcv_s_and_vectorbt_s(edge):
     assert paper == pytest.approx(_there(told["paper"]), abs=5e-5)
 
 
-def test_daily_figures_are_empyrical_s_and_quantstats(edge):
+def _traded(cents: np.ndarray, day: int) -> RoundTrip:
+    """Return a round trip that made `cents` on a day and was never worse than its end."""
+    ticks = float(cents) / TICK_CENTS[0]
+    return RoundTrip(
+        id=day, bracket_id="b", symbol="ES", side=1, qty=1, entry_ts=day * DAY_NS + 1, entry_ticks=20_000.0,
+        exit_ts=day * DAY_NS + 2, exit_ticks=20_000.0 + ticks, exit_reason="target", gross_cents=int(cents),
+        fees_cents=0, mae_ticks=max(0.0, -ticks), mfe_ticks=max(0.0, ticks), grade=2, confluence_percent=70.0,
+        risk_cents=10_000, slippage_ticks=0.0, phase="morning",
+    )  # fmt: skip
+
+
+def test_performance_is_empyrical_s_and_quantstats(edge):
+    """Whole results of `performance`, in the cents of its trips: V7."""
     arrays, told = edge
-    for row, theirs in zip(arrays["daily"], _there(told["figures"]), strict=True):
-        sharpe = row.mean() / row.std(ddof=1) * math.sqrt(TRADING_DAYS_PER_YEAR)
-        assert [sharpe, sharpe] == pytest.approx(theirs["sharpe"], abs=1e-9)
-        wealth = np.r_[1.0, np.cumprod(1 + row)]
-        fall = float((wealth / np.maximum.accumulate(wealth) - 1).min())
+    for cents, theirs in zip(arrays["cents"], _there(told["figures"]), strict=True):
+        trips = [_traded(x, day) for day, x in enumerate(cents) if x]
+        ours = performance(
+            trips, capital_cents=CAPITAL_CENTS, days=range(len(cents)), day_of=lambda ts: ts // DAY_NS
+        )
+        for key in ("sharpe_daily", "sortino_daily", "calmar"):
+            assert [ours[key], ours[key]] == pytest.approx(theirs[key], abs=1e-9), key
+        fall = -ours["max_drawdown_percent"] / 100
         assert [fall, fall] == pytest.approx(theirs["drawdown"], abs=1e-9)
-        assert row[row > 0].sum() / -row[row < 0].sum() == pytest.approx(theirs["profit_factor"], abs=1e-9)
-        assert (row > 0).mean() == pytest.approx(theirs["win_rate"], abs=1e-9)
-    assert told["figures"][-1]["drawdown"][0] == pytest.approx(-0.10)
+        assert ours["profit_factor"] == pytest.approx(theirs["profit_factor"], abs=1e-9)
+        assert ours["win_rate"] == pytest.approx(theirs["win_rate"], abs=1e-9)
+    assert told["figures"][-1]["drawdown"][0] == pytest.approx(-0.10)  # lost on the first day
 
 
 def test_bootstrap_intervals_are_arch_s(edge):

@@ -191,3 +191,15 @@ def test_performance_keys_are_those_of_the_interface() -> None:
         *("net_usd", "max_drawdown_usd", "max_drawdown_percent", "trades_per_day", "sharpe_daily"),
     ]
     assert list(figures([trip(8)]))[: len(keys)] == keys
+
+
+def test_sortino_and_calmar_by_hand() -> None:
+    # Over a quarter, one day in three loses 2 T and two make 2 T each: mean 2/3 T, root mean square loss sqrt(4/3) T.
+    trips = [trip(-2 if day % 3 == 0 else 2, day=day) for day in range(63)]
+    got = figures(trips, days=63)
+    assert got["sortino_daily"] == pytest.approx((2 / 3) / math.sqrt(4 / 3) * math.sqrt(252))
+    growth = (1 + 63 * 2 / 3 * 1_250 / CAPITAL) ** 4 - 1
+    assert got["calmar"] == pytest.approx(growth / (2 * 1_250 / CAPITAL))
+    assert figures(trips[:60], days=60)["calmar"] is None
+    won = figures([trip(2, day=day) for day in range(63)], days=63)
+    assert (won["sortino_daily"], won["calmar"]) == (None, None)
