@@ -72,7 +72,8 @@ def performance(
     dict
         The keys of `mia replay --json` (`performance`), then further ones: intervals, `profit_factor_text`,
         `payoff_ratio`, `expectancy_usd`, `gross_usd`, `costs_usd`, `mean_win_usd`, `mean_loss_usd`,
-        `sortino_daily`, `calmar`, `best_usd`, `worst_usd`, `days`. Money in USD, drawdown percent of the peak; unknown is None.
+        `sortino_daily`, `calmar`, `best_usd`, `worst_usd`, `days`. Money in USD, drawdown percent of the
+        peak; unknown is None.
     """
     days = trading_days(trips, mark_ts, day_of) if days is None else days
     net = np.array([t.net_cents for t in trips], np.int64)

@@ -54,24 +54,33 @@ class _Bar:
 def study(
     source: str,
     *,
-    extra: Sequence[str] = (),
+    extra: str | Sequence[str] = (),
     weights: str = "bars",
     home: str = "",
-    groups: Sequence[str] = GROUPS,
+    groups: str | Sequence[str] = GROUPS,
     processes: int | None = None,
 ) -> Study:
     """Name a source to learn from; nothing is replayed before it is needed.
 
     Parameters
     ----------
+    extra : str or sequence of str
+        Further sources beside it, as `--with` of `mia train`: NQ, VIX. A string holds several with commas.
     weights : str
         Preset or file of the confluence score that makes the signals.
+    groups : str or sequence of str
+        Groups of measures beside the eight features, as `--groups`.
     home : str
         Where model and trial log go; default MIA_HOME.
     """
     arguments = {"confluence.weights": weights} | ({"home": home} if home else {})
     settings = load(None, arguments=arguments).settings
-    return Study(source, tuple(extra), settings, tuple(groups), processes)
+    return Study(source, _several(extra), settings, _several(groups), processes)
+
+
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names in a text with commas, or those given one by one."""
+    return tuple(filter(None, given.split(","))) if isinstance(given, str) else tuple(given)
 
 
 @dataclass(frozen=True)
@@ -223,6 +232,16 @@ class Judged:
     def sections(self) -> str:
         """Figures of every signal, of what the filter and the gates took, side by side."""
         return self._table(model_tables.sections)
+
+    @property
+    def doubts(self) -> str:
+        """Sharpe, Sortino and Calmar, and what sample, tails and tries leave of the first."""
+        return self._table(model_tables.doubts)
+
+    @property
+    def sizing(self) -> str:
+        """What sizing would make of the signals taken: Kelly from the lower bound."""
+        return self._table(model_tables.sizing)
 
     @property
     def rules(self) -> str:

@@ -40,6 +40,39 @@ def sections(report: Row) -> str:
     return table(heads, rows, numeric=range(1, len(heads)))
 
 
+def doubts(report: Row) -> str:
+    """Return what is left of each Sharpe ratio once sample, tails and tries are held against it."""
+    heads = ("taken", "Sharpe, year", "95 %", "Sortino", "Calmar", "PSR", "DSR", "tries", "days needed")
+    rows = [
+        (
+            text(name), number(p["sharpe_daily"], ".2f"), between(p["sharpe_daily_ci"]),
+            number(p.get("sortino_daily"), ".2f"), number(p.get("calmar"), ".2f"), number(part["psr"], ".3f"),
+            number(part["dsr"], ".3f"), number(report["trials"], ",.0f"),
+            number(part["min_track_record_days"], ",.0f"),
+        )
+        for name, part in report["sections"].items()
+        for p in (part["performance"],)
+    ]  # fmt: skip
+    return table(heads, rows, numeric=range(1, len(heads)))
+
+
+def sizing(report: Row) -> str:
+    """Return what sizing makes of the signals taken: Kelly at the point and at the lower bound of the win rate."""
+    s = report["sizing"]
+    p, lower = (number(None if s[k] is None else 100 * s[k], ".1f", unit="%") for k in ("p", "p_lower"))
+    rows = (
+        (text("won, lost"), text(f"{s['wins']:,}, {s['losses']:,}", "num")),
+        (text("win rate"), p),
+        (text("its lower bound"), lower),
+        (text("mean win over mean loss"), number(s["payoff"], ".2f")),
+        (text("Kelly's share at the point estimate"), share(s["kelly"])),
+        (text("the same, shrunk for its error"), share(s["shrunk"])),
+        (text("the same at the lower bound"), share(s["kelly_lower"])),
+        (text(f"risked a trade ({s['share_name']})"), number(100 * s["share"], ".2f", unit="%")),
+    )
+    return table(("", ""), rows, numeric=(1,))
+
+
 def group(rows: Sequence[Row], name: str) -> str:
     """Return n, win rate with interval, mean and net of each group; years in order, else the largest first.
 

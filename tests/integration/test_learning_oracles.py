@@ -59,7 +59,7 @@ def _lives(rng: np.random.Generator, n: int, groups: int) -> tuple[np.ndarray, n
 
 
 def _cents(rng: np.random.Generator) -> np.ndarray:
-    """Return daily results of whole ticks: thirty of a normal law, some days without a trade, and one first-day loss."""
+    """Return daily results of whole ticks: thirty of a normal law with days without a trade, one first-day loss."""
     drawn = np.rint(rng.normal(30, 400, (30, 300)) / 12.5) * 1_250
     drawn[rng.random(drawn.shape) < 0.1] = 0
     return np.vstack([drawn, np.r_[-CAPITAL_CENTS / 10, np.full(299, 5_000)]]).astype(np.int64)

@@ -137,7 +137,8 @@ def test_the_page_of_a_model_says_everything_in_tables_and_pictures(stored):
     settings, _ = stored
     judged = Judged(settings, verdict(settings), "")
     assert "refuted" in judged.words or "not shown" in judged.words
-    for piece in (judged.facts, judged.splits, judged.sections, judged.steps, judged.leakage, judged.drift):
+    tables = (judged.facts, judged.splits, judged.sections, judged.steps, judged.leakage, judged.drift)
+    for piece in (*tables, judged.doubts, judged.sizing):
         assert piece.startswith('<div class="mia-scroll"><table')
         assert "nan" not in piece
         assert "None" not in piece
@@ -148,6 +149,7 @@ def test_the_page_of_a_model_says_everything_in_tables_and_pictures(stored):
     assert judged.frame["score"].shape == judged.frame["break_even"].shape
     none = mia.model(home=str(settings.home / "nobody"))
     assert (none.facts, none.sections, none.rules, none.frame) == ("", "", "", None)
+    assert (none.doubts, none.sizing) == ("", "")
     assert "No model" in none.words
     assert widgets.threshold(none.frame).layout.annotations[0].text.startswith("No model")
 
