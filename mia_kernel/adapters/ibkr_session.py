@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,6 +57,7 @@ class _Ear:
     def __init__(self, heard: Callable[..., None]) -> None:
         self._heard = heard
         self.ib = SimpleNamespace(TimezoneTWS=None)  # what the decoder asks for a time without zone
+        self.defaultTimezone = UTC  # what ib_async tells times in: without it every fill is lost
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name.startswith("_"):
