@@ -40,7 +40,7 @@ from mia_kernel.core.venue import (
 from mia_kernel.execution.truth import TruthState
 from mia_kernel.risk.law import Figures
 
-STATE, SEND, VENUE, EVENT = "state", "send", "venue", "guardian"
+STATE, SEND, VENUE, EVENT, HALTED = "state", "send", "venue", "guardian", "halted"
 SPARE, SPARE_BYTES = "guardian.emergency", 262_144
 AGAIN_S = 1.0
 _INSTRUCTIONS: dict[str, Any] = {c.__name__: c for c in (Place, Modify, Cancel)}
@@ -71,6 +71,14 @@ class Sent:
     reference_ticks: float | None
     instructions: tuple[Instruction, ...]
     bracket: PlaceBracket | None
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A kill switch that was pulled while the journal could not be written: the memory of the limits, and why."""
+
+    memory: bytes
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ class Book:
                     since.append((kind, ts, _sent_of(payload)))
                 elif kind == VENUE:
                     since.append((kind, ts, _event_of(payload)))
+                elif kind == HALTED:
+                    since.append((kind, ts, msgspec.convert(payload, Halted, strict=False)))
         except (msgspec.MsgspecError, KeyError) as error:
             raise CorruptError(
                 f"{path}: the guardian's state cannot be read ({error}); "
@@ -177,6 +187,10 @@ class Book:
             return False
         line = msgspec.json.encode([SEND, ts, msgspec.to_builtins(_send_payload(sent))])
         return self._spare.append(line)
+
+    def emergency_halt(self, halted: Halted, ts: int) -> bool:
+        """Write down in the same room that trading is halted; False if even that fails."""
+        return self._spare is not None and self._spare.append(msgspec.json.encode([HALTED, ts, halted]))
 
     def _write(self, rows: list[tuple[str, Any]], ts: int) -> None:
         """Append and commit. After a failure the file is opened anew, whose chain is checked, once a second."""
@@ -241,13 +255,18 @@ class Spare:
         """Write a line durably; False if it does not fit or the disk refuses even this."""
         if self._at + len(line) + 1 > SPARE_BYTES:
             return False
+        row = line + b"\n"
         try:
-            with self.path.open("r+b") as stream:
+            with self.path.open("r+b", buffering=0) as stream:
                 stream.seek(self._at)
-                stream.write(line + b"\n")
-                stream.flush()
+                wrote = stream.write(row)
+                if wrote != len(row):  # half a line would end the next start
+                    stream.seek(self._at)
+                    stream.write(bytes(wrote or 0))
                 os.fsync(stream.fileno())
         except OSError:
+            return False
+        if wrote != len(row):
             return False
         self._at += len(line) + 1
         return True

@@ -39,7 +39,7 @@ from mia_kernel.execution.truth import Heard, Truth
 from mia_kernel.guardian import venue
 from mia_kernel.guardian.alerts import Alerts
 from mia_kernel.guardian.arming import Arming
-from mia_kernel.guardian.book import SEND, Book, Kept, Sent
+from mia_kernel.guardian.book import SEND, Book, Halted, Kept, Sent
 from mia_kernel.guardian.counting import count
 from mia_kernel.guardian.market import PRIMARY, Marks, facts_of, marks_of
 from mia_kernel.risk.law import Facts, Law
@@ -107,6 +107,7 @@ class Guardian:
         self.exchange_halted = False
         self.marks = Marks()
         self._told_state: tuple[str, bool] = ("", False)
+        self._halt_kept = ""
         past = book.past()
         self.kept = past.kept
         self.fees = {symbol: costs.fee_cents(symbol) for symbol in SYMBOLS}
@@ -120,9 +121,13 @@ class Guardian:
 
     # -- coming up ---------------------------------------------------------------------------------
 
-    def _again(self, kind: str, ts: int, what: Sent | VenueEvent) -> None:
+    def _again(self, kind: str, ts: int, what: Sent | VenueEvent | Halted) -> None:
         """Take a journalled fact once more after a restart; nothing leaves."""
-        if kind == SEND and isinstance(what, Sent):
+        if isinstance(what, Halted):
+            self.law.memory.restore(what.memory)
+            self.law.memory.arm(False)
+            self.kept.halt_reason = what.reason
+        elif kind == SEND and isinstance(what, Sent):
             self._note_sent(what, ts)
         elif isinstance(what, VenueOrder | Fill | Commission):
             count(self.law, self.kept, self.truth.apply(what), what)
@@ -275,8 +280,13 @@ class Guardian:
         return self._durable(lambda: self.book.note(self.now_ns(), what, **facts))
 
     def save(self) -> None:
-        """Write everything down."""
-        self._durable(lambda: self.book.state(self.keep(), self.now_ns()))
+        """Write everything down; a halt in the room kept for it where the disk refuses."""
+        if self._durable(lambda: self.book.state(self.keep(), self.now_ns())):
+            self._halt_kept = ""
+        elif self.state is TradingState.HALTED and self._halt_kept != self.kept.halt_reason:
+            halted = Halted(self.kept.memory, self.kept.halt_reason)
+            if self.book.emergency_halt(halted, self.now_ns()):
+                self._halt_kept = halted.reason
 
     # -- states ------------------------------------------------------------------------------------
 

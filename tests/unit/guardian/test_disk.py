@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from mia_kernel.adapters.journal import JournalWriter
-from mia_kernel.adapters.messages import Refused
+from mia_kernel.adapters.messages import Acknowledge, Refused, Resume
 from mia_kernel.core.errors import OutsideError
+from mia_kernel.core.orders import TradingState
 from mia_kernel.core.venue import Instruction, Place
+from mia_kernel.guardian.book import Spare, read_spare
 from tests.fakes.guarded import BID, Guarded, bracket
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
@@ -79,3 +81,43 @@ def test_a_fsync_of_half_a_second_comes_before_the_order(
     assert sent[0] - began >= 0.5
     assert durable[0] <= sent[0]
     assert sum(isinstance(i, Place) for _, i in guarded.venue.received) == 1
+
+
+def test_a_line_that_was_half_written_is_taken_back(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    spare = Spare(tmp_path / "spare")
+    assert spare.append(b'["send",1,{}]')
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (24, hard[1]))
+    try:
+        assert not spare.append(b'["send",2,{}]')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, hard)
+    assert read_spare(spare.path) == [("send", 1, {})]
+    assert spare.append(b'["send",3,{}]')
+    assert [ts for _, ts, _ in read_spare(spare.path)] == [1, 3]
+
+
+def test_a_halt_on_a_full_disk_is_remembered_and_resuming_forgets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = Guarded(tmp_path / "home")
+    guarded.arm()
+    guarded.enter()
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalWriter, "commit", broken(errno.ENOSPC))
+        guarded.g.halt("test", guarded.now)
+        guarded.run(1.0, 0.05)
+        assert not guarded.venue.working()
+        used = guarded.g.book._spare._at
+        guarded.run(2.0, 0.05)
+        assert guarded.g.book._spare._at == used  # written once
+    guarded.restart()
+    guarded.run(1.0, 0.05)
+    assert guarded.g.state is TradingState.HALTED
+    assert guarded.status().last_reason or guarded.g.kept.halt_reason == "test"
+    guarded.ask(Acknowledge(0))
+    guarded.ask(Resume("test"))
+    guarded.run(1.2, 0.05)
+    guarded.restart()
+    assert guarded.g.state is not TradingState.HALTED
