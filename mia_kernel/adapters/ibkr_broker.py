@@ -61,7 +61,7 @@ def open_socket(kind: str, host: str, port: int, *, client_id: int = 999, accoun
     try:
         session.wait_ready(READY_S)
     except OutsideError:
-        session.close()
+        broker.close()
         raise
     return broker
 

@@ -1,10 +1,10 @@
 """One lasting session with TWS, Gateway or the simulated one, in a thread of its own.
 
 How it moves: the library is used as a codec only (its `Client`); what the gateway says goes, unbelieved and
-unchanged, to listeners: `on_<message>(...)`. Every second the time is asked; two seconds of silence are a
-half-open link. A lost socket is reconnected with the same client id and a capped, scattered wait; an id in
-use is retried first, then a lower one is taken. 1100, 1101, 1102 and farm messages become `on_link` and
-`on_resubscribe`; a broken farm is never a reason to reconnect.
+unchanged, to listeners: `on_<message>(...)`. Every second the time is asked; two seconds of silence are a half-open
+link, five without an answer one that does not hear us. A lost socket is reconnected with the same client id and a
+capped, scattered wait; an id in use is retried first, then a lower one is taken. 1100, 1101, 1102 and farm messages
+become `on_link` and `on_resubscribe`; a broken farm is never a reason to reconnect.
 
 The only file that imports the client library: `ib_insync`, else `ib_async`.
 """
@@ -34,7 +34,7 @@ from mia_kernel.core.errors import OutsideError
 
 LIBRARY = f"{ib.__name__} {ib.__version__}"
 
-PROBE_S, SILENCE_S = 1.0, 2.0
+PROBE_S, SILENCE_S, DEAF_S = 1.0, 2.0, 5.0
 CONNECT_S = 4.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
 IN_USE_WAIT_S = 0.5
@@ -282,7 +282,7 @@ class IbkrSession(threading.Thread):
         await asyncio.wait_for(self._answered.wait(), CONNECT_S)
 
     async def _watch(self) -> None:
-        """Return when the session is lost: socket closed, or no word for `SILENCE_S` after a probe."""
+        """Return when the session is lost: socket closed, no word for `SILENCE_S` or no answer for `DEAF_S`."""
         assert self._lost is not None
         while not self._lost.is_set():
             now = time.monotonic()
@@ -292,6 +292,9 @@ class IbkrSession(threading.Thread):
                     self.client.reqCurrentTime()
             elif now - max(self._probe, self._last_word) > SILENCE_S:
                 self.reason = f"half-open: no word for {now - self._last_word:.1f} s"
+                return
+            elif now - self._probe > DEAF_S:  # it talks and does not hear us: no cancel would arrive
+                self.reason = f"deaf: no answer for {now - self._probe:.1f} s"
                 return
             if self._farms.due(now):
                 self._tell("on_resubscribe", "farm")
