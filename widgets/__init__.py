@@ -47,6 +47,7 @@ from widgets.model import (
     overfit,
     path_fan,
     signal_equity,
+    stability,
     threshold,
 )
 from widgets.page import Card, Html, style
@@ -114,6 +115,7 @@ __all__ = [
     "side_agreement",
     "signal_equity",
     "spread",
+    "stability",
     "steadiness",
     "style",
     "term_and_skew",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mia_kernel.analytics.bootstrap import wilson
 from widgets import theme
 from widgets.base import new_york
 
@@ -151,6 +152,34 @@ def threshold(frame: Mapping[str, Any] | None) -> go.Figure:
         yaxis=theme.axis(side="right", ticksuffix=" t"),
     )
     return figure
+
+
+def stability(report: Mapping[str, Any] | None) -> go.Figure:
+    """Return the share of wins in each part of the sessions, with its 95 % interval, beside that of all."""
+    if report is None:
+        return _empty(220)
+    rows = [r for r in report["stability"] if "win_rate" in r]
+    seen = np.array([r["win_rate"] for r in rows])
+    low, high = np.array([_interval(r) for r in rows]).T
+    title = f"share of signals that won, each part of the sessions with its 95 %; all of them {report['base_rate']:.1%}"
+    figure = _figure(260, title, report.get("stamp"), showlegend=False)
+    x = [f"{i + 1} of {len(rows)}" for i in range(len(rows))]
+    error = {"type": "data", "array": high - seen, "arrayminus": seen - low, "color": theme.NEUTRAL}
+    marker = {"color": theme.FAMILIES["profile"], "size": 8}
+    text = [f"n = {r['n']:,}" for r in rows]
+    figure.add_trace(
+        go.Scatter(x=x, y=seen, mode="markers", marker=marker, error_y=error, text=text,
+                   hovertemplate="won %{y:.1%}<br>%{text}<extra></extra>")
+    )  # fmt: skip
+    figure.add_hline(y=report["base_rate"], line={"color": theme.NEUTRAL, "width": 1, "dash": "dot"})
+    figure.update_layout(
+        xaxis=theme.axis(showgrid=False), yaxis=theme.axis(side="right", tickformat=".0%", rangemode="tozero")
+    )
+    return figure
+
+
+def _interval(row: Mapping[str, Any]) -> tuple[float, float]:
+    return wilson(round(row["win_rate"] * row["n"]), row["n"]) or (np.nan, np.nan)
 
 
 def path_fan(report: Mapping[str, Any] | None) -> go.Figure:

@@ -146,6 +146,9 @@ def test_the_page_of_a_model_says_everything_in_tables_and_pictures(stored):
     assert judged.rules.count(">no<") >= 2
     assert [f"<td>{year}</td>" in judged.by("year") for year in (2021, 2022)] == [True, False]
     assert "SYNTHETIC" in str(widgets.threshold(judged.frame).layout.annotations)
+    parts = widgets.stability(judged.report).data[0]
+    assert len(parts.y) == 6
+    assert (np.array(parts.error_y.arrayminus) > 0).all()
     assert judged.frame["score"].shape == judged.frame["break_even"].shape
     none = mia.model(home=str(settings.home / "nobody"))
     assert (none.facts, none.sections, none.rules, none.frame) == ("", "", "", None)
