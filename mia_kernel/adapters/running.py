@@ -23,6 +23,7 @@ from mia_kernel.adapters.quality import (
     prevailing,
     side_agreement,
 )
+from mia_kernel.adapters.running_repeats import FROZEN_SECONDS, Frozen, Repeats, in_day_session
 from mia_kernel.adapters.stamps import NS
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
@@ -87,6 +88,8 @@ class _Feed:
     counts: dict[str, int] = field(default_factory=dict)
     clocks: dict[tuple[int, int], int] = field(default_factory=dict)
     sides: set[int] = field(default_factory=set)
+    frozen: dict[int, Frozen] = field(default_factory=lambda: {ev.QUOTE: Frozen(), ev.BOOK: Frozen()})
+    repeats: Repeats = field(default_factory=Repeats)
 
 
 class RunningChecks:
@@ -143,16 +146,24 @@ class RunningChecks:
         if books:
             terms["crossed"] = said.get("crossed", 0) / books
             if not self.sampled:
-                terms["stale"] = feed.book.share
+                terms["stale"] = max(feed.book.share, self._frozen_share())
         loss = sum(WEIGHTS[name] * share for name, share in terms.items())
         counts = {"rows": feed.rows, **{name: count for name, count in said.items() if count}}
         for name, silence in (("gaps", feed.any_row), ("stale_book", feed.book)):
             if silence.count and (name == "gaps" or not self.sampled):
                 counts[name] = silence.count
+        if stood := sum(frozen.told()[0] for frozen in feed.frozen.values()):
+            counts["frozen_book"] = stood
         missing = tuple(name for name in WEIGHTS if name not in terms)
         return Verdict(
             1.0 - min(max(loss, 0.0), 1.0), tuple(self._causes(counts)), counts, not_applicable=missing
         )
+
+    def _frozen_share(self) -> float:
+        """Return the share of covered time in which the book stood still although it kept coming."""
+        seconds = max(frozen.told()[1] for frozen in self._feed.frozen.values())
+        covered = self._feed.book.covered_ns
+        return min(seconds * NS / covered, 1.0) if covered else 0.0
 
     # -- the checks ------------------------------------------------------------------------------------
 
@@ -166,6 +177,7 @@ class RunningChecks:
         self._count("disorder", int((late > 0).sum()))
         self._count("too_late", int((late > self.params.late_seconds * NS).sum()))
         self._feed.newest = int(clock[-1])
+        self._count("duplicates", self._feed.repeats.add(rows, late > 0))
 
     def _clocks(self, rows: EventArray) -> None:
         """Count rows by stream and by the half hours that lie between their two stamps."""
@@ -194,6 +206,9 @@ class RunningChecks:
         self._count("crossed", int(crossed.sum()))
         empty = booked & opened & ((rows["bid"] <= 0) | (rows["ask"] <= 0))
         self._count("one_sided", int(empty.sum()))
+        for kind, frozen in self._feed.frozen.items():
+            mine = rows[(rows["kind"] == kind) & opened]
+            frozen.add(mine[in_day_session(mine["ts_event"])])
 
     def _trades(self, rows: EventArray) -> None:
         priced = (rows["kind"] == ev.TRADE) | (rows["kind"] == ev.BAR)
@@ -239,7 +254,12 @@ class RunningChecks:
         if "stale_book" in counts:
             out.append(f"stale_book: {counts['stale_book']} times no book event for over {p.stale_seconds:g} s, "
                        f"at most {feed.book.longest_s} s")  # fmt: skip
+        if "frozen_book" in counts:
+            seconds = max(frozen.told()[1] for frozen in feed.frozen.values())
+            out.append(f"frozen_book: {counts['frozen_book']} times the same book for over {FROZEN_SECONDS:g} s of the "
+                       f"day session while it kept coming, {seconds} s in all")  # fmt: skip
         said = {
+            "duplicates": "rows came again behind the newest: a reload",
             "crossed": "books crossed or locked in open hours",
             "disorder": "rows stamped before one that came earlier",
             "too_late": f"rows over {p.late_seconds:g} s behind the newest",

@@ -64,6 +64,7 @@ def test_a_sound_scid_is_read_and_checked_at_ten_million_records_a_second() -> N
 @pytest.mark.parametrize(
     ("name", "seconds"),
     [("dbn/esh4-glbx-mdp3-20231225.mbo.dbn.zst", 2.0),
+     pytest.param("es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip", 6.0, marks=pytest.mark.long),
      pytest.param("es_1min_firstrate/ES_1min_2019.tar.xz", 10.0, marks=pytest.mark.long)],
 )  # fmt: skip
 def test_a_file_is_in_the_catalog_in_time(tmp_path: Path, name: str, seconds: float) -> None:

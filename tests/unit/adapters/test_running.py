@@ -15,6 +15,7 @@ from mia_kernel.adapters.parts import Ask
 from mia_kernel.adapters.recorded import list_sessions, verdict_of
 from mia_kernel.adapters.recorder import SessionAbout, SessionRecorder
 from mia_kernel.adapters.running import RunningChecks, checks_of
+from mia_kernel.adapters.running_repeats import WINDOW, Repeats
 from mia_kernel.adapters.sources import read_parts
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import Carries, EventArray, SourceInfo
@@ -85,6 +86,14 @@ def bent(name: str) -> EventArray:
         rows["side"][rows["kind"] == ev.TRADE] = 1
     elif name == "untrusted_side":
         rows["side"] *= -1
+    elif name == "frozen_book":  # the quotes of 66 s are one and the same
+        for column in ("bid", "ask", "b", "a"):
+            rows[column][100:300:2] = rows[column][100]
+        trade = (rows["kind"] == ev.TRADE) & (np.arange(400) >= 100) & (np.arange(400) < 300)
+        rows["px"][trade] = np.where(rows["side"][trade] > 0, rows["ask"][100], rows["bid"][100])
+    elif name == "duplicates":  # a reload: forty rows come again, thirty rows later
+        rows = np.concatenate([rows[:200], rows[130:170], rows[200:]])
+        rows["seq"] = np.arange(len(rows))
     elif name == "two_clocks":
         rows["ts_event"][rows["kind"] == ev.TRADE] -= 7200 * NS
     return rows
@@ -93,7 +102,7 @@ def bent(name: str) -> EventArray:
 @pytest.mark.parametrize(
     "name",
     ["gaps", "crossed", "disorder", "too_late", "zero_size", "jumps", "in_closed_hours", "constant_side",
-     "untrusted_side", "two_clocks"],
+     "untrusted_side", "two_clocks", "frozen_book", "duplicates"],
 )  # fmt: skip
 def test_each_defect_is_told_by_its_name(name: str) -> None:
     causes = checks_of(bent(name)).causes
@@ -107,11 +116,51 @@ def test_two_clocks_tell_the_hours_between_them() -> None:
     )
 
 
+def test_rows_that_came_again_are_counted_and_others_not() -> None:
+    assert said(bent("duplicates"))["duplicates"] == 40
+    assert "duplicates" not in said(bent("disorder"))  # late, and new
+    assert "duplicates" not in said(tape())
+
+
+def test_a_reload_is_found_across_slices_and_forgotten_after_the_window() -> None:
+    rows, checks = tape(), Repeats()
+    first = [checks.add(part, np.zeros(len(part), np.bool_)) for part in np.split(rows, 40)]
+    assert first == [0] * 40
+    assert checks.add(rows[5:10], np.ones(5, np.bool_)) == 5
+    filler = ev.empty(WINDOW)
+    filler["ts_event"] = np.arange(WINDOW)
+    assert checks.add(filler, np.zeros(WINDOW, np.bool_)) == 0
+    assert checks.add(rows[5:10], np.ones(5, np.bool_)) == 0
+    assert checks.total < 2 * WINDOW
+
+
+def test_a_book_that_stands_still_is_stale_by_day_and_usual_at_night() -> None:
+    verdict = checks_of(bent("frozen_book"))
+    assert verdict.counts["frozen_book"] == 1
+    assert verdict.score is not None
+    assert verdict.score == pytest.approx(1 - 0.20 * 66 / (398 / 3), abs=2e-3)
+    night = bent("frozen_book")
+    for column in ("ts_event", "ts_recv"):
+        night[column] -= 8 * 3600 * NS  # 02:00 New York
+    assert "frozen_book" not in checks_of(night).counts
+
+
 @settings(max_examples=40)
 @given(
     cuts=st.lists(st.integers(0, 400), max_size=8),
     name=st.sampled_from(
-        ["", "gaps", "crossed", "disorder", "too_late", "jumps", "two_clocks", "untrusted_side"]
+        [
+            "",
+            "gaps",
+            "crossed",
+            "disorder",
+            "too_late",
+            "jumps",
+            "two_clocks",
+            "untrusted_side",
+            "frozen_book",
+            "duplicates",
+        ]
     ),
 )
 def test_the_verdict_does_not_depend_on_the_slices(cuts: list[int], name: str) -> None:
