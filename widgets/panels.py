@@ -152,6 +152,7 @@ def timeframes(table: Any, *, stamp: str | None = None) -> go.Figure:
             marker={"color": colours, "line": {"width": 0}},
             text=texts,
             textposition="outside",
+            constraintext="none",
             cliponaxis=False,
             hovertemplate="%{y}: %{text}<extra></extra>",
         )

@@ -165,7 +165,7 @@ def _market(
     zones = {config.zone_of(chart, name) for name in MARKET if name in streams}
     declared = zones.pop() if len(zones) == 1 else None
     local = days_to_ns(column(rows, "t", path))
-    zone, how = resolve_zone(local, declared or ask.tz, path=path)
+    zone, how = _zone(local, declared or ask.tz, streams, chart, path)
     ts = to_utc(local, zone, path=path)
     seq = column(rows, "seq", path).astype(np.int64)
     kind = np.array([row["type"] == "trade" for row in rows])
@@ -181,6 +181,24 @@ def _market(
     out["ts_event"] = out["ts_recv"] = arrival
     out["seq"] = np.arange(len(out))
     return out, zone, how
+
+
+def _zone(
+    local: IntArray, given: str | None, streams: dict[str, list[Row]], chart: int, path: str
+) -> tuple[str, str]:
+    """Return the zone of quotes and trades; where nobody tells it, say that a chart has a second clock."""
+    try:
+        return resolve_zone(local, given, path=path)
+    except InputError as error:
+        if given is not None:
+            raise
+        others = ", ".join(sorted(set(streams) - set(MARKET))) or "none"
+        raise InputError(
+            f"{error.message}; a chart may write on two clocks: quotes and trades on one, the rest on the chart's own",
+            path=path, field="tz", value=None, rule=f"{error.rule}; other streams here: {others}",
+            way_out="--tz UTC if quotes and trades are in UTC (Sierra's usual); the others need "
+                    f"[charts.{chart}] zones = {{ depth = \"Europe/Paris\", ... }} in a sierra.toml beside the files",
+        ) from error  # fmt: skip
 
 
 def _first_of_each(seq: IntArray, kind: NDArray[np.bool_]) -> IntArray:

@@ -160,8 +160,9 @@ class Moment:
 
     @property
     def anomalies(self) -> pd.DataFrame:
-        """The newest anomalies of volume, spread and flow, oldest first: when, what, how large."""
-        return pd.DataFrame(anomalies(self.market), columns=list(ANOMALY_COLUMNS))
+        """The newest anomalies of volume, spread and flow, oldest first: when (New York), what, how large."""
+        rows = pd.DataFrame(anomalies(self.market), columns=list(ANOMALY_COLUMNS))
+        return rows.assign(ts=_new_york(rows["ts"].astype("Int64")))
 
     def volume_profile(self, anchor: str = "rth") -> pd.DataFrame:
         """Return volume by price since 09:30 (`rth`) or 18:00 (`eth`): price, volume, node, inside the value area."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mia_kernel.adapters.acsil import read_acsil
-from mia_kernel.adapters.acsil_lines import days_to_ns
+from mia_kernel.adapters.acsil_lines import days_to_ns, read_lines
 from mia_kernel.adapters.bookrows import usable
 from mia_kernel.adapters.clocks import best_lag, fine_lag
 from mia_kernel.adapters.companions import gather
@@ -282,6 +282,22 @@ def test_lobster_executions_hit_the_best_price_of_the_book_before() -> None:
 def test_a_naive_file_that_proves_no_zone_asks_for_it() -> None:
     with pytest.raises(InputError, match="no time zone"):
         read_tick_csv([_ticks("BID")], Ask())
+
+
+def test_a_charts_lines_without_a_zone_say_that_there_are_two_clocks() -> None:
+    line = (
+        '{"t":45295.625%03d,"sym":"ESH24","type":"quote","bid":4800,"ask":4800.25,'
+        '"bq":5,"aq":7,"seq":%d,"chart":3}\n'
+    )
+    quotes = "".join(line % (k, k) for k in range(40))
+    depth = '{"t":45295.7,"sym":"ESH24","type":"depth","chart":3}\n'
+    member = Member("chart_3.jsonl", "chart_3.jsonl", (quotes + depth).encode())
+    with pytest.raises(InputError, match="two clocks") as caught:
+        read_lines([member], Ask())
+    assert caught.value.rule is not None
+    assert "other streams here: depth" in caught.value.rule
+    assert "[charts.3]" in str(caught.value)
+    assert "sierra.toml" in str(caught.value)
 
 
 def test_the_wrong_zone_is_refused(tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ def test_anomalies_are_listed_with_kind_size_and_time(now: Moment) -> None:
     assert len(found) == min(int(now.market.array["micro"][0]["event_n"]), 32) > 0
     assert found["kind"].isin(["volume", "spread", "flow"]).all()
     assert found["ts"].is_monotonic_increasing
-    assert (found["ts"] <= now.ts_event).all()
+    assert str(found["ts"].dt.tz) == "America/New_York"
+    assert (found["ts"] <= pd.Timestamp(now.ts_event, tz="UTC")).all()
     assert (found[found["kind"] != "flow"]["size"] > 1).all()
 
 
