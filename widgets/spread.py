@@ -112,9 +112,9 @@ def steadiness(values: Any, ts: Any, unsided: Collection[str] = (), *, stamp: st
     means = kept.groupby(hour).mean()
     labels = [f"{int(at) % 24:02d}" for at in means.index.to_numpy().astype("datetime64[h]").astype(np.int64)]
     heat = _heat(
-        means.T.to_numpy(), labels, kept.columns, "%{y}, from %{x}:00: mean %{z:+.2f}<extra></extra>"
+        means.T.to_numpy(), labels, kept.columns, "%{y}, from %{x}:00: mean %{z:+.2f}<extra></extra>", 1
     )
-    return _table(heat, len(kept.columns), stamp)
+    return _table(heat, labels, len(kept.columns), stamp)
 
 
 def together(values: Any, *, least: int = 100, stamp: str | None = None) -> go.Figure:
@@ -138,15 +138,17 @@ def together(values: Any, *, least: int = 100, stamp: str | None = None) -> go.F
         names,
         table.columns,
         "%{y} with %{x}: %{z:+.2f}<extra></extra>",
+        2,
     )
-    figure = _table(heat, len(names), stamp)
+    figure = _table(heat, names, len(names), stamp)
     figure.update_layout(height=len(names) * CELL_PX + 150)
     figure.update_xaxes(tickangle=-45, side="bottom")
     return figure
 
 
-def _heat(z: Any, x: list[str], names: Any, hover: str) -> go.Heatmap:
-    text = [["" if not np.isfinite(cell) else f"{cell:+.2f}" for cell in row] for row in z]
+def _heat(z: Any, x: list[str], names: Any, hover: str, decimals: int) -> go.Heatmap:
+    least = 0.5 * 10.0**-decimals
+    text = [["" if not abs(cell) >= least else f"{cell:+.{decimals}f}" for cell in row] for row in z]
     return go.Heatmap(
         z=z,
         x=list(range(len(x))),
@@ -156,8 +158,8 @@ def _heat(z: Any, x: list[str], names: Any, hover: str) -> go.Heatmap:
         texttemplate="%{text}",
         textfont={"size": theme.SIZES[0], "color": theme.TEXT},
         colorscale=[[0, theme.SELL], [0.5, "rgba(139,147,161,0.08)"], [1, theme.BUY]],
-        zmin=-1.6,
-        zmax=1.6,
+        zmin=-1.3,
+        zmax=1.3,
         showscale=False,
         xgap=1,
         ygap=1,
@@ -165,10 +167,9 @@ def _heat(z: Any, x: list[str], names: Any, hover: str) -> go.Heatmap:
     )
 
 
-def _table(heat: go.Heatmap, rows: int, stamp: str | None) -> go.Figure:
+def _table(heat: go.Heatmap, labels: list[str], rows: int, stamp: str | None) -> go.Figure:
     figure = go.Figure(heat, layout=theme.layout(rows * CELL_PX + 70, showlegend=False, hovermode="closest"))
-    labels = heat.customdata[0] if len(heat.customdata) else []
-    figure.update_xaxes(theme.axis(showgrid=False, tickvals=list(range(len(labels))), ticktext=list(labels)))
+    figure.update_xaxes(theme.axis(showgrid=False, tickvals=list(range(len(labels))), ticktext=labels))
     figure.update_yaxes(theme.axis(showgrid=False, autorange="reversed"))
     for note in theme.stamp(stamp):
         figure.add_annotation(note)

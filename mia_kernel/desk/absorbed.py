@@ -31,7 +31,7 @@ COLUMNS = (
 BY_MINUTE, BY_SESSION = "minute of day", "session so far"
 
 
-def absorbed(trades: pd.DataFrame, events: EventArray, until: int) -> pd.DataFrame:
+def absorbed(trades: Any, events: EventArray, until: int) -> pd.DataFrame:
     """Return where aggression was absorbed in the windows that ended at or before `until`.
 
     Parameters
@@ -81,7 +81,7 @@ def absorbed(trades: pd.DataFrame, events: EventArray, until: int) -> pd.DataFra
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _cells(trades: pd.DataFrame, events: EventArray, until: int) -> pd.DataFrame:
+def _cells(trades: Any, events: EventArray, until: int) -> Any:
     """Return aggressive volume by window, price and side, with what was shown there before and after."""
     rows = events[(events["instrument"] == PRIMARY) & (events["kind"] == BOOK)]
     rows = rows[(rows["bid"] > 0) & (rows["ask"] > rows["bid"])]
@@ -128,7 +128,7 @@ def _shown(rows: EventArray, px: Any, side: Any) -> Any:
     return np.where((behind >= 0) & (behind < DEPTH), size, 0)
 
 
-def _thresholds(cells: pd.DataFrame) -> dict[int, tuple[float | None, str]]:
+def _thresholds(cells: Any) -> dict[int, tuple[float | None, str]]:
     """Return for each window the 99th percentile its cells are held against, and of what it is."""
     found: dict[int, tuple[float | None, str]] = {}
     by_minute: dict[
