@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mia_kernel.adapters.sources import open_source
+from mia_kernel.adapters.sources import open_recording, open_source
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
+from tests.plain import whole
 from tests.shared_data import needs_shared_data, shared_file
 
 pytestmark = [pytest.mark.integration, pytest.mark.orderflow]
 
 MINUTE = 60_000_000_000
+LEAN = "lean_es_minute_quotes/20200106_trade.zip"
 MAY = "sierra/ES_1min_bidask_2022-05-01_2022-05-20.txt"
 
 
@@ -61,7 +63,7 @@ def test_the_dom_minute_is_its_own_trades() -> None:
 
 @needs_shared_data
 def test_lean_minutes_equal_firstrate_after_the_offset() -> None:
-    lean = _bars("lean_es_minute_quotes/20200106_trade.zip", symbol="ESH20")
+    lean = _bars(LEAN, symbol="ESH20")
     first = _bars("es_1min_firstrate/ES_1min_2020.tar.xz")
     _, mine, other = np.intersect1d(lean["ts_event"], first["ts_event"], return_indices=True)
     assert len(mine) > 1_300
@@ -73,10 +75,21 @@ def test_lean_minutes_equal_firstrate_after_the_offset() -> None:
 @needs_shared_data
 def test_lean_quotes_stand_around_lean_trades() -> None:
     quotes = open_source(shared_file("lean_es_minute_quotes/20200106_quote.zip"), symbol="ESH20").events
-    bars = _bars("lean_es_minute_quotes/20200106_trade.zip", symbol="ESH20")
+    bars = _bars(LEAN, symbol="ESH20")
     _, at, other = np.intersect1d(quotes["ts_event"], bars["ts_event"], return_indices=True)
     close = bars["px"][other].astype(np.int64)
     near = (close >= quotes["bid"][at].astype(np.int64) - 1) & (
         close <= quotes["ask"][at].astype(np.int64) + 1
     )
     assert near.mean() > 0.97
+
+
+@needs_shared_data
+def test_vwap_of_lean_minutes_is_the_one_worked_out_by_hand() -> None:
+    """Validation V9: Lean's minutes of 6 January 2020, cumulated from the open of the session, in ticks."""
+    bars = whole(open_recording(shared_file(LEAN), symbol="ESH20")).frames["bars"]
+    assert len(bars) > 1_300
+    price = (bars["high"].astype(float) + bars["low"] + bars["close"]) / 3
+    spent, traded = price * bars["volume"], bars["volume"].astype(float)
+    by_hand = spent.groupby(bars["day"]).cumsum() / traded.groupby(bars["day"]).cumsum()
+    assert (bars["vwap"] - by_hand).abs().max() < 1e-9
