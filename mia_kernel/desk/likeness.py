@@ -90,7 +90,7 @@ def likeness(
     table = pd.DataFrame(columns, index=pd.Index(list(FIGURES)))
     table["real"] = [real.get(name, np.nan) for name in FIGURES]
     table["what"] = list(FIGURES.values())
-    return table if view == "session" else table[table["real"].notna()]
+    return table if view == "session" else table.loc[table["real"].notna()]
 
 
 def _hours(rows: dict[str, EventArray], real: dict[str, Any]) -> pd.DataFrame:
