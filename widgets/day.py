@@ -48,6 +48,11 @@ class DayView(View):
         return translated(figure, self.frame)
 
     def _notes(self, figure: go.Figure, shown: list[str]) -> None:
+        if not len(column(self.frame, "bars", "ts")) and shown == ["price"]:
+            figure.add_annotation(delta.sentence("No price: the run has no decision."))
+            figure.update_xaxes(visible=False)
+            figure.update_yaxes(visible=False)
+            return
         for row, name in enumerate(shown, start=1):
             suffix = "" if row == 1 else str(row)
             figure.add_annotation(
@@ -73,10 +78,6 @@ class DayView(View):
             figure.add_annotation(note)
         for note in theme.stamp(self.stamp(), y=0.72):
             figure.add_annotation(note)
-        if not len(column(self.frame, "bars", "ts")):
-            figure.add_annotation(delta.sentence("No price: the run has no decision."))
-            figure.update_xaxes(visible=False)
-            figure.update_yaxes(visible=False)
 
 
 def _bands(frame: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -20,7 +20,8 @@ KINDS = ("daily", "weekly", "postmortem", "model")
 NUM = " class=num"
 OF_THE_LIST = (
     ".mia .mia-table td:nth-child(2) { white-space: nowrap; } "
-    ".mia .mia-table td:nth-child(3) { overflow-wrap: anywhere; min-width: 14ch; }"
+    ".mia .mia-table td:nth-child(3) { overflow-wrap: anywhere; min-width: 14ch; } "
+    ".mia .mia-table td:nth-child(7) { min-width: 24ch; }"
 )
 """What only the list of pages needs of style: a title on one line, a long file name in pieces."""
 

@@ -62,7 +62,10 @@ def mood(day: Day) -> Mood:
         return "neutral"
     if expectancy < -0.1:
         return "concerned"
-    return "excellent" if expectancy > 0.25 else "good" if expectancy > 0.05 else "neutral"
+    interval = figures["expectancy_r_ci"]
+    sure = interval is not None and interval[0] > 0
+    # A few good trades may be luck: excellent is what an interval above 0 says.
+    return "excellent" if expectancy > 0.25 and sure else "good" if expectancy > 0.05 else "neutral"
 
 
 def advise(day: Day, say: Say = plain) -> list[Advice]:

@@ -316,7 +316,9 @@ def _replayed(
             how["source"], how["extra"], symbol=how["symbol"], tz=how["tz"], home=settings.home
         )
     except MiaError as error:
-        return NOT_CHECKED, say("its source cannot be opened here: {error}").format(error=str(error)[:120])
+        return NOT_CHECKED, say("its source cannot be opened here: {error}").format(
+            error=str(error).split("; way out")[0]
+        )
     again = Pass(own, with_window(recording, how["start"], how["end"]))
     again.drive()
     total = int(trailer.get("decisions", len(again.table)))

@@ -121,6 +121,51 @@ def test_a_losing_day_with_kept_rules_is_calm_and_a_breach_is_not() -> None:
     assert any(a.kind is Kind.HABIT_WARNING and a.level == "critical" for a in found)
 
 
+def test_a_few_good_trades_are_good_and_only_an_interval_above_zero_is_excellent() -> None:
+    base = replace(MATERIAL.trips[0], gross_cents=5_450 + MATERIAL.trips[0].fees_cents)
+    made = [
+        replace(
+            base, id=i + 1, entry_ts=base.entry_ts + i * 3600 * 10**9, exit_ts=base.exit_ts + i * 3600 * 10**9
+        )
+        for i in range(12)
+    ]
+    for n, said in ((2, "neutral"), (4, "good"), (12, "excellent")):
+        figures = performance(made[:n], capital_cents=5_000_000)
+        kept = rules(made[:1], MATERIAL.table)
+        assert mood(Day(END, figures, (), kept)) == said
+
+
+def test_a_week_is_called_a_week_and_has_no_limit_of_a_day() -> None:
+    lost = [replace(t, gross_cents=-20_000, id=i) for i, t in enumerate(MATERIAL.trips[:5])]
+    figures = performance(lost, capital_cents=5_000_000)
+    kept = rules(MATERIAL.trips[:1], MATERIAL.table)
+    one, five = (Day(END, figures, (), kept, days=days) for days in (1, 5))
+    assert [advise(day_)[0].title for day_ in (one, five)] == ["The day", "The week"]
+    assert {a.key for a in advise(one)} - {a.key for a in advise(five)} == {"alert:drawdown"}
+    assert mood(one) == "critical"
+    assert mood(five) == "concerned"
+
+
+def test_windows_of_a_week_a_month_and_a_quarter_hold_what_was_closed_in_them() -> None:
+    rows = [
+        replace(row, exit_ts=END - days * eff.DAY_NS)
+        for row, days in zip(many(4, 0.5), (1, 8, 40, 95), strict=True)
+    ]
+    assert [(group.name, group.n) for group in eff.windows(rows, END)] == [("7", 1), ("30", 2), ("90", 3)]
+
+
+def test_a_lesson_says_where_the_value_area_stood() -> None:
+    row = LESSONS[0]
+    for over, under, place in (
+        (1.0, 9.0, "above_value"),
+        (-1.0, 2.0, "in_value"),
+        (-9.0, -1.0, "below_value"),
+    ):
+        context = {**row.market_context, "from_vah_ticks": over, "from_val_ticks": under}
+        assert replace(row, market_context=context).volume_profile == place
+    assert replace(row, market_context={}).volume_profile is None
+
+
 def test_conduct_names_who_broke_what() -> None:
     first = MATERIAL.trips[0]
     loser = replace(first, gross_cents=-5_000)
