@@ -179,8 +179,8 @@ def _story(lessons: Sequence[Lesson], say: Say) -> str:
 def _findings(row: Lesson) -> list[tuple[str, str]]:
     timing = {"early": mark("entry too early"), "late": mark("entry too late")}.get(row.entry_timing or "")
     return [
-        *((mark("worked"), words) for words in row.what_worked),
-        *((mark("failed"), words) for words in row.what_failed),
+        *((mark("went well"), words) for words in row.what_worked),
+        *((mark("went wrong"), words) for words in row.what_failed),
         *((mark("note"), words) for words in row.risk_management_notes),
         *([(mark("timing"), timing)] if timing else []),
     ]
@@ -201,7 +201,7 @@ def _timeline(material: Material, reports: Sequence[OrderReport], say: Say) -> s
         side = coded("long" if d.signal.side > 0 else "short", say)
         why = "" if allowed or d.verdict is None else f": {coded(d.verdict.code, say)}"
         words = f"{side} {d.score.percent:.2f} %{why}"
-        kind = say("permitted") if allowed else say("refused")
+        kind = say("permitted") if allowed else say("not permitted")
         found.append((d.ts_event, kind, words, d.price_ticks * TICK_POINTS))
     for r in reports:
         if r.last_qty > 0 and r.last_ticks is not None:
