@@ -157,14 +157,26 @@ def _heat(z: Any, x: list[str], names: Any, hover: str, decimals: int) -> go.Hea
         text=text,
         texttemplate="%{text}",
         textfont={"size": theme.SIZES[0], "color": theme.TEXT},
-        colorscale=[[0, theme.SELL], [0.5, "rgba(139,147,161,0.08)"], [1, theme.BUY]],
-        zmin=-1.3,
-        zmax=1.3,
+        # Tints stay faint: the grey of the numbers must read on them on white and on black.
+        colorscale=[
+            [0, _tint(theme.SELL, 0.26)],
+            [0.35, _tint(theme.SELL, 0.16)],
+            [0.5, _tint(theme.NEUTRAL, 0.06)],
+            [0.65, _tint(theme.BUY, 0.16)],
+            [1, _tint(theme.BUY, 0.26)],
+        ],
+        zmin=-1.0,
+        zmax=1.0,
         showscale=False,
         xgap=1,
         ygap=1,
         hovertemplate=hover.replace("%{x}", "%{customdata}"),
     )
+
+
+def _tint(colour: str, alpha: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
 
 
 def _table(heat: go.Heatmap, labels: list[str], rows: int, stamp: str | None) -> go.Figure:
