@@ -78,12 +78,13 @@ def gateway(
     """
     if ctx.invoked_subcommand is not None:
         return
+    wanted = instant(start)  # before a source is read, which may take a while
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=load().settings.home)
     params = replace(_DEFAULTS, port=port, control_port=control_port, speed=speed, equity_usd=equity,
                      infer_quotes=infer_quotes,
                      master_client_id=master, shuffle_seed=shuffle)  # fmt: skip
     chain = None if chain_path is None else read_chain(chain_path)
-    asyncio.run(_serve(Gateway(recording, _start(recording, instant(start)), params, chain)))
+    asyncio.run(_serve(Gateway(recording, _start(recording, wanted), params, chain)))
 
 
 def _start(recording: Recording, wanted: int | None) -> int:

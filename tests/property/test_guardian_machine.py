@@ -43,6 +43,7 @@ from mia_kernel.core.orders import (
     Role,
 )
 from mia_kernel.core.venue import WireType
+from mia_kernel.execution import plan
 from mia_kernel.execution.oms import Oms
 from mia_kernel.execution.params import ExecutionParams
 from tests.fakes.guarded import Guarded, bracket
@@ -305,3 +306,28 @@ def test_everything_in_any_order(runs: int) -> None:
             print_blob=True,
         ),
     )
+
+
+def _over_fill(name: str) -> None:
+    """Enter, let stop and target fill both, and end: with the venue's ledger as the judge."""
+    machine = Machine()
+    try:
+        machine.begin(seed=1, orphans=False, reduce=False)
+        machine.arm()
+        machine.enter(1, 1, 2, 5, False, "")
+        machine.trade(0, None)
+        assert any(b.open for b in machine.d.g.truth.state.brackets.values()), name
+        machine.both_exits_fill(0)
+        held = dict(machine.d.venue.positions)
+        assert not any(held.values()), f"{name}: both exits filled and the excess was left: {held}"
+    finally:
+        machine.teardown()
+
+
+def test_an_over_fill_is_reversed_and_a_machine_that_does_not_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _over_fill("as it is")
+    monkeypatch.setattr(plan, "reverse_excess", lambda truth: ())
+    with pytest.raises(AssertionError):
+        _over_fill("without the reversal")

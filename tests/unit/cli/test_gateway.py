@@ -80,3 +80,11 @@ def test_wrong_verbs_values_and_ports_say_so(control_port: int, capsys: pytest.C
 def test_a_start_outside_the_source_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gateway", "--source", "nowhere.zip"]) in (2, 3)
     assert main(["gateway", "--speed", "0"]) == 2
+
+
+def test_a_start_that_is_no_time_is_refused_before_the_source_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mia_kernel.cli.gateway.open_recording", lambda *_, **__: pytest.fail("it was read"))
+    assert main(["gateway", "--source", "synthetic:3", "--from", "yesterday"]) == 2
+    assert "not an instant" in capsys.readouterr().err
