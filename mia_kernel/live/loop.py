@@ -78,6 +78,9 @@ class Loop:
         self.inbox = inbox
         self.collector = collector
         self.timers = list(timers)
+        self.ends: list[
+            Callable[[], None]
+        ] = []  # called once when the source has ended, in the loop's thread
         self.latency = Latency()
         self.stopped_by: str | None = None
         self.longest_step_s = self.longest_look_s = 0.0
@@ -135,6 +138,8 @@ class Loop:
                     break
             self.run.finish()
             self._collect()
+            for end in self.ends:
+                end()
         finally:
             self.inbox.close()
             self.run.seconds += time.perf_counter() - began

@@ -86,6 +86,10 @@ class ModelWatch:
             if now is not None and now[0] not in self._slow:
                 self._name(now, "reload" if now[0] != NOBODY else "retired")
 
+    def end(self) -> None:
+        """Keep what was seen since the last look: the session is over."""
+        self._keep()
+
     # -- who judges --------------------------------------------------------------------------------
 
     def _name(self, who: tuple[str, str], reason: str) -> None:
@@ -188,4 +192,5 @@ def watch_model(settings: Settings, loop: Loop) -> ModelWatch | None:
     watch = ModelWatch(settings, loop.run, seat, loop.change_model)
     watch.start()
     loop.timers.append(Timer(LOOK_S, watch.look))
+    loop.ends.append(watch.end)
     return watch
