@@ -76,7 +76,7 @@ def gap_timeline(gaps: Any, *, stamp: str | None = None) -> go.Figure:
     """
     figure = go.Figure()
     if len(gaps) == 0:
-        figure.add_annotation(text="no silence inside a session", showarrow=False, font={"color": theme.TEXT})
+        return _nothing("no silence inside a session", stamp)
     for k, (name, mine) in enumerate(gaps.groupby("series") if len(gaps) else []):
         start = pd.DatetimeIndex(mine["start"])
         hour = (start.hour + start.minute / 60 + start.second / 3600 - 18) % 24
@@ -142,9 +142,7 @@ def repair_ladder(repairs: Any, *, stamp: str | None = None) -> go.Figure:
     figure = go.Figure()
     repairs = repairs[repairs["what"] != "options"]
     if len(repairs) == 0:
-        figure.add_annotation(
-            text="nothing was repaired or set aside", showarrow=False, font={"color": theme.TEXT}
-        )
+        return _nothing("nothing was repaired or set aside", stamp)
     shown = repairs.sort_values("rows")
     for what, mine in shown.groupby("what", sort=False) if len(shown) else []:
         label = mine["finding"].str.replace("_", " ") + " · " + mine["file"].str.slice(0, 34)
@@ -162,6 +160,16 @@ def repair_ladder(repairs: Any, *, stamp: str | None = None) -> go.Figure:
     figure.update_layout(
         theme.layout(110 + 26 * max(len(shown), 1), hovermode="closest", bargap=0.3, barmode="overlay")
     )
+    return _stamped(figure, stamp)
+
+
+def _nothing(words: str, stamp: str | None) -> go.Figure:
+    """Return a picture that says that there is nothing to draw, without axes that would invent a time."""
+    figure = go.Figure(layout=theme.layout(120, showlegend=False))
+    figure.add_annotation(text=words, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper",
+                          font={"color": theme.TEXT})  # fmt: skip
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
     return _stamped(figure, stamp)
 
 
