@@ -44,10 +44,6 @@ def test_it_moves_and_disarms_while_a_cell_runs(opened: Any) -> None:
         live_page.disarm(opened)
 
 
-def test_a_restarted_kernel_changes_nothing(opened: Any) -> None:
-    live_page.outlives_its_kernel(opened)
-
-
 def test_a_second_tab_shows_the_same(opened: Any, jupyter: lab.Lab) -> None:
     other = opened.context.new_page()
     live_page.show(other, jupyter)
@@ -56,3 +52,7 @@ def test_a_second_tab_shows_the_same(opened: Any, jupyter: lab.Lab) -> None:
     moves(opened)
     moves(other)
     other.close()
+
+
+def test_a_restarted_kernel_changes_nothing(opened: Any) -> None:
+    live_page.outlives_its_kernel(opened)

@@ -132,10 +132,6 @@ def test_it_moves_arms_and_disarms_while_a_cell_runs(opened: Any, played: RealDe
         assert not told.armed
 
 
-def test_a_restarted_kernel_changes_nothing(opened: Any) -> None:
-    live_page.outlives_its_kernel(opened)
-
-
 def test_a_second_tab_shows_the_same_and_disarms_the_first(
     opened: Any, server: lab.Lab, played: RealDesk
 ) -> None:
@@ -148,6 +144,10 @@ def test_a_second_tab_shows_the_same_and_disarms_the_first(
     moves(opened)
     moves(other)
     other.close()
+
+
+def test_a_restarted_kernel_changes_nothing(opened: Any) -> None:
+    live_page.outlives_its_kernel(opened)
 
 
 def test_ten_frames_a_second_within_a_quarter_of_a_second(opened: Any) -> None:
