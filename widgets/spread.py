@@ -65,7 +65,9 @@ def _known(values: Any) -> Any:
 
 def _title(name: str, known: Any) -> str:
     zero = float(np.mean(known == 0))
-    return name.replace("_", " ") + (f" · {zero:.0%} at 0" if zero >= TOLD_ZERO else "")
+    return name.replace("_", " ") + (
+        f" · {zero:.{0 if zero < 0.995 else 1}%} at 0" if zero >= TOLD_ZERO else ""
+    )
 
 
 def _bars(known: Any, *, sided: bool) -> go.Bar:
