@@ -227,9 +227,10 @@ def overfit(report: Mapping[str, Any] | None) -> go.Figure:
         return _empty(240, "Too few tries that moved: overfitting cannot be measured.")
     title = f"PBO {found['pbo']:.2f} over {found['tries']} tries: share at or under 0 fell to the lower half"
     figure = _figure(260, title, report.get("stamp"), showlegend=False, bargap=0.05)
-    # λ takes few values, one for each rank among the tries: bars of one width, both halves always in sight.
+    # λ takes few values, one for each rank among the tries: bars of one width, both halves always in sight, and a bar
+    # around 0, for 0 itself counts as fallen.
     widest = max(2.0, *(abs(x) for x in found["logits"])) * 1.15
-    bins = {"start": -widest, "end": widest, "size": widest / 15}
+    bins = {"start": -widest, "end": widest, "size": 2 * widest / 31}
     colour = theme.FAMILIES["gamma"]
     figure.add_trace(go.Histogram(x=found["logits"], xbins=bins, marker={"color": colour}))
     figure.add_vline(x=0, line={"color": theme.ALARM, "width": 1})
