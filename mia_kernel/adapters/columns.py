@@ -81,6 +81,15 @@ def whole_table(events: EventArray) -> pa.Table:
     return pa.table(columns)
 
 
+def not_whole(table: pa.Table) -> str | None:
+    """Return the first column that `whole_table` writes and a table has not, or with nulls or as another type."""
+    for field in whole_table(ev.empty(0)).schema:
+        at = table.schema.get_field_index(field.name)
+        if at < 0 or table.schema.field(at).type != field.type or table.column(at).null_count:
+            return field.name
+    return None
+
+
 def whole_rows(table: pa.Table) -> EventArray:
     """Return a table written by `whole_table` as rows."""
     rows = ev.empty(len(table))

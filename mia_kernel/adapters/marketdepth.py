@@ -88,10 +88,10 @@ def _part(member: Member, ask: Ask) -> Part:
     records = records[findings.keep]
     priced = np.isin(records["command"], range(ADD_BID, DELETE_ASK + 1))
     scale = multiplier_of(ask, member.path) * ticks_per_point(root)
-    check_scale(
-        records["price"][priced].astype(np.float64) * scale / ticks_per_point(root), root, member.path
-    )
-    exact = np.where(priced, records["price"].astype(np.float64) * scale, 0.0)
+    with np.errstate(invalid="ignore"):  # a damaged price may be a signalling NaN: it is told below
+        prices = records["price"].astype(np.float64)
+    check_scale(prices[priced] * scale / ticks_per_point(root), root, member.path)
+    exact = np.where(priced, prices * scale, 0.0)
     sound = np.isfinite(exact) & (exact >= 0) & (exact < 2**31)
     ticks = np.rint(np.where(sound, exact, 0)).astype(np.int64)
     off = priced & (

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mia_kernel.adapters.columns import (
+    not_whole,
     object_from_json,
     object_to_json,
     source_from_json,
@@ -22,7 +23,7 @@ from mia_kernel.adapters.columns import (
 from mia_kernel.adapters.table import PARQUET_DAMAGE
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import CorruptError, FormatError, OutsideError
-from mia_kernel.core.events import Recording
+from mia_kernel.core.events import EventArray, Recording
 
 _KEY = b"mia.recording"
 _VERSION = 1
@@ -74,13 +75,28 @@ def read_recording(member: Member) -> Recording:
     try:
         table = pq.ParquetFile(pa.BufferReader(member.data)).read()
         about: dict[str, Any] = json.loads((table.schema.metadata or {})[_KEY])
+        version = about["version"]
     except PARQUET_DAMAGE as error:
-        raise FormatError("not a whole MIA recording", path=member.path, offset=len(member.data),
-                          value=str(error)[:120], way_out="fetch or export the file again") from error  # fmt: skip
-    if about["version"] != _VERSION:
+        raise _damaged(member, str(error)) from error
+    if version != _VERSION:
         raise FormatError("a recording of another version", path=member.path, field="version",
-                          value=about["version"], rule=f"version {_VERSION}")  # fmt: skip
+                          value=version, rule=f"version {_VERSION}")  # fmt: skip
+    other = not_whole(table)
+    if other is not None:
+        raise _damaged(member, f"column {other!r} is missing, has gaps or is of another type")
     rows = whole_rows(table)
+    try:
+        return _recording(member, about, rows)
+    except (KeyError, TypeError) as error:
+        raise _damaged(member, f"the footer does not decode: {error}") from error
+
+
+def _damaged(member: Member, what: str) -> FormatError:
+    return FormatError("not a whole MIA recording", path=member.path, offset=len(member.data),
+                       value=what[:120], way_out="fetch or export the file again")  # fmt: skip
+
+
+def _recording(member: Member, about: dict[str, Any], rows: EventArray) -> Recording:
     if len(rows) != about["rows"] or bool((np.diff(rows["ts_recv"]) < 0).any()):
         raise CorruptError(
             f"{member.path}: {len(rows)} rows, the footer says {about['rows']}, in order of arrival"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mia_kernel.adapters.catalog import Catalog
@@ -262,6 +262,8 @@ def test_a_cut_file_gives_checked_rows_or_a_named_error(name: str, share: float)
         st.tuples(st.floats(0.0, 1.0, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6
     )
 )
+@example(bends=[(0.375, 0)])  # a column of a recording under another name
+@example(bends=[(0.3569415162099847, 127)])  # a price of a .depth that is a signalling NaN
 def test_a_bent_file_gives_checked_rows_or_a_named_error(name: str, bends: list[tuple[float, int]]) -> None:
     data = bytearray(FILES[name])
     for share, value in bends:

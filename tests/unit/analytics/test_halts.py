@@ -44,7 +44,9 @@ def material(failed: range, *, limit: str = "", shift_ns: int = 0, **more: objec
         if i in failed:
             outcome[AT] = FAILED
             outcome[codes.index(limit) if limit else AT] = FAILED
-        found.append(replace(decision, gate_outcome=outcome, ts_event=decision.ts_event + shift_ns))
+        moved = replace(decision, codes=decision.codes.copy(), ts_event=decision.ts_event + shift_ns)
+        moved.gate_outcome[:] = outcome
+        found.append(moved)
     head = journals.header(gate_codes=list(codes))
     table = DecisionTable(head["names"], head["gate_codes"], head["gate_levels"])
     for decision in found:
