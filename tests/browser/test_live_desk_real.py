@@ -186,7 +186,8 @@ def test_without_the_desk_server_frames_come_through_the_kernel_and_nothing_arms
 
 def test_halt_flattens_at_the_venue_and_locks(opened: Any, played: RealDesk) -> None:
     played.gateway.do("manual", action="BUY", quantity=1)
-    until(opened, "document.querySelector('.mia-strip .position').textContent.startsWith('LONG')", 20)
+    # An order by hand is found when the guardian next compares itself with the venue: every 30 s.
+    until(opened, "document.querySelector('.mia-strip .position').textContent.startsWith('LONG')", 45)
     opened.locator(".mia-strip .halt").click()
     sheet = opened.locator("dialog[data-sheet='halt']")
     sheet.get_by_role("button", name="HALT now").click()

@@ -73,8 +73,10 @@ class LiveGateway:
         return asyncio.run_coroutine_threadsafe(done(), self._loop).result(10.0)
 
     def position(self, symbol: str = "ES") -> int:
-        held = self.inside(lambda: {k.symbol: p.quantity for k, p in self.gateway.account.positions.items()})
-        return int(held.get(symbol, 0))
+        positions = self.gateway.account.positions
+        return int(
+            self.inside(lambda: sum(p.quantity for p in positions.values() if p.listing.symbol == symbol))
+        )
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._task.cancel)
