@@ -16,7 +16,7 @@ from mia_kernel.adapters.jupyter_proxy import server_entry
 from mia_kernel.adapters.papermill_report import find_chromium
 from mia_kernel.adapters.replay import write_recording
 from mia_kernel.adapters.synthetic import synthetic_recording
-from tests.browser import desk, lab
+from tests.browser import desk, lab, live_page
 
 WHY = "no Chromium on this machine: install one, or set BROWSER_PATH to it"
 TOUR = "synthetic:7"
@@ -57,3 +57,21 @@ def jupyter(loop: desk.Loop, small_day: Path, tmp_path_factory: pytest.TempPathF
         assert TOUR in text
         tour.write_text(text.replace(TOUR, str(small_day)), "utf-8")
         yield found
+
+
+@pytest.fixture(scope="module")
+def desk_page(browser: Any, server: lab.Lab) -> Iterator[tuple[Any, list[str]]]:
+    """The live desk's page of a module's `server`, and the errors that it wrote."""
+    page = browser.new_context().new_page()
+    errors = live_page.listen(page)
+    live_page.show(page, server)
+    yield page, errors
+    page.context.close()
+
+
+@pytest.fixture
+def opened(desk_page: tuple[Any, list[str]]) -> Iterator[Any]:
+    """That page; errors of ours fail the test."""
+    page, errors = desk_page
+    yield page
+    assert live_page.ours(errors) == []

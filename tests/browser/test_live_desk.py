@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser, pytest.mark.safety]
 
 
 @pytest.fixture(scope="module")
-def desk_page(browser: Any, jupyter: lab.Lab) -> Iterator[tuple[Any, list[str]]]:
-    page = browser.new_context().new_page()
-    errors = live_page.listen(page)
-    live_page.show(page, jupyter)
-    yield page, errors
-    page.context.close()
-
-
-@pytest.fixture
-def opened(desk_page: tuple[Any, list[str]]) -> Iterator[Any]:
-    page, errors = desk_page
-    yield page
-    assert live_page.ours(errors) == []
+def server(jupyter: lab.Lab) -> lab.Lab:
+    """The JupyterLab of all, over the small day."""
+    return jupyter
 
 
 def test_the_console_runs_in_a_notebook_dark_and_light(opened: Any, tmp_path: Path) -> None:

@@ -56,22 +56,6 @@ def server(played: RealDesk, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield found
 
 
-@pytest.fixture(scope="module")
-def desk_page(browser: Any, server: lab.Lab) -> Iterator[tuple[Any, list[str]]]:
-    page = browser.new_context().new_page()
-    errors = live_page.listen(page)
-    live_page.show(page, server)
-    yield page, errors
-    page.context.close()
-
-
-@pytest.fixture
-def opened(desk_page: tuple[Any, list[str]]) -> Iterator[Any]:
-    page, errors = desk_page
-    yield page
-    assert live_page.ours(errors) == []
-
-
 def arm(page: Any, played: RealDesk) -> None:
     """Both steps, by hand: phrase and account, then the one-time code."""
     played.until(played.beats, 30.0, "nothing beats")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,23 +18,9 @@ from mia_kernel.runtime import Run
 from mia_kernel.settings import load
 from tests.fakes.learned import stump
 from tests.fakes.live_gateway import LiveGateway, morning
+from tests.fakes.no_guardian import NoGuardian
 
 pytestmark = pytest.mark.integration
-
-
-class _NoGuardian:
-    """A link nobody answers on: nothing is sent, nothing is told."""
-
-    lost, trading_state, state_reason = False, "reducing", "no guardian in this test"
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def reports(self) -> list[object]:
-        return []
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_, **__: None
 
 
 def test_a_session_at_a_broker_is_judged_by_the_champion_and_its_replay_too(
@@ -47,8 +32,8 @@ def test_a_session_at_a_broker_is_judged_by_the_champion_and_its_replay_too(
     for state in ("shadow", "champion"):
         registry.move("1.0.0", state, "test", at_ns=2)
     champion = registry.model_id("1.0.0")
-    monkeypatch.setattr(broker, "Relink", _NoGuardian)
-    monkeypatch.setattr(broker, "greet", lambda *_: (_NoGuardian(), SimpleNamespace(toml="", brackets=())))
+    monkeypatch.setattr(broker, "Relink", NoGuardian)
+    monkeypatch.setattr(broker, "greet", lambda *_: (NoGuardian(), SimpleNamespace(toml="", brackets=())))
     with LiveGateway(recording, start, speed=10.0) as running:
         source = f"gateway:127.0.0.1:{running.port}"
         session = broker.open_broker_session(

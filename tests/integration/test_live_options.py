@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +29,7 @@ from mia_kernel.live.loop import Timer
 from mia_kernel.live.options import OptionSweep
 from mia_kernel.settings import load
 from tests.fakes.live_gateway import LiveGateway, morning, near
+from tests.fakes.no_guardian import NoGuardian
 
 pytestmark = [pytest.mark.integration, pytest.mark.options]
 
@@ -95,21 +96,6 @@ def test_a_session_sweeps_its_options_and_the_engine_gets_a_view_a_minute(
     assert len(running.gateway.options.listings) > LINES
 
 
-class _NoGuardian:
-    """A link nobody answers on: nothing is sent, nothing is told."""
-
-    lost, trading_state, state_reason = False, "reducing", "no guardian in this test"
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def reports(self) -> list[object]:
-        return []
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_, **__: None
-
-
 @pytest.mark.long
 def test_a_session_over_a_stored_chain_knows_options_and_its_record_replays_the_same(
     gateway: tuple[LiveGateway, int, float], mia_home: Path, monkeypatch: pytest.MonkeyPatch
@@ -117,9 +103,9 @@ def test_a_session_over_a_stored_chain_knows_options_and_its_record_replays_the_
     running, start, future = gateway
     page = synthetic_chain(trading_day_of(start), start - HOUR_NS, round(future * 0.995, 2), 18.0)
     ChainHistory(mia_home / "data" / "options").add(replace(page, content_sha256="a" * 64))
-    monkeypatch.setattr(broker, "Relink", _NoGuardian)
+    monkeypatch.setattr(broker, "Relink", NoGuardian)
     limits = SimpleNamespace(toml="", brackets=())
-    monkeypatch.setattr(broker, "greet", lambda *_: (_NoGuardian(), limits))
+    monkeypatch.setattr(broker, "greet", lambda *_: (NoGuardian(), limits))
     session = broker.open_broker_session(
         load().settings, f"gateway:127.0.0.1:{running.port}", "paper", mia_home / "j.sqlite", session_id="x"
     )
