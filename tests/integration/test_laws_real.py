@@ -93,20 +93,21 @@ def book(name: str) -> Watched:
     return Watched(replace(whole, events=whole.events[rows]))
 
 
-BENT = {("a year with NQ", "es_nq_correlation", "mirror")}
-"""Log returns: the mirror of a price is not the mirror of its logarithm, and in April 2025 the market moved so far
-within days that 36 of 71,334 values show it."""
+FAR = {"a year with NQ"}
+"""A market that ends so far from where it began that its mirror lies at half the price: what is told in percent or
+from log returns has no mirror there. `es_nq_correlation` differs in 36 of 71,334 values, from April 2025 on."""
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_every_component_keeps_the_laws(name: str) -> None:
     laws = LAWS if name in SHORT or name == "ESH17" else ("prefix", "mirror")
     broken = [finding for finding in book(name).check(laws=laws) if finding.verdict == "broken"]
-    assert not [f for f in broken if (name, f.component, f.law) not in BENT]
-    assert_measures_keep_prefix_and_mirror(book(name))
+    bent = {("es_nq_correlation", "mirror")} if name in FAR else set[tuple[str, str]]()
+    assert not [f for f in broken if (f.component, f.law) not in bent]
+    assert_measures_keep_prefix_and_mirror(book(name), mirrored=name not in FAR)
 
 
-def assert_measures_keep_prefix_and_mirror(laws: Watched) -> None:
+def assert_measures_keep_prefix_and_mirror(laws: Watched, *, mirrored: bool = True) -> None:
     straight = laws.read(laws.whole)
     for run in laws.early:
         early = laws.read(run)
@@ -114,7 +115,8 @@ def assert_measures_keep_prefix_and_mirror(laws: Watched) -> None:
         for one, other in zip(straight, early, strict=False):
             assert np.array_equal(one.values, other.values, equal_nan=True)
             assert np.array_equal(one.status, other.status)
-    assert_mirrored(straight, laws.read(laws.reflected))
+    if mirrored:
+        assert_mirrored(straight, laws.read(laws.reflected))
 
 
 def test_no_measure_is_dead_unnoticed() -> None:
