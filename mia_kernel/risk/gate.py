@@ -265,7 +265,7 @@ class RiskGate:
     def monitor(self, market: NDArray[Any], ts: int) -> tuple[Breach, ...]:
         """Return what the limits do by themselves now, and take the halts they order.
 
-        To be asked at every decision after `evaluate`, and whenever reports changed the account. While a
+        To be asked at every decision after the gates were, and whenever reports changed the account. While a
         halt is in force and something is still open, it is repeated.
         """
         if self._gathered != ts:
