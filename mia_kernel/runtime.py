@@ -1,6 +1,6 @@
 """Wire: a source at one end, a venue at the other, the engine between, and a record of everything.
 
-How it moves: `Run` builds the rooms from settings and from what the source carries; `Run.drive` cuts the
+How it moves: `Run` has its rooms furnished (`assembly`); `Run.drive` cuts the
 rows where an order changes, steps the engine, lets the venue live through what was consumed, hands it the
 commands and takes its reports, each at its own event time. Replay, dry-run, what-if and bench are this one
 loop: they differ in the source, the pace and who watches.
@@ -19,14 +19,13 @@ import numpy as np
 from mia_kernel.adapters.handful import handful
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
-from mia_kernel.adapters.seat import change_model, seat_of
-from mia_kernel.adapters.window import instant, with_window
+from mia_kernel.adapters.seat import change_model
 from mia_kernel.analytics.chains_told import ChainsTold
 from mia_kernel.analytics.halts import note_state
 from mia_kernel.analytics.lookback import look_back
 from mia_kernel.analytics.summary import summary
 from mia_kernel.analytics.table import DecisionTable
-from mia_kernel.confluence.score import Scorer
+from mia_kernel.assembly import build, given_of, simulated_venue
 from mia_kernel.core import events as ev
 from mia_kernel.core.decisions import CONTEXT_NAMES, Decision
 from mia_kernel.core.digest import DecisionDigest
@@ -40,26 +39,14 @@ from mia_kernel.core.events import (
 )
 from mia_kernel.core.model_event import ModelChange
 from mia_kernel.core.orders import OrderReport, RoundTrip
-from mia_kernel.core.phases import PHASE_NAMES
 from mia_kernel.core.ports import Model, Venue
-from mia_kernel.engine import Engine, Rooms, Step
-from mia_kernel.execution.oms import Oms
+from mia_kernel.engine import Step
 from mia_kernel.execution.silent import SilentVenue
-from mia_kernel.execution.simulate import SimulatedVenue
 from mia_kernel.features.spec import Given
-from mia_kernel.features.vector import FeatureSet
-from mia_kernel.measures.shelf import Shelf
 from mia_kernel.risk.follow import follow
-from mia_kernel.risk.gate import GateSource, RiskGate
 from mia_kernel.settings import Settings, settings_id
-from mia_kernel.state.account import Account
 from mia_kernel.state.bars import BAR_RING
 from mia_kernel.state.memory import MarketState
-from mia_kernel.strategy.spec import make as make_strategy
-
-__all__ = [
-    "NO_MODEL", "SLICE", "Run", "Watcher", "build", "given_of", "instant", "simulated_venue", "warm_up", "with_window",
-]  # fmt: skip
 
 NO_MODEL = "none"
 SLICE = 1 << 16
@@ -67,63 +54,6 @@ SLICE = 1 << 16
 
 Watcher = Callable[["Run", int], None]
 """Called with the run and the index of the first row not yet consumed."""
-
-
-def given_of(recording: Recording) -> Given:
-    """Return what a recording can give; a live session says it before its first row (`declared`)."""
-    declared = recording.declared
-    if declared is not None:
-        second, vix, options = ("second" in declared, "vix" in declared, "options" in declared)
-    else:
-        instruments = np.flatnonzero(np.bincount(recording.events["instrument"], minlength=ev.SECOND + 1))
-        second, vix = ev.SECOND in instruments, ev.VIX in instruments
-        options = any(isinstance(event, OptionView) for event in recording.objects)
-    return Given(
-        recording.source.carries,
-        second=second,
-        vix=vix,
-        options=options,
-        calendar=recording.calendar is not None,
-    )
-
-
-def build(
-    settings: Settings, recording: Recording, *, simulated: bool = True, model: Model | None = None
-) -> Engine:
-    """Furnish the rooms for a source and return the engine that walks through them.
-
-    Without a `model` signals are judged by the champion of MIA_HOME, in a session by whom its events name.
-    """
-    carries = recording.source.carries
-    calendar = recording.calendar
-    has_vix = recording.source.adapter != "gateway" or "vix" in (recording.declared or ())
-    market = MarketState(
-        settings.state, carries, equity_cents=round(settings.risk.equity_usd * 100), calendar=calendar
-    )
-    given = given_of(recording)
-    features = FeatureSet(given, Shelf(given).named)
-    source = GateSource(carries, simulated, calendar is not None, has_vix)
-    gate = RiskGate(settings.risk, settings.costs, settings.volatility, source)
-    rooms = Rooms(
-        market=market,
-        account=Account(market.array["account"], PHASE_NAMES),
-        features=features,
-        scorer=Scorer(settings.confluence, features.names),
-        strategy=make_strategy(settings.strategy, settings.volatility),
-        gate=gate,
-        oms=Oms(settings.execution),
-        model=model or seat_of(settings.home, settings.ml, settings.risk.gates.ml_mode, given, recording),
-    )
-    return Engine(settings.engine, rooms)
-
-
-def simulated_venue(settings: Settings, recording: Recording) -> SimulatedVenue:
-    """Return the venue of dry-run and replay; it knows the calendar's high-impact releases."""
-    venue = SimulatedVenue(settings.execution.simulator, settings.costs)
-    if recording.calendar is not None:
-        high = recording.calendar[recording.calendar["impact"] == len(ev.IMPACTS) - 1]
-        venue.set_news(high["ts"].tolist())
-    return venue
 
 
 class Run:

@@ -12,6 +12,7 @@ import click
 
 from mia_kernel import runtime
 from mia_kernel.adapters.sources import open_recording
+from mia_kernel.adapters.window import with_window
 from mia_kernel.cli.output import json_option, pairs, print_table, write_json
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.kernel import is_cold
@@ -72,7 +73,7 @@ def replay(
     settings = effective(profile, weights, assignments)
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
     compile_once(settings)
-    run = runtime.Run(settings, runtime.with_window(recording, instant(start), instant(end)), journal)
+    run = runtime.Run(settings, with_window(recording, instant(start), instant(end)), journal)
     note_asked(run, source, extra, symbol=symbol, tz=tz, start=start, end=end)
     run.drive()
     show(run.close(), json_path)

@@ -20,6 +20,7 @@ import pandas as pd
 from mia_kernel import frames
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.adapters.speech import speech
+from mia_kernel.adapters.window import instant, with_window
 from mia_kernel.analytics.control import SEED, SETS, Control, random_control
 from mia_kernel.analytics.distribution import distributions
 from mia_kernel.analytics.halts import rejections, states_in
@@ -39,7 +40,6 @@ from mia_kernel.features.spec import registry
 from mia_kernel.measures.shelf import MEASURES, Reading, Shelf
 from mia_kernel.measures.shelf import NAMES as MEASURE_NAMES
 from mia_kernel.runtime import Run as Pass
-from mia_kernel.runtime import instant, with_window
 from mia_kernel.settings import Settings, changed, load
 
 

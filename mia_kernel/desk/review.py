@@ -19,6 +19,7 @@ from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.journal_reader import verify as verify_journal
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.adapters.speech import speech
+from mia_kernel.adapters.window import with_window
 from mia_kernel.analytics.chains_told import OPTIONS
 from mia_kernel.analytics.effectiveness import DAY_NS, WINDOWS_DAYS
 from mia_kernel.analytics.halts import STATES, rejections
@@ -36,7 +37,6 @@ from mia_kernel.core.orders import OrderReport, RoundTrip
 from mia_kernel.core.session import trading_day_of
 from mia_kernel.core.session_table import date_of
 from mia_kernel.runtime import Run as Pass
-from mia_kernel.runtime import with_window
 from mia_kernel.settings import Settings, load, settings_id
 
 PROVE_S = 20.0

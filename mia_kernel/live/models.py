@@ -19,13 +19,14 @@ import numpy as np
 from mia_kernel.adapters.models import ModelRegistry, models_folder
 from mia_kernel.adapters.seat import Seat, present
 from mia_kernel.analytics.drift_watch import DriftWatch
+from mia_kernel.assembly import given_of
 from mia_kernel.core.decisions import Opinion
 from mia_kernel.core.errors import CorruptError, MiaError
 from mia_kernel.core.events import Recording
 from mia_kernel.core.model_event import NOBODY, ModelChange
 from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.ml.inputs import EIGHT
-from mia_kernel.runtime import Run, given_of
+from mia_kernel.runtime import Run
 from mia_kernel.settings import Settings
 
 SLOWEST_S = 0.200

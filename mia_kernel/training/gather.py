@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from mia_kernel.analytics.dataset import Dataset, joined, labelled
 from mia_kernel.analytics.table import SignalTable
+from mia_kernel.assembly import given_of
 from mia_kernel.core.decisions import Decision
 from mia_kernel.core.digest import DecisionDigest
 from mia_kernel.core.events import BAR, WARM_UP, Recording
 from mia_kernel.core.session import trading_days_of
 from mia_kernel.ml.ensemble import Collector
 from mia_kernel.ml.inputs import Inputs, schema_of
-from mia_kernel.runtime import Run, given_of
+from mia_kernel.runtime import Run
 from mia_kernel.settings import Settings
 from mia_kernel.training import workers
 

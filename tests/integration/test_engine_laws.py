@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mia_kernel.adapters.window import with_window
 from mia_kernel.core.digest import DecisionDigest
 from mia_kernel.core.events import Recording
-from mia_kernel.runtime import Run, with_window
+from mia_kernel.runtime import Run
 from mia_kernel.settings import Settings, load
 from tests.property.strategies import SEEDS, cuts, small_market
 from tests.shared_data import SHARED

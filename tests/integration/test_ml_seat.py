@@ -8,10 +8,11 @@ import pytest
 from mia_kernel.adapters.journal_reader import JournalReader
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.analytics.dataset import joined, labelled
+from mia_kernel.assembly import given_of
 from mia_kernel.core.decisions import FAILED, PASSED, UNKNOWN, Opinion
 from mia_kernel.ml.ensemble import Collector
 from mia_kernel.ml.inputs import Inputs, schema_of
-from mia_kernel.runtime import Run, given_of
+from mia_kernel.runtime import Run
 from mia_kernel.settings import load
 from mia_kernel.training.gather import pieces
 

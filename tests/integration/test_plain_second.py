@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mia_kernel.adapters.sources import open_recording
-from mia_kernel.runtime import instant
+from mia_kernel.adapters.window import instant
 from tests.plain import Whole, equal, whole
 from tests.shared_data import shared_file
 

@@ -13,6 +13,7 @@ from mia_kernel.adapters.recorded import read_session
 from mia_kernel.adapters.seat import Seat, present
 from mia_kernel.adapters.synthetic import synthetic_recording
 from mia_kernel.analytics.drift_watch import DriftWatch, reference_of
+from mia_kernel.assembly import given_of
 from mia_kernel.core.decisions import UNKNOWN, Opinion
 from mia_kernel.core.model_event import ModelChange
 from mia_kernel.frames import build
@@ -20,7 +21,7 @@ from mia_kernel.live import models
 from mia_kernel.live.parity import parity_of_record
 from mia_kernel.live.session import dry_run
 from mia_kernel.ml.inputs import EIGHT
-from mia_kernel.runtime import Run, given_of
+from mia_kernel.runtime import Run
 from mia_kernel.settings import load
 from mia_kernel.training.store import shadow_sessions
 from tests.fakes.learned import stump
