@@ -198,15 +198,16 @@ class Engine:
     # -- one decision ----------------------------------------------------------------------------------
 
     def _decide_into(self, decisions: list[Decision]) -> tuple[Command, ...]:
-        decision = self._decide(self._grid)
+        self.rooms.market.advance(self._grid)
+        decision = self.decide_at(self._grid)
         self._pending = False
         decisions.append(decision)
         return decision.intents
 
-    def _decide(self, ts: int) -> Decision:
+    def decide_at(self, ts: int) -> Decision:
+        """Decide on the state as it stands; `step` and `finish` bring it to `ts` first."""
         rooms = self.rooms
         market, features, gate = rooms.market, rooms.features, rooms.gate
-        market.advance(ts)
         features.measure(market, ts)
         if self.observer is not None:
             self.observer(market, ts)

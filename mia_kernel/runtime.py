@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from mia_kernel.adapters.handful import handful
 from mia_kernel.adapters.journal import JournalWriter
 from mia_kernel.adapters.machine import code_version
 from mia_kernel.adapters.seat import change_model
@@ -158,6 +157,14 @@ class Run:
         last = max((event.ts_recv for event in objects), default=-1)
         while self._objects and self._objects[0].ts_recv <= last:
             self._hand_over(self._objects.pop(0))
+
+    def rehearse_decision(self, ts: int) -> None:
+        """Take one decision on the state as it stands, and let the venue look at all rows (`rehearsal`)."""
+        events = self.recording.events
+        self._take((self.engine.decide_at(ts),))
+        self.venue.scan(events, 0, len(events))
+        self.venue.advance(events, 0, len(events))
+        self.engine.rooms.account.mark(events, 0, len(events))
 
     def _walk(self, events: EventArray, at: int, stop: int) -> None:
         while at < stop:
@@ -318,13 +325,3 @@ class Run:
         """Return the rows taken so far without the warm-up in front of them."""
         rows = self.recording.events[: self.seen]
         return rows[int(np.count_nonzero(rows["flags"] & ev.WARM_UP)) :]
-
-
-def warm_up(settings: Settings) -> Run:
-    """Compile every kernel on a handful of rows; return that run.
-
-    Takes about a minute the first time in an environment and nothing afterwards: kernels are cached.
-    """
-    run = Run(settings, handful())
-    run.drive()
-    return run

@@ -21,7 +21,7 @@ Verdict = Literal["pass", "fail", "not run"]
 
 _COMPILE = """
 from mia_kernel.core.kernel import compiled
-from mia_kernel.runtime import warm_up
+from mia_kernel.rehearsal import warm_up
 from mia_kernel.settings import Settings
 warm_up(Settings())
 print(compiled())

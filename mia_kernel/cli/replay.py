@@ -16,6 +16,7 @@ from mia_kernel.adapters.window import with_window
 from mia_kernel.cli.output import json_option, pairs, print_table, write_json
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.kernel import is_cold
+from mia_kernel.rehearsal import warm_up
 from mia_kernel.settings import OF_THE_MACHINE, PROFILES, Settings, load
 
 
@@ -133,9 +134,9 @@ def compile_once(settings: Settings) -> None:
     """Compile the kernels before the run where this environment has none yet, and say so."""
     if not is_cold():
         return
-    click.echo("compiling the engine for this machine (once, about a minute)", err=True)
+    click.echo("compiling the engine for this machine (once, one to two minutes)", err=True)
     began = time.perf_counter()
-    runtime.warm_up(settings)
+    warm_up(settings)
     click.echo(f"compiled in {time.perf_counter() - began:.0f} s", err=True)
 
 

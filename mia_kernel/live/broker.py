@@ -40,7 +40,8 @@ from mia_kernel.live.parity import Parity, parity
 from mia_kernel.live.relink import Relink
 from mia_kernel.live.session import about_of, status_of
 from mia_kernel.measures.shelf import Shelf
-from mia_kernel.runtime import Run, warm_up
+from mia_kernel.rehearsal import warm_up
+from mia_kernel.runtime import Run
 from mia_kernel.settings import Settings, settings_id
 
 READY_S = 30.0

@@ -21,7 +21,7 @@ from mia_kernel.core.events import EventArray, Recording
 from mia_kernel.live import collect
 from mia_kernel.live.loop import Timer
 from mia_kernel.live.session import Session, dry_run
-from mia_kernel.runtime import warm_up
+from mia_kernel.rehearsal import warm_up
 from mia_kernel.settings import Settings
 
 pytestmark = [pytest.mark.performance, pytest.mark.integration]
