@@ -41,6 +41,19 @@ HALT_TICK = 49
 def open_socket(kind: str, host: str, port: int, *, client_id: int = 999, account: str = "") -> Broker:
     """Return the connected order socket of a gateway.
 
+    Raises
+    ------
+    OutsideError
+        If there is no session within half a minute.
+    """
+    broker = begin_socket(kind, host, port, client_id=client_id, account=account)
+    broker.ready()
+    return broker
+
+
+def begin_socket(kind: str, host: str, port: int, *, client_id: int = 999, account: str = "") -> Broker:
+    """Return the order socket of a gateway, which is connecting; `ready` waits for it.
+
     Parameters
     ----------
     kind : str
@@ -49,20 +62,10 @@ def open_socket(kind: str, host: str, port: int, *, client_id: int = 999, accoun
         Wanted; one below is taken where it is in use.
     account : str
         Orders name it; empty where the login has a single one.
-
-    Raises
-    ------
-    OutsideError
-        If there is no session within half a minute.
     """
     session = IbkrSession(Address(kind, host, port), range(client_id, max(client_id - 6, 0), -1))
     broker = Broker(session, account)
     session.start()
-    try:
-        session.wait_ready(READY_S)
-    except OutsideError:
-        broker.close()
-        raise
     return broker
 
 
@@ -92,6 +95,20 @@ class Broker:
         session.add(self)
 
     # -- what the guardian calls -------------------------------------------------------------------
+
+    def ready(self, timeout_s: float = READY_S) -> None:
+        """Wait for the first session; without one the socket is closed.
+
+        Raises
+        ------
+        OutsideError
+            If there is no session in time.
+        """
+        try:
+            self.session.wait_ready(timeout_s)
+        except OutsideError:
+            self.close()
+            raise
 
     @property
     def connected(self) -> bool:

@@ -1,8 +1,8 @@
 """Start and watch the processes beside the engine: the guardian, the desk server, the alert watch, the engine itself.
 
-How it moves: each is a child with a log of its own below `MIA_HOME/run`. One that ends by itself is started
-again, with a growing wait and never more than a few times in ten minutes; a restarted guardian is disarmed, and
-nothing here can arm it. At the end the engine goes first, the guardian last.
+How it moves: each is a child with a log of its own below `MIA_HOME/run`. One that ends by itself is started again:
+at once if it had lived for a while, else with a growing wait, and never more than a few times in ten minutes; a
+restarted guardian is disarmed, and nothing here can arm it. At the end the engine goes first, the guardian last.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from mia_kernel.core.errors import OutsideError
 
 MOST_RESTARTS, RESTART_SPAN_S = 6, 600.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
+STEADY_S = 30.0
+"""One that lived so long before it ended is started again at once: nobody can send while it is away."""
 END_S = 20.0
 LOG_BYTES = 2_000_000
 AHEAD = defaultdict(int, {GUARDIAN: -10, "engine": -5})
@@ -96,7 +98,9 @@ class Child:
                 raise OutsideError(
                     f"{self.name} ended {len(self.starts)} times in ten minutes; see {self.log}"
                 )
-            self._due = now + min(FIRST_WAIT_S * 2 ** (len(self.starts) - 1), LONGEST_WAIT_S)
+            steady = bool(self.starts) and now - self.starts[-1] >= STEADY_S
+            wait = FIRST_WAIT_S * 2 ** max(len(self.starts) - 1, 0)
+            self._due = now + (0.0 if steady else min(wait, LONGEST_WAIT_S))
         if now < self._due:
             return False
         self._due = 0.0

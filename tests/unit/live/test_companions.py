@@ -69,3 +69,18 @@ def test_a_helper_that_ends_again_and_again_is_given_up_and_trading_goes_on(
     until(lambda: told.extend(helpers.look()) or not helpers.children)
     assert "it stays away" in told[-1]
     assert helpers.look() == []
+
+
+def test_a_child_that_lived_for_a_while_is_started_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(companions, "FIRST_WAIT_S", 60.0)
+    monkeypatch.setattr(companions, "LONGEST_WAIT_S", 60.0)
+    child = Child("x", lambda _: ENDS, tmp_path)
+    child.start()
+    until(lambda: child.code is not None)
+    assert not child.look()  # it lived too short: it waits
+    child._due = 0.0
+    monkeypatch.setattr(companions, "STEADY_S", 0.0)
+    assert child.look()
+    child.end(5.0)
