@@ -17,8 +17,8 @@ from mia_kernel.adapters.messages import Accepted, Arm, Hello, Refused, Submit
 from mia_kernel.core.errors import CorruptError, InputError, MiaError, OutsideError, SettingsError
 from mia_kernel.core.orders import PlaceBracket
 from mia_kernel.core.venue import CLOCK, Place, Trouble, WireType
-from mia_kernel.guardian.start import make
 from mia_kernel.guardian.book import Book
+from mia_kernel.guardian.start import make
 from tests.fakes.guarded import ACCOUNT, ASK, BID, BUILD, Guarded, bracket, law_text
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
