@@ -9,10 +9,13 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from mia_kernel.risk.law import Facts, Law
 from mia_kernel.risk.params import RiskParams
 from mia_kernel.state.costs import CostParams
 
+pytestmark = [pytest.mark.unit, pytest.mark.safety]
 OPEN_NS = 1_749_765_600_000_000_000
 CASES = 150
 ROOT = Path(__file__).resolve().parents[3]
