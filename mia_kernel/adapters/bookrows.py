@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.adapters.quality import Findings, stale_term
+from mia_kernel.adapters.quality import Findings
+from mia_kernel.adapters.silence import stale_term
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import DEPTH, EventArray
 from mia_kernel.core.session import open_mask

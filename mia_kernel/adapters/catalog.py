@@ -16,19 +16,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from mia_kernel.adapters.beside import merge_sources
+from mia_kernel.adapters.catalog_days import days_of, new_york_dates
 from mia_kernel.adapters.catalog_stage import CODES, Packed, pack, stage, stage_tables
 from mia_kernel.adapters.columns import from_table, source_from_json, source_to_json
 from mia_kernel.adapters.join import richness
 from mia_kernel.adapters.parts import Part, split_symbol
-from mia_kernel.adapters.stamps import DAY_NS, NEW_YORK, parse_date, to_local
+from mia_kernel.adapters.stamps import parse_date
 from mia_kernel.adapters.store import Manifest, Segment, Store
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import EventArray, Recording, SourceInfo, Tag
-from mia_kernel.core.session import trading_days_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Catalog:
             skipped = 0
             for at, part in enumerate(parts):
                 sources.append({"source": source_to_json(part.source), "verdict": part.verdict.to_json()})
-                for day, rows in split_days(part.events):
+                for day, rows in days_of(part):
                     for kind, code in CODES.items():
                         at_kind = rows["kind"] == code
                         mine = rows if bool(at_kind.all()) else rows[at_kind]
@@ -306,33 +305,6 @@ def _worth(group: list[Stored]) -> tuple[Any, ...]:
 
 def _is_of(segment: Segment, root: str, contract: str | None) -> bool:
     return segment.symbol == root and contract in (None, segment.contract)
-
-
-def split_days(events: EventArray) -> list[tuple[int, EventArray]]:
-    """Return the rows of each trading day. A bar belongs to the day in which it lies, not to its end.
-
-    Values of the VIX, one a day, are kept by year (yyyy0000).
-    """
-    if len(events) == 0:
-        return []
-    if bool((events["instrument"] == ev.VIX).all()):
-        years = new_york_dates(events["ts_event"]) // 10_000
-        return [(int(year) * 10_000, events[years == year]) for year in np.unique(years)]
-    inside = np.where(events["kind"] == ev.BAR, events["ts_event"] - 1, events["ts_event"]).astype(np.int64)
-    days = trading_days_of(inside)
-    edges = np.flatnonzero(np.r_[True, days[1:] != days[:-1]])
-    if bool((days[1:] < days[:-1]).any()):
-        return [(int(day), events[days == day]) for day in np.unique(days)]
-    return [(int(days[at]), rows) for at, rows in zip(edges, np.split(events, edges[1:]), strict=True)]
-
-
-def new_york_dates(ts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the New York calendar date (yyyymmdd) of instants."""
-    days = (to_local(ts, NEW_YORK) // DAY_NS).astype("datetime64[D]")
-    year = days.astype("datetime64[Y]").astype(np.int64) + 1970
-    month = days.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    day = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
-    return np.asarray(year * 10_000 + month * 100 + day, np.int64)
 
 
 def _is_year(day: int) -> bool:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from mia_kernel.adapters.bookrows import by_record
 from mia_kernel.adapters.dbn_book import OTHER, Book, action_codes, replay_book
 from mia_kernel.adapters.parts import Ask, Part, ticks_per_point
-from mia_kernel.adapters.quality import Findings, judge_sides, prevailing, stale_term
+from mia_kernel.adapters.quality import Findings, judge_sides, prevailing
 from mia_kernel.adapters.rawbars import RawBars, bar_rows
 from mia_kernel.adapters.rawtrades import RawTrades, check_trades
+from mia_kernel.adapters.silence import stale_term
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import DEPTH, Aggressor, Carries, EventArray, SourceInfo
 from mia_kernel.core.session import open_mask

@@ -23,6 +23,8 @@ from mia_kernel.adapters.quality import QualityParams, Verdict
 from mia_kernel.adapters.recorded_parts import session_parts
 from mia_kernel.adapters.sources import parts_of
 from mia_kernel.adapters.stamps import check_zone
+from mia_kernel.adapters.stream_parts import stream_parts
+from mia_kernel.adapters.streams import hash_of, large_stream
 from mia_kernel.adapters.walk import find_sources
 from mia_kernel.adapters.wrappers import UnreadableError
 from mia_kernel.core import events as ev
@@ -175,6 +177,13 @@ def worst_exit_code(results: Iterable[ImportResult]) -> int:
 
 
 def _import_file(file: Path, catalog: Catalog, ask: Ask, fmt: str | None) -> ImportResult:
+    if (stream := None if file.is_dir() else large_stream(file)) is not None:
+        import_id = hash_of(file)
+        if catalog.holds(import_id):
+            return ImportResult(str(file), "known", import_id, rows_known=_rows_of(catalog, import_id))
+        parts = stream_parts(stream, ask, fmt)
+        if parts is not None:
+            return _stored(file, import_id, parts, catalog, ())
     if file.is_dir():
         made, import_id = session_parts(file, ask.quality)
         together: tuple[str, ...] = ()
@@ -187,7 +196,13 @@ def _import_file(file: Path, catalog: Catalog, ask: Ask, fmt: str | None) -> Imp
         return ImportResult(str(file), "known", import_id, rows_known=rows, together_with=together)
     if not file.is_dir():
         made = parts_of(found, file, ask, fmt)
-    parts = [part for part in made if len(part.events) or part.tables]
+    return _stored(file, import_id, made, catalog, together)
+
+
+def _stored(
+    file: Path, import_id: str, made: list[Part], catalog: Catalog, together: tuple[str, ...]
+) -> ImportResult:
+    parts = [part for part in made if part.rows or part.tables]
     if not parts:
         raise DataError(
             "no usable row in the file", path=str(file), rule="at least one row that passes the checks"
@@ -233,18 +248,21 @@ def _rows_of(catalog: Catalog, import_id: str) -> int:
 
 def _summary(part: Part) -> ImportedPart:
     stamps = part.events["ts_event"]
+    span = (int(stamps.min()), int(stamps.max())) if len(stamps) else None
+    if part.sliced is not None:
+        span = (part.sliced.first, part.sliced.last)
     note = next((note for note in part.source.notes if note.startswith("measured:")), None)
     return ImportedPart(
         symbol=part.source.symbol,
         contract=part.source.contract,
-        rows=len(part.events) + sum(map(len, part.tables.values())),
+        rows=part.rows + sum(map(len, part.tables.values())),
         volume=part.volume,
         zone=part.source.zone,
         adjustment=part.source.adjustment,
         adjustment_note=note,
         aggressor=part.source.carries.aggressor,
-        first_event=_iso(int(stamps.min())) if len(stamps) else None,
-        last_event=_iso(int(stamps.max())) if len(stamps) else None,
+        first_event=None if span is None else _iso(span[0]),
+        last_event=None if span is None else _iso(span[1]),
         verdict=part.verdict,
     )
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from mia_kernel.adapters.dbn_book import ADD, CANCEL, CLEAR, MODIFY, OTHER, replay_book
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, ticks_per_point
-from mia_kernel.adapters.quality import Findings, stale_term
+from mia_kernel.adapters.quality import Findings
 from mia_kernel.adapters.scid import EPOCH_US, ns_of
 from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
+from mia_kernel.adapters.silence import stale_term
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError, FormatError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -49,6 +49,30 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Sliced:
+    """Rows that are too many to be held: what is known of all of them, and a way to go through them.
+
+    Attributes
+    ----------
+    rows, volume : int
+        How many there are, and contracts traded.
+    first, last : int
+        Oldest and newest `ts_event`, ns UTC.
+    late_ns : int
+        How far a row may be stamped before the newest one that came before it.
+    again : callable
+        Gives an iterator over the rows, slice by slice in file order; every call reads the file anew.
+    """
+
+    rows: int
+    volume: int
+    first: int
+    last: int
+    late_ns: int
+    again: Callable[[], Iterator[EventArray]]
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """Rows of one contract (or continuous series) of one file, with what is known about them."""
 
@@ -58,11 +82,18 @@ class Part:
     path: str
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
     """Rows that are no event (definitions, statistics, study values) by kind, each with `ts_event` in ns UTC."""
+    sliced: Sliced | None = None
+    """The rows where they are too many to be held; `events` is empty then."""
+
+    @property
+    def rows(self) -> int:
+        """Return the number of event rows."""
+        return len(self.events) if self.sliced is None else self.sliced.rows
 
     @property
     def volume(self) -> int:
         """Return contracts traded."""
-        return contracts_traded(self.events)
+        return contracts_traded(self.events) if self.sliced is None else self.sliced.volume
 
 
 def contracts_traded(events: EventArray) -> int:

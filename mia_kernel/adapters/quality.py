@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from mia_kernel.adapters.stamps import NS
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError
-from mia_kernel.core.session import open_mask, sessions, trading_days_of
 
 WEIGHTS = {
     "gap": 0.30,
@@ -148,11 +146,15 @@ class Findings:
     ) -> None:
         """Set rows aside. `describe(i)` tells the first one; `refusing` rows count towards refusing the file."""
         fresh = bad & self.keep
-        count = int(fresh.sum())
+        if fresh.any():
+            first = describe(int(np.flatnonzero(fresh)[0]))
+            self.keep &= ~fresh
+            self.set_aside(code, int(fresh.sum()), first, refusing=refusing)
+
+    def set_aside(self, code: str, count: int, first: str, *, refusing: bool = True) -> None:
+        """Count rows that were set aside, and tell the first of them."""
         if count == 0:
             return
-        first = describe(int(np.flatnonzero(fresh)[0]))
-        self.keep &= ~fresh
         self._aside += count if refusing else 0
         self.quarantined[code] = self.quarantined.get(code, 0) + count
         self.note(code, count, f"{count} of {self.rows} rows set aside, first: {first}")
@@ -198,97 +200,6 @@ class Findings:
         return Verdict(score, tuple(self.causes), self.counts, self.repaired, self.quarantined, None, missing)
 
 
-def gaps_inside_sessions(start: IntArray, end: IntArray, limit_seconds: float) -> tuple[IntArray, IntArray]:
-    """Return the silent stretches longer than the limit between neighbours of one trading day.
-
-    Parameters
-    ----------
-    start, end : ndarray of shape (n,)
-        Interval covered by each row in ns UTC (equal for a tick), in time order.
-    limit_seconds : float
-        Longest silence that is no gap.
-
-    Returns
-    -------
-    at, seconds : ndarray
-        Index of the row behind each gap, and its length. Closed hours, holidays and the calendar's pause
-        are not silence.
-    """
-    none = np.zeros(0, np.int64)
-    if len(start) < 2:
-        return none, none
-    newest = np.maximum.accumulate(end)
-    at = np.flatnonzero(start[1:] - newest[:-1] > limit_seconds * NS) + 1
-    if len(at) == 0:
-        return none, none
-    before, after = newest[at - 1], start[at]
-    day = trading_days_of(before - 1)
-    table = sessions()
-    row = table[np.searchsorted(table["trading_day"], day)]
-    pause = np.minimum(after, row["pause_end_ns"]) - np.maximum(before, row["pause_start_ns"])
-    paused = np.where(row["pause_end_ns"] > row["pause_start_ns"], np.maximum(pause, 0), 0)
-    length = after - before - paused
-    real = (day == trading_days_of(after)) & (length > limit_seconds * NS)
-    return at[real].astype(np.int64), (length[real] // NS).astype(np.int64)
-
-
-def gap_term(findings: Findings, start: IntArray, end: IntArray, limit_seconds: float) -> None:
-    """Find gaps and absent sessions; the score's gap term is silent seconds over covered session seconds."""
-    if len(start) == 0:
-        return
-    at, seconds = gaps_inside_sessions(start, end, limit_seconds)
-    days = trading_days_of(start)
-    edges = np.flatnonzero(np.r_[True, days[1:] != days[:-1], True])
-    covered = sum(int(end[b - 1] - start[a]) for a, b in pairwise(edges)) / NS
-    present = np.unique(days[edges[:-1]])
-    findings.counts["sessions"] = len(present)
-    if len(at):
-        worst = int(np.argmax(seconds))
-        when = np.datetime64(int(end[at[worst] - 1]), "ns").astype("datetime64[s]")
-        findings.note("gaps", len(at), f"{len(at)} silences over {limit_seconds:g} s inside a session, "
-                                       f"the longest {int(seconds[worst])} s from {when}Z")  # fmt: skip
-    findings.term("gap", float(seconds.sum()) / covered if covered > 0 else 0.0)
-    expected = sessions()["trading_day"]
-    expected = expected[(expected >= present[0]) & (expected <= present[-1])]
-    absent = np.setdiff1d(expected, present)
-    if len(absent):
-        shown = ", ".join(str(day) for day in absent[:5]) + (", ..." if len(absent) > 5 else "")
-        findings.note(
-            "missing_sessions", len(absent), f"{len(absent)} sessions of the calendar are absent: {shown}"
-        )
-
-
-def stale_term(findings: Findings, ts: IntArray) -> None:
-    """Give the score its stale term: seconds of book silence beyond the limit over covered session seconds.
-
-    Parameters
-    ----------
-    ts : ndarray of shape (n,)
-        Stamps of all book events in open hours, ns UTC, in time order.
-    """
-    if len(ts) < 2:
-        return
-    limit = findings.params.stale_seconds
-    _, seconds = gaps_inside_sessions(ts, ts, limit)
-    days = trading_days_of(ts)
-    edges = np.flatnonzero(np.r_[True, days[1:] != days[:-1], True])
-    covered = sum(int(ts[b - 1] - ts[a]) for a, b in pairwise(edges)) / NS
-    findings.term("stale", float(seconds.sum()) / covered if covered > 0 else 0.0)
-    if len(seconds):
-        cause = f"{len(seconds)} times no book event for over {limit:g} s, at most {int(seconds.max())} s"
-        findings.note("stale_book", len(seconds), cause)
-
-
-def note_closed(findings: Findings, ts: IntArray, what: str) -> None:
-    """Count rows at instants when the exchange's calendar says closed."""
-    closed = ~open_mask(ts)
-    if closed.any():
-        when = np.datetime64(int(ts[int(np.argmax(closed))]), "ns").astype("datetime64[s]")
-        findings.note(
-            "in_closed_hours", int(closed.sum()), f"{int(closed.sum())} {what} in closed hours, first {when}Z"
-        )
-
-
 def bad_prints(price: IntArray, ts: IntArray, params: QualityParams) -> tuple[BoolArray, int]:
     """Return the lone prints that jump away and straight back, and the count of all jumps within a gap's time.
 
@@ -298,12 +209,16 @@ def bad_prints(price: IntArray, ts: IntArray, params: QualityParams) -> tuple[Bo
     bad = np.zeros(len(price), np.bool_)
     if len(price) < 3:
         return bad, 0
-    step = np.abs(np.diff(price)) > params.jump_share * np.abs(price[:-1])
-    close = np.diff(ts) <= params.gap_seconds * NS
-    jump = step & close
+    jump = jumping(price, ts, params)
     around = np.abs(price[2:] - price[:-2]) <= params.jump_share * np.abs(price[:-2])
     bad[1:-1] = jump[:-1] & jump[1:] & around
     return bad, int(jump.sum())
+
+
+def jumping(price: IntArray, ts: IntArray, params: QualityParams) -> BoolArray:
+    """Return which steps between neighbours are jumps, shape (n - 1,)."""
+    step = np.abs(np.diff(price)) > params.jump_share * np.abs(price[:-1])
+    return np.asarray(step & (np.diff(ts) <= params.gap_seconds * NS), np.bool_)
 
 
 def side_agreement(side: NDArray[Any], price: IntArray, bid: IntArray, ask: IntArray) -> tuple[int, int]:

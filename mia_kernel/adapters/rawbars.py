@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.parts import to_ticks
-from mia_kernel.adapters.quality import Findings, bad_prints, gap_term, note_closed
+from mia_kernel.adapters.quality import Findings, bad_prints
+from mia_kernel.adapters.silence import gap_term, note_closed
 from mia_kernel.adapters.stamps import NS
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError

@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mia_kernel.adapters.catalog import new_york_dates
+from mia_kernel.adapters.catalog_days import new_york_dates
 from mia_kernel.adapters.catalog_stage import CONTINUOUS
 from mia_kernel.adapters.columns import source_to_json, whole_rows, whole_table
 from mia_kernel.adapters.quality import QualityParams

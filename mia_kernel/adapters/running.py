@@ -19,15 +19,15 @@ from mia_kernel.adapters.quality import (
     WEIGHTS,
     QualityParams,
     Verdict,
-    gaps_inside_sessions,
     prevailing,
     side_agreement,
 )
 from mia_kernel.adapters.running_repeats import FROZEN_SECONDS, Frozen, Repeats, in_day_session
+from mia_kernel.adapters.silence import Silence
 from mia_kernel.adapters.stamps import NS
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
-from mia_kernel.core.session import open_mask, trading_days_of
+from mia_kernel.core.session import open_mask
 
 IntArray = NDArray[np.int64]
 
@@ -38,47 +38,11 @@ _OTHER_CLOCK = 0.01
 
 
 @dataclass
-class _Silence:
-    """Silences of one stream, carried from slice to slice: its newest instant and what was covered."""
-
-    limit_s: float
-    newest: int | None = None
-    covered_ns: int = 0
-    silent_s: int = 0
-    count: int = 0
-    longest_s: int = 0
-    longest_from: int = 0
-
-    def add(self, ts: IntArray) -> None:
-        """Take stamps of rows in open hours, in order of arrival."""
-        if len(ts) == 0:
-            return
-        if self.newest is not None:
-            ts = np.r_[self.newest, ts]
-        clock = np.maximum.accumulate(ts)
-        at, seconds = gaps_inside_sessions(clock, clock, self.limit_s)
-        day = trading_days_of(clock)
-        step = np.diff(clock)
-        self.covered_ns += int(step[day[1:] == day[:-1]].sum())
-        self.silent_s += int(seconds.sum())
-        self.count += len(at)
-        if len(at) and int(seconds.max()) > self.longest_s:
-            worst = int(np.argmax(seconds))
-            self.longest_s, self.longest_from = int(seconds[worst]), int(clock[at[worst] - 1])
-        self.newest = int(clock[-1])
-
-    @property
-    def share(self) -> float:
-        """Return silent over covered time."""
-        return min(self.silent_s * NS / self.covered_ns, 1.0) if self.covered_ns else 0.0
-
-
-@dataclass
 class _Feed:
     """What is carried of one instrument."""
 
-    any_row: _Silence
-    book: _Silence
+    any_row: Silence
+    book: Silence
     rows: int = 0
     newest: int = -(2**62)
     bid: int = 0
@@ -111,7 +75,7 @@ class RunningChecks:
         self.params = params or QualityParams()
         self.instrument = instrument
         self.sampled = sampled
-        self._feed = _Feed(_Silence(self.params.gap_seconds), _Silence(self.params.stale_seconds))
+        self._feed = _Feed(Silence(self.params.gap_seconds), Silence(self.params.stale_seconds))
 
     def add(self, rows: EventArray) -> None:
         """Take the next rows, in order of arrival."""

@@ -19,7 +19,7 @@ from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, ticks_per_point
 from mia_kernel.adapters.quality import Findings, judge_sides
 from mia_kernel.adapters.rawbars import RawBars, bar_rows, bar_seconds
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
-from mia_kernel.adapters.scid_rows import EPOCH_US, LAST_US, UNBUNDLED, clean_rows
+from mia_kernel.adapters.scid_rows import EPOCH_US, LAST_US, UNBUNDLED, clean_rows, ns_of
 from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
@@ -36,7 +36,7 @@ _FIELDS: dict[str, tuple[str, int]] = {
     "trades": ("<u4", 24), "volume": ("<u4", 28), "bid_volume": ("<u4", 32), "ask_volume": ("<u4", 36),
 }  # fmt: skip
 _MS_NS = 1_000_000
-_SHOWN = 10_000
+SHOWN = 10_000
 """Prices that are looked at, evenly through the file, to tell whether they need a multiplier."""
 _FIRST_OF_UNBUNDLED, _LAST_OF_UNBUNDLED = np.float32(-1.99900095e37), np.float32(-1.99900197e37)
 
@@ -54,6 +54,22 @@ def records_of(member: Member) -> tuple[NDArray[Any], int]:
     FormatError
         If the header is cut or of another layout.
     """
+    layout, header = layout_of(member)
+    count, rest = divmod(max(len(member.data) - header, 0), layout.itemsize)
+    if count == 0:
+        raise FormatError("no whole record in the file", path=member.path, offset=header, value=rest,
+                          rule=f"at least one record of {layout.itemsize} bytes")  # fmt: skip
+    return np.frombuffer(member.data, layout, count=count, offset=header), rest
+
+
+def layout_of(member: Member) -> tuple[np.dtype[Any], int]:
+    """Return the layout of a file's records and the size of its header.
+
+    Raises
+    ------
+    FormatError
+        If the header is cut or of another layout.
+    """
     data = member.data
     if len(data) < HEADER.size:
         raise FormatError("the .scid header is cut short", path=member.path, offset=len(data), value=len(data),
@@ -63,16 +79,7 @@ def records_of(member: Member) -> tuple[NDArray[Any], int]:
         raise FormatError("not a .scid header of version 1", path=member.path, offset=0,
                           value=f"header {header}, record {size}, version {version}",
                           rule="header 56 or more, record 40 or more, version 1")  # fmt: skip
-    count, rest = divmod(max(len(data) - header, 0), size)
-    if count == 0:
-        raise FormatError("no whole record in the file", path=member.path, offset=header, value=rest,
-                          rule=f"at least one record of {size} bytes")  # fmt: skip
-    return np.frombuffer(data, _layout(size), count=count, offset=header), rest
-
-
-def ns_of(time: NDArray[np.int64]) -> IntArray:
-    """Return Sierra's microseconds since 1899-12-30 as ns UTC since 1970."""
-    return (time - EPOCH_US) * 1_000
+    return _layout(size), header
 
 
 def read_scid(members: list[Member], ask: Ask) -> list[Part]:
@@ -93,7 +100,7 @@ def _part(member: Member, ask: Ask) -> Part:
     findings.note("partial_record", int(rest > 0), f"the last {rest} bytes are no whole record, left out")
     scale = multiplier_of(ask, member.path)
     with np.errstate(invalid="ignore"):
-        shown = records["close"][:: max(len(records) // _SHOWN, 1)]
+        shown = records["close"][:: max(len(records) // SHOWN, 1)]
         check_scale(shown.astype(np.float64) * scale, root, member.path)
     clean = clean_rows(records, scale * ticks_per_point(root), findings)
     if clean is not None:
@@ -110,7 +117,8 @@ def _part(member: Member, ask: Ask) -> Part:
     return make(member.path, records, root, contract, scale, findings)
 
 
-def _ticks(points: NDArray[Any], root: str, scale: float) -> tuple[IntArray, NDArray[np.bool_]]:
+def ticks_of(points: NDArray[Any], root: str, scale: float) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Return prices of a file in ticks, and whether each is one."""
     with np.errstate(invalid="ignore"):  # a bent float32 may be a signalling NaN
         exact = points.astype(np.float64) * (scale * ticks_per_point(root))
     good = np.isfinite(exact) & (np.abs(exact) < 2**31)
@@ -118,21 +126,29 @@ def _ticks(points: NDArray[Any], root: str, scale: float) -> tuple[IntArray, NDA
     return whole.astype(np.int64), good & (np.abs(exact - whole) < 1e-3)
 
 
+def sides_of(records: NDArray[Any]) -> NDArray[np.int8]:
+    """Return +1 where a record's volume was bought at the ask, -1 where it was sold at the bid."""
+    return (records["ask_volume"] > 0).astype(np.int8) - (records["bid_volume"] > 0).astype(np.int8)
+
+
 def decode(
     records: NDArray[Any], root: str, scale: float = 1.0
 ) -> tuple[IntArray, IntArray, IntArray, NDArray[np.int8]]:
     """Return (ns UTC, ticks, contracts, side) of tick records: the plain columns without any check."""
     ticks = np.rint(records["close"] * np.float32(scale * ticks_per_point(root))).astype(np.int64)
-    side = (records["ask_volume"] > 0).astype(np.int8) - (records["bid_volume"] > 0).astype(np.int8)
-    return ns_of(records["time"]), ticks, records["volume"].astype(np.int64), side
+    return ns_of(records["time"]), ticks, records["volume"].astype(np.int64), sides_of(records)
 
 
 def _trade_part(
     path: str, root: str, contract: str | None, rows: EventArray, aggressor: ev.Aggressor, findings: Findings
 ) -> Part:
+    return Part(rows, trade_info(path, root, contract, aggressor), findings.verdict(), path)
+
+
+def trade_info(path: str, root: str, contract: str | None, aggressor: ev.Aggressor) -> SourceInfo:
+    """Return what is known of a file of trades."""
     notes = ("the quote at each trade stands on its row; its sizes are not in the file",)
-    info = _info(path, root, contract, _MS_NS, Carries(trades=True, aggressor=aggressor), notes)
-    return Part(rows, info, findings.verdict(), path)
+    return _info(path, root, contract, _MS_NS, Carries(trades=True, aggressor=aggressor), notes)
 
 
 def _usable_ns(time: NDArray[np.int64], findings: Findings) -> IntArray:
@@ -145,16 +161,15 @@ def _trades(
     path: str, records: NDArray[Any], root: str, contract: str | None, scale: float, findings: Findings
 ) -> Part:
     """Return the trades of a file with a defect: whole columns, every finding with its place."""
-    ticks, on_grid = _ticks(records["close"], root, scale)
+    ticks, on_grid = ticks_of(records["close"], root, scale)
     ts = _usable_ns(records["time"], findings)
-    side = (records["ask_volume"] > 0).astype(np.int8) - (records["bid_volume"] > 0).astype(np.int8)
     raw = RawTrades(ts, ticks, on_grid, records["volume"].astype(np.int64),
-                    side, lambda i: f"{path} record {i + 1}")  # fmt: skip
+                    sides_of(records), lambda i: f"{path} record {i + 1}")  # fmt: skip
     parts = int((records["open"] < UNBUNDLED).sum())
     findings.note("unbundled", parts, f"{parts} records are first or last part of an unbundled trade")
     rows = trade_rows(raw, findings, resolution_ns=_MS_NS)
-    bid, bid_good = _ticks(records["low"], root, scale)
-    ask, ask_good = _ticks(records["high"], root, scale)
+    bid, bid_good = ticks_of(records["low"], root, scale)
+    ask, ask_good = ticks_of(records["high"], root, scale)
     quoted = bid_good & ask_good & (bid > 0) & (ask > bid)
     rows["bid"], rows["ask"] = (
         np.where(quoted, bid, 0)[findings.keep],

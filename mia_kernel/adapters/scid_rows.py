@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_kernel.adapters.quality import Findings, clear_sides, gap_term, judge_tally, note_closed
+from mia_kernel.adapters.quality import Findings, QualityParams, clear_sides, judge_tally
+from mia_kernel.adapters.silence import Silence, TradingTime
 from mia_kernel.adapters.stamps import NS
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.kernel import kernel
+
+IntArray = NDArray[np.int64]
 
 EPOCH_US = 25_569 * 86_400 * 1_000_000
 """Microseconds from 1899-12-30 to 1970-01-01."""
@@ -30,10 +33,15 @@ _LARGEST = 2**31 - 1
 _TRADE, _SIDE_FEED = ev.TRADE, ev.SIDE_FEED
 
 
+def ns_of(time: NDArray[np.int64]) -> IntArray:
+    """Return Sierra's microseconds since 1899-12-30 as ns UTC since 1970."""
+    return (time - EPOCH_US) * 1_000
+
+
 @kernel
 def _fill(records: Any, per_point: float, jump: float, near_ns: int, out: Any, tally: Any) -> bool:
-    """Write one row per record and count; False at the first defect."""
-    newest, before, parts, buys, sells, agree, decidable = 0, 0, 0, 0, 0, 0, 0
+    """Write one row per record and count on in `tally`; False at the first defect."""
+    parts, buys, sells, agree, decidable, newest, before, first = tally
     for i in range(len(records)):
         r, row = records[i], out[i]
         us = r["time"]
@@ -52,14 +60,14 @@ def _fill(records: Any, per_point: float, jump: float, near_ns: int, out: Any, t
         if abs(exact - px) >= _GRID or size <= 0 or size > _LARGEST:
             return False
         ts = (us - EPOCH_US) * 1_000
-        if i > 0:
+        if before > 0:
             step = abs(px - before)
             if ts < newest or (step > jump * before and ts - newest <= near_ns):
                 return False
         newest, before = ts, px
         row["ts_event"] = ts
         row["ts_recv"] = ts
-        row["seq"] = i
+        row["seq"] = first + i
         row["px"] = px
         row["sz"] = size
         row["kind"] = _TRADE
@@ -78,8 +86,45 @@ def _fill(records: Any, per_point: float, jump: float, near_ns: int, out: Any, t
                 if side != 0 and rule != 0:
                     decidable += 1
                     agree += 1 if rule == side else 0
-    tally[:] = (parts, buys, sells, agree, decidable)
+    tally[:] = (parts, buys, sells, agree, decidable, newest, before, first + len(records))
     return True
+
+
+class CleanRows:
+    """Rows of a file without a defect, slice by slice.
+
+    Parameters
+    ----------
+    per_point : float
+        Ticks of one unit of the file's prices.
+    params : QualityParams
+        Limits of the checks.
+    """
+
+    def __init__(self, per_point: float, params: QualityParams) -> None:
+        self._per_point = float(per_point)
+        self._params = params
+        self._tally = np.zeros(8, np.int64)
+        self._time = TradingTime(Silence(params.gap_seconds))
+
+    def add(self, records: NDArray[Any], *, check: bool = True) -> EventArray | None:
+        """Return the TRADE rows of the next tick records, None at a defect. `check`: look at their times too."""
+        rows = ev.empty(len(records))
+        near = int(self._params.gap_seconds * NS)
+        if not _fill(records, self._per_point, self._params.jump_share, near, rows, self._tally):
+            return None
+        if check:
+            self._time.add(np.ascontiguousarray(rows["ts_event"]))
+        return rows
+
+    def tell(self, findings: Findings) -> ev.Aggressor:
+        """Give the findings what is to be said of all slices; return whether the sides are believed."""
+        parts, buys, sells, agree, decidable = self._tally[:5].tolist()
+        findings.note("unbundled", parts, f"{parts} records are first or last part of an unbundled trade")
+        for term in ("off_grid", "zero_volume", "disorder"):
+            findings.term(term, 0.0)
+        self._time.tell(findings, "trades")
+        return judge_tally(int(self._tally[7]), buys, sells, (agree, decidable), findings)
 
 
 def clean_rows(
@@ -94,19 +139,11 @@ def clean_rows(
     per_point : float
         Ticks of one unit of the file's prices.
     """
-    limits = findings.params
-    rows = ev.empty(len(records))
-    tally = np.zeros(5, np.int64)
-    if not _fill(records, float(per_point), limits.jump_share, int(limits.gap_seconds * NS), rows, tally):
+    clean = CleanRows(per_point, findings.params)
+    rows = clean.add(records)
+    if rows is None:
         return None
-    parts, buys, sells, agree, decidable = tally.tolist()
-    findings.note("unbundled", parts, f"{parts} records are first or last part of an unbundled trade")
-    for term in ("off_grid", "zero_volume", "disorder"):
-        findings.term(term, 0.0)
-    ts = np.ascontiguousarray(rows["ts_event"])
-    note_closed(findings, ts, "trades")
-    gap_term(findings, ts, ts, limits.gap_seconds)
-    aggressor = judge_tally(len(rows), buys, sells, (agree, decidable), findings)
+    aggressor = clean.tell(findings)
     if aggressor != "feed":
         clear_sides(rows)
     return rows, aggressor

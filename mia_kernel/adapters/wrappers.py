@@ -33,7 +33,7 @@ _MAGIC = {
     b"BZh": "bz2",
 }
 _SUFFIXES = {".gz", ".zst", ".xz", ".bz2", ".zip"}
-_DAMAGE = (
+DAMAGE = (
     EOFError,
     OSError,
     zlib.error,
@@ -94,7 +94,8 @@ def members(path: Path, data: bytes | None = None) -> Iterator[Member]:
     yield from _unwrap(str(path), path.name, content, 0)
 
 
-def _kind(data: bytes) -> str | None:
+def kind_of_bytes(data: bytes) -> str | None:
+    """Return the wrapper that bytes begin like, None for a plain file."""
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
             return kind
@@ -102,7 +103,7 @@ def _kind(data: bytes) -> str | None:
 
 
 def _unwrap(path: str, name: str, data: bytes, depth: int) -> Iterator[Member]:
-    kind = _kind(data)
+    kind = kind_of_bytes(data)
     if kind is None:
         yield Member(path, name, data)
         return
@@ -117,15 +118,21 @@ def _unwrap(path: str, name: str, data: bytes, depth: int) -> Iterator[Member]:
     try:
         for inner_path, inner_name, inner in _layer(kind, path, name, data):
             yield from _unwrap(inner_path, inner_name, inner, depth + 1)
-    except _DAMAGE as error:
-        raise FormatError(
-            f"the {kind} wrapper is cut short or damaged",
-            path=path,
-            offset=len(data),
-            value=str(error) or type(error).__name__,
-            rule=f"a complete {kind} stream",
-            way_out="fetch the file again; nothing was stored",
-        ) from error
+    except DAMAGE as error:
+        raise damaged(path, len(data), error, kind) from error
+
+
+def damaged(path: str, size: int, error: Exception, kind: str = "") -> FormatError:
+    """Return the error for a wrapper that ends early or is bent."""
+    what = f"the {kind} wrapper" if kind else "the file or its wrapper"
+    return FormatError(
+        f"{what} is cut short or damaged",
+        path=path,
+        offset=size,
+        value=str(error) or type(error).__name__,
+        rule=f"a complete {kind or 'compressed'} stream",
+        way_out="fetch the file again; nothing was stored",
+    )
 
 
 def _layer(kind: str, path: str, name: str, data: bytes) -> Iterator[tuple[str, str, bytes]]:
@@ -134,7 +141,7 @@ def _layer(kind: str, path: str, name: str, data: bytes) -> Iterator[tuple[str, 
     elif kind == "tar":
         yield from _tar_files(path, data)
     else:
-        yield path, _without_suffix(name), _decompress(kind, data)
+        yield path, without_suffix(name), _decompress(kind, data)
 
 
 def _decompress(kind: str, data: bytes) -> bytes:
@@ -150,7 +157,7 @@ def _decompress(kind: str, data: bytes) -> bytes:
 def _zip_files(path: str, data: bytes) -> Iterator[tuple[str, str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for info in archive.infolist():
-            if not info.is_dir() and not _is_litter(info.filename):
+            if not info.is_dir() and not is_litter(info.filename):
                 if info.file_size > _LARGEST_PLAIN and info.file_size > _SWELLS * info.compress_size:
                     raise ValueError(f"{info.filename} would unpack to {info.file_size:,} bytes")
                 yield f"{path}!{info.filename}", PurePosixPath(info.filename).name, archive.read(info)
@@ -161,7 +168,7 @@ def _tar_files(path: str, data: bytes) -> Iterator[tuple[str, str, bytes]]:
         end = 0
         for info in archive:
             end = info.offset_data + -(-info.size // 512) * 512
-            stream = archive.extractfile(info) if info.isfile() and not _is_litter(info.name) else None
+            stream = archive.extractfile(info) if info.isfile() and not is_litter(info.name) else None
             if stream is not None:
                 content = stream.read()
                 if len(content) != info.size:
@@ -172,11 +179,13 @@ def _tar_files(path: str, data: bytes) -> Iterator[tuple[str, str, bytes]]:
             raise EOFError("no end-of-archive block")
 
 
-def _without_suffix(name: str) -> str:
+def without_suffix(name: str) -> str:
+    """Return a file's name without the ending of its wrapper."""
     path = PurePosixPath(name)
     return path.stem if path.suffix.lower() in _SUFFIXES else name
 
 
-def _is_litter(name: str) -> bool:
+def is_litter(name: str) -> bool:
+    """Return whether a member of an archive is no data of its owner: what systems leave behind."""
     last = PurePosixPath(name).name
     return name.startswith("__MACOSX") or last.startswith(".") or last == "[Content_Types].xml"

@@ -20,7 +20,7 @@ from mia_kernel.adapters import catalog_query
 from mia_kernel.adapters.catalog import Catalog, Stored
 from mia_kernel.adapters.importing import ImportResult, import_sources
 from mia_kernel.adapters.planted import plant_files
-from mia_kernel.adapters.quality import gaps_inside_sessions
+from mia_kernel.adapters.silence import gaps_inside_sessions
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.instrument import INSTRUMENTS

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mia_kernel.adapters.catalog import Catalog, new_york_dates, split_days
+from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.catalog_days import new_york_dates, split_days
 from mia_kernel.adapters.importing import import_sources
 from mia_kernel.adapters.sources import open_recording, open_source
 from mia_kernel.core import events as ev

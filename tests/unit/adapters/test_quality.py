@@ -10,13 +10,11 @@ from mia_kernel.adapters.quality import (
     QualityParams,
     Verdict,
     bad_prints,
-    gap_term,
-    gaps_inside_sessions,
     judge_sides,
     prevailing,
     side_agreement,
-    stale_term,
 )
+from mia_kernel.adapters.silence import gap_term, gaps_inside_sessions, stale_term
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError
 
