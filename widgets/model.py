@@ -241,20 +241,29 @@ def overfit(report: Mapping[str, Any] | None) -> go.Figure:
     return figure
 
 
+def _of(rows: Any) -> str:
+    """Return how many shuffles the bars are the mean of; one kept by an older version shows no spread."""
+    repeats = rows[0].get("repeats", 1)
+    return f", mean and spread of {repeats} shuffles" if repeats > 1 else ", one shuffle"
+
+
 def importance(rows: Any) -> go.Figure:
     """Return how much worse the log loss gets when a column is shuffled, largest first.
 
     Parameters
     ----------
     rows : sequence of mapping
-        `name`, `mean`, `sd`.
+        `name`, `mean`, `sd` (over the shuffles), `repeats`.
     """
     if not rows:
         return _empty(240)
     kept = sorted(rows, key=lambda row: row["mean"])[-15:]
     height = 120 + 18 * len(kept)
     figure = _figure(
-        height, "permutation importance: log loss added by shuffling a column", None, showlegend=False
+        height,
+        f"permutation importance: log loss added by shuffling a column{_of(kept)}",
+        None,
+        showlegend=False,
     )
     error = {"type": "data", "array": [r["sd"] for r in kept], "color": theme.NEUTRAL}
     names, means = [r["name"] for r in kept], [r["mean"] for r in kept]

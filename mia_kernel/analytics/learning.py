@@ -28,6 +28,8 @@ FloatArray = NDArray[np.float64]
 SEED = 20_260_101
 MIN_ISOTONIC = 1_000
 PLATT_KNOTS = 201
+REPEATS = 5
+"""Shuffles of a column whose spread tells how sure its importance is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +238,20 @@ def nested(
 
 
 def importance(
-    rows: Rows, split: Split, variant: Variant, names: Sequence[str], *, repeats: int = 3, seed: int = SEED
+    rows: Rows,
+    split: Split,
+    variant: Variant,
+    names: Sequence[str],
+    *,
+    repeats: int = REPEATS,
+    seed: int = SEED,
 ) -> list[dict[str, Any]]:
     """Return for each feature how much the log loss of test rows grows when it is shuffled there, mask and all.
 
     Notes
     -----
-    On rows the model has not seen; features that say the same share their importance and each looks smaller.
+    On rows the model has not seen; features that say the same share their importance and each looks smaller. `sd`
+    is the spread over the repeats, None with one: the luck of the shuffle, not of the sample.
     """
     members = fit(variant, rows.x[split.train], rows.y[split.train], rows.w[split.train], seed=seed)
     x, y, w = rows.x[split.test], rows.y[split.test], rows.w[split.test]
@@ -257,7 +266,8 @@ def importance(
             mixed, order = x.copy(), rng.permutation(len(x))
             mixed[:, [j, half + j]] = x[order][:, [j, half + j]]
             added[k] = log_loss(mean_score(members.scores(mixed)), y, w) - base
-        found.append({"name": name, "mean": float(added.mean()), "sd": float(added.std())})
+        spread = float(added.std(ddof=1)) if repeats > 1 else None
+        found.append({"name": name, "mean": float(added.mean()), "sd": spread, "repeats": repeats})
     return sorted(found, key=lambda row: -row["mean"])
 
 

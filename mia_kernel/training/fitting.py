@@ -25,7 +25,7 @@ _HELD: list[Rows] = []
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One fit: `kind` is `fold`, `nested`, `importance` or `leak`."""
+    """One fit: `kind` is `fold`, `nested`, `importance`, `leak` or `shuffled`."""
 
     kind: str
     split: Split | None
@@ -95,9 +95,11 @@ def _do(task: Task) -> Any:
     rows = _HELD[0]
     if task.kind == "leak":
         return leakage.checks(rows, task.names, seed=task.seed)
+    if task.kind == "shuffled":
+        return leakage.shuffled_area(rows, seed=task.seed)
     assert task.split is not None
     if task.kind == "nested":
         return nested(rows, task.split, task.variants, embargo=task.embargo, seed=task.seed)
     if task.kind == "importance":
-        return importance(rows, task.split, task.variants[0], task.names, repeats=1, seed=task.seed)
+        return importance(rows, task.split, task.variants[0], task.names, seed=task.seed)
     return fit_and_score(rows, task.split, task.variants[0], seed=task.seed)

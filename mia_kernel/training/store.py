@@ -241,11 +241,31 @@ def card(name: str, version: str, report: Mapping[str, Any]) -> str:
         "",
         *[f"- {line}" for line in report["verdicts"]],
         "",
+        *_weighed(report.get("importance", [])),
+        *_leaks(report["leakage"]),
         "Limits: bars know neither queue nor book; entries at the next bar's open with slippage; past results of",
         "a rule that was written by people who knew the past.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _weighed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what each feature was worth on rows the model had not seen, the ten largest."""
+    if not rows:
+        return []
+    return [
+        f"Permutation importance, log loss added (mean and spread of {rows[0]['repeats']} shuffles, last step):",
+        "",
+        *[f"- {r['name']} {r['mean']:+.4f} ± {_short(r['sd'])}" for r in rows[:10]],
+        "",
+    ]
+
+
+def _leaks(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return how each leakage test ended."""
+    ended = {True: "passed", False: "LEAK", None: "nothing to judge"}
+    return ["Leakage tests:", "", *[f"- {c['name']}: {ended[c['ok']]} ({c['says']})" for c in checks], ""]
 
 
 def _short(value: float | None) -> str:

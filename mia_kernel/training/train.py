@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.trials import TrialLog
-from mia_kernel.analytics import edge, learning
+from mia_kernel.analytics import edge, leakage, learning
 from mia_kernel.analytics.calibration import figures as calibration_figures
 from mia_kernel.analytics.dataset import MIN_SIGNALS, Dataset
 from mia_kernel.analytics.drift import stability_index
@@ -76,6 +76,7 @@ def train(
     processes: int | None = None,
     progress: Progress = silent,
     seed: int = learning.SEED,
+    shuffles: int = leakage.SHUFFLES,
 ) -> Trained:
     """Return a model trained on all but the locked part of a data set, with its report.
 
@@ -83,6 +84,8 @@ def train(
     ----------
     facts : mapping
         Provenance for the report: source, hashes, settings.
+    shuffles : int
+        Orders of shuffled answers in the leakage test.
 
     Raises
     ------
@@ -98,7 +101,8 @@ def train(
     many = combinatorial(rows.lives, GROUPS_N, TESTED, embargo_sessions=EMBARGO_SESSIONS)
     tasks = [Task("fold", fold, (v,), EMBARGO_SESSIONS, seed) for v in variants for fold in folds]
     tasks += [Task("nested", s, tuple(variants), EMBARGO_SESSIONS, seed) for s in steps]
-    tasks += [Task("leak", None, (), EMBARGO_SESSIONS, seed, data.schema.columns)]
+    tasks.append(Task("leak", None, (), EMBARGO_SESSIONS, seed, data.schema.columns))
+    tasks += [Task("shuffled", None, (), EMBARGO_SESSIONS, seed + i) for i in range(shuffles)]
     with Fitter(rows, processes) as fitter:
         found = fitter.run(tasks, progress=progress, what="fitting")
         at, n = len(variants) * len(folds), len(folds)
@@ -118,7 +122,8 @@ def train(
     members = learning.fit(best, rows.x, rows.y, rows.w, seed=seed)
     ensemble = _exported(members, curve, dev, model_id, trained_at)
     judged = _Judged(settings, dev, rows, steps, choices, folds, out_of_fold, many, fanned, curve)
-    report = _report(judged, found[-1], best, variants, facts, first_locked, len(data) - len(dev))
+    leaks = [leakage.shuffled(found[len(tasks) - shuffles :]), *found[len(tasks) - shuffles - 1]]
+    report = _report(judged, leaks, best, variants, facts, first_locked, len(data) - len(dev))
     report["importance"] = weighed
     return Trained(ensemble, members, report, _oos(judged), _locked(data, first_locked))
 

@@ -32,7 +32,14 @@ def made(data, tmp_path_factory):
     settings = Settings(home=tmp_path_factory.mktemp("trained"))
     facts = FACTS | {"data_sha256": data.hash}
     return settings, train(
-        settings, data, model_id="filter-1.0.0", trained_at=1, facts=facts, variants=SMALL, processes=1
+        settings,
+        data,
+        model_id="filter-1.0.0",
+        trained_at=1,
+        facts=facts,
+        variants=SMALL,
+        processes=1,
+        shuffles=3,
     )
 
 
@@ -63,7 +70,7 @@ def test_every_variant_and_rule_is_a_logged_trial(made):
 def test_the_same_data_give_the_same_model_on_any_number_of_processes(made, data, tmp_path):
     again = train(
         made[0].model_copy(update={"home": tmp_path}), data, model_id="filter-1.0.0", trained_at=1,
-        facts=FACTS | {"data_sha256": data.hash}, variants=SMALL, processes=2,
+        facts=FACTS | {"data_sha256": data.hash}, variants=SMALL, processes=2, shuffles=3,
     )  # fmt: skip
     assert (again.ensemble.evaluate(data.x) == made[1].ensemble.evaluate(data.x)).all()
     assert json.dumps(again.report, default=str) == json.dumps(made[1].report, default=str)
