@@ -40,9 +40,9 @@ class Replay(NamedTuple):
 
 
 @cache
-def replayed(name: str) -> Replay:
+def replayed(name: str, symbol: str | None = None) -> Replay:
     settings = load(arguments={"confluence.weights": "bars"}).settings
-    run = Run(settings, open_recording(shared_file(name)))
+    run = Run(settings, open_recording(shared_file(name), symbol=symbol))
     shelf = Shelf(run.given)
     taken: list[tuple[Any, ...]] = []
 

@@ -17,6 +17,7 @@ from mia_kernel.measures.shelf import NAMES, Shelf
 from mia_kernel.runtime import Run
 from mia_kernel.settings import load
 from mia_kernel.state.flow import ORDERS
+from tests.plain_profile import area
 from tests.plain_replay import (
     BLOCK,
     HOUR,
@@ -76,27 +77,6 @@ def test_tick_momentum_over_twenty_trades(session: Replay, tape: Tape) -> None:
     found = session.components["tick_momentum"]
     assert np.array_equal(np.isfinite(found), fresh & (tape.known >= 20))
     same(found, expected, least=5_000)
-
-
-def area(px: Any, sz: Any) -> tuple[float, int, int]:
-    """Return POC, VAL and VAH of trades by the words of the definition."""
-    low = int(px.min())
-    rows = np.bincount(px - low, weights=sz).astype(int)
-    mean = float((px * sz).sum() / sz.sum()) - low
-    most = np.flatnonzero(rows == rows.max())
-    near = most[np.abs(np.abs(most - mean) - np.abs(most - mean).min()) < 1e-9]
-    poc = near.mean()
-    lo, hi = int(np.floor(poc)), int(np.ceil(poc))
-    held = np.r_[0, 0, rows, 0, 0]  # two empty rows beyond each end
-    inside = rows[lo : hi + 1].sum()
-    while inside < 0.7 * rows.sum() and (lo > 0 or hi < len(rows) - 1):
-        below = held[max(lo, 0) : lo + 2].sum() if lo > -2 else 0
-        above = held[hi + 3 : hi + 5].sum()
-        if below >= above:
-            inside, lo = inside + below, lo - 2
-        if above >= below:
-            inside, hi = inside + above, hi + 2
-    return low + poc, low + max(lo, 0), low + min(hi, len(rows) - 1)
 
 
 def test_point_of_control_and_value_area_of_every_minute(session: Replay, tape: Tape) -> None:
