@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from mia_kernel.adapters.messages import GuardianStatus
+from mia_kernel.core.session_table import NEW_YORK
 
 KEPT = 500
+GROUP_NS = 300 * 1_000_000_000
+"""Refusals by the same gate stand in one line while they come within five minutes of each other, as seen here."""
+
+
+@dataclass
+class _Group:
+    """Signals one gate refused: how many, since when (ns UTC, market time), and the line that tells them."""
+
+    first: int
+    count: int = 0
+    missed: bool = False
+    event: dict[str, Any] = field(default_factory=dict)
+
+    def words(self, code: str, last: int, text: str) -> str:
+        """Return the line: the newest refusal in full, and how often since when."""
+        if self.count == 1 and not self.missed:
+            return text
+        span = f"{_minute(self.first)}–{_minute(last)}"
+        many = f"{'at least ' if self.missed else ''}{self.count}"
+        return f"refused by {code.replace('_', ' ')} ×{many}, {span} New York; the last: {text}"
 
 
 class Chronicle:
@@ -25,16 +48,36 @@ class Chronicle:
         self._fills: int | None = None
         self._run: tuple[Any, ...] | None = None
         self._alerts: set[int] = set()
+        self._groups: dict[str, _Group] = {}
 
     def note(self, source: str, level: str, text: str) -> None:
         """Write one line, unless it repeats the one before it."""
         with self._lock:
-            if self._events and (self._events[-1]["source"], self._events[-1]["text"]) == (source, text):
-                return
-            self._id += 1
-            self._events.append(
-                {"id": self._id, "ts": time.time_ns(), "source": source, "level": level, "text": text}
-            )
+            if not self._events or (self._events[-1]["source"], self._events[-1]["text"]) != (source, text):
+                self._write(source, level, text)
+
+    def _write(self, source: str, level: str, text: str) -> dict[str, Any]:
+        self._id += 1
+        event = {"id": self._id, "ts": time.time_ns(), "source": source, "level": level, "text": text}
+        self._events.append(event)
+        return event
+
+    def _refused(self, row: dict[str, Any], missed: bool) -> None:
+        """Write a refused signal, together with those the same gate refused just before: one line, the newest place."""
+        code, text = row["code"] or "no verdict", f"{_wish(row)}: {row['sentence']}"
+        with self._lock:
+            group = self._groups.get(code)
+            if (
+                group is None
+                or time.time_ns() - group.event["ts"] > GROUP_NS
+                or group.event not in self._events
+            ):
+                group = self._groups[code] = _Group(row["ts"])
+            else:
+                self._events.remove(group.event)
+            group.count += 1
+            group.missed = group.missed or missed
+            group.event = self._write("signal", "info", group.words(code, row["ts"], text))
 
     def last(self, count: int) -> list[dict[str, Any]]:
         """Return the last `count` events, oldest first."""
@@ -69,22 +112,37 @@ class Chronicle:
         run = (frame.get("source_name"), frame.get("settings_id"), frame.get("mode"))
         if run != self._run:
             self._run, self._signal, self._fills = run, None, None
+            self._groups.clear()
             self.note("engine", "info", f"{frame.get('mode')} on {frame.get('source_name')}")
         signals, fills = frame.get("signals") or [], frame["fills"]["ts"]
         newest = signals[0]["sequence"] if signals else -1
-        for row in reversed(signals):
-            if self._signal is not None and row["sequence"] > self._signal:
-                side = "long" if row["side"] > 0 else "short"
-                verdict = "allowed" if row["allowed"] else "refused"
-                self.note(
-                    "signal", "info", f"{row['grade']} {side} {row['entry']:.2f} {verdict}: {row['sentence']}"
-                )
+        if self._signal is not None:
+            self._see_signals(
+                [row for row in reversed(signals) if row["sequence"] > self._signal], len(signals)
+            )
         self._signal = newest
         for i in range(self._fills if self._fills is not None else len(fills), len(fills)):
             side = "bought" if frame["fills"]["side"][i] > 0 else "sold"
             price, qty = float(frame["fills"]["price"][i]), int(frame["fills"]["qty"][i])
             self.note("fill", "info", f"{side} {qty} at {price:.2f} ({frame['fills']['role'][i]})")
         self._fills = len(fills)
+
+    def _see_signals(self, fresh: list[dict[str, Any]], shown: int) -> None:
+        # Where every signal of the frame is new, older ones may have come and gone between two frames.
+        missed = len(fresh) == shown and self._signal != -1
+        for row in fresh:
+            if row["allowed"]:
+                self.note("signal", "info", f"{_wish(row)} allowed: {row['sentence']}")
+            else:
+                self._refused(row, missed)
+
+
+def _wish(row: dict[str, Any]) -> str:
+    return f"{row['grade']} {'long' if row['side'] > 0 else 'short'} {row['entry']:.2f}"
+
+
+def _minute(ts: int) -> str:
+    return dt.datetime.fromtimestamp(ts / 1e9, NEW_YORK).strftime("%H:%M")
 
 
 def _standing(status: GuardianStatus) -> str:

@@ -9,14 +9,49 @@ absent that one format is not checked.
 
 from __future__ import annotations
 
+import json
 import sys
+import urllib.error
+import urllib.request
+from urllib.parse import parse_qs, urlsplit
 
 GRAMMAR = "rfc3987_syntax"
+BEGIN_S = 60.0
 
 
 def without_grammar() -> None:
     """Let jsonschema find no grammar in this process; call it before nbformat, papermill or JupyterLab is imported."""
     sys.modules.setdefault(GRAMMAR, None)  # pyright: ignore[reportArgumentType]
+
+
+def begin(address: str, page: str, desk: str) -> bool:
+    """Start what a page waits for while the browser still loads JupyterLab; False where something did not start.
+
+    JupyterLab shows a saved view only when the page's kernel has answered, and the desk server starts when it is first
+    asked: both can be under way before the browser asks. What does not start here starts then.
+
+    Parameters
+    ----------
+    address : str
+        JupyterLab's own, with its token.
+    page : str
+        Notebook whose kernel is started, as the server names it.
+    desk : str
+        Path of the desk server behind the proxy.
+    """
+    at = urlsplit(address)
+    token = parse_qs(at.query)["token"][0]
+    asked = {"path": page, "name": page, "type": "notebook", "kernel": {"name": "python3"}}
+    done = True
+    for path, body in (("/api/sessions", json.dumps(asked).encode()), (desk, None)):
+        request = urllib.request.Request(
+            f"{at.scheme}://{at.netloc}{path}", body, {"Authorization": f"token {token}"}
+        )
+        try:
+            urllib.request.urlopen(request, timeout=BEGIN_S).close()
+        except (urllib.error.URLError, OSError):
+            done = False
+    return done
 
 
 def main() -> int | None:

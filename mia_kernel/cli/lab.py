@@ -22,7 +22,7 @@ from mia_kernel.adapters import logs
 from mia_kernel.adapters.bus import ENGINE, GUARDIAN, find
 from mia_kernel.adapters.http import LOOPBACK, loopback_socket, serve
 from mia_kernel.adapters.jupyter_proxy import server_entry
-from mia_kernel.adapters.jupyter_start import without_grammar
+from mia_kernel.adapters.jupyter_start import begin, without_grammar
 from mia_kernel.settings import load
 
 log = logging.getLogger("mia.lab")
@@ -30,6 +30,8 @@ log = logging.getLogger("mia.lab")
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 PAGE = "08_live_desk.ipynb"
 STATIC = NOTEBOOKS.parent / "widgets" / "static"
+DESK = "/mia/state"
+"""A page of the desk server behind JupyterLab's proxy: asking for it starts the server."""
 CONSOLE_PX = 860
 SYNTHETIC_FROM = "10:00"
 """Half an hour after the cash open: the overnight session is taken at full speed, then the market lives."""
@@ -62,9 +64,12 @@ LEAVE_S = 2.0
     metavar="HH:MM",
     help=f"where the pace begins (default for synthetic: {SYNTHETIC_FROM})",
 )
+@click.option(
+    "--weights", metavar="NAME", help="weights of the confluence; `bars` for a source without a book"
+)
 @click.option("--port", type=int, default=0, help="port of JupyterLab (default: one the system gives)")
 @click.option("--no-browser", is_flag=True, help="only print the address")
-def lab(source: str, speed: str, start: str | None, port: int, no_browser: bool) -> None:
+def lab(source: str, speed: str, start: str | None, weights: str | None, port: int, no_browser: bool) -> None:
     """Open JupyterLab on the live desk; starts a dry-run loop if none runs, and ends what it started.
 
     Pages are copies in MIA_HOME/lab: yours to change; one you have not changed follows this version.
@@ -75,7 +80,7 @@ def lab(source: str, speed: str, start: str | None, port: int, no_browser: bool)
     log.info("started", extra={"source": source})
     if start is None and source.startswith("synthetic:"):
         start = SYNTHETIC_FROM
-    with dry_run_loop(home, source, speed, start) as started:
+    with dry_run_loop(home, source, speed, start, weights) as started:
         folder = laid_out(home)
         command = jupyter_command(home, port, browser=not no_browser)
         server = _start_jupyter(command, folder, home)
@@ -128,6 +133,8 @@ def _pass_on(server: subprocess.Popen[bytes], words: Path) -> None:
             if found is not None:
                 told = True
                 click.echo(OPEN.format(address=found.group(), log=words), err=True)
+                asks = (found.group(), PAGE, DESK)
+                threading.Thread(target=begin, args=asks, name="mia-begin", daemon=True).start()
 
 
 def _module_of(process: subprocess.Popen[bytes]) -> str:
@@ -173,7 +180,7 @@ def jupyter_command(home: Path, port: int, *, browser: bool) -> list[str]:
 
 @contextlib.contextmanager
 def dry_run_loop(
-    home: Path, source: str, speed: str, start: str | None = None
+    home: Path, source: str, speed: str, start: str | None = None, weights: str | None = None
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Have a guardian and a dry-run loop in `home` for as long as the context lasts; those that run stay."""
     started: list[subprocess.Popen[bytes]] = []
@@ -189,6 +196,7 @@ def dry_run_loop(
         if not _runs(home, ENGINE):
             words = ["run", "--dry-run", "--headless", "--source", source, "--speed", speed]
             words += ["--from", start] if start else []
+            words += ["--weights", weights] if weights else []
             started.append(_start(words, words_of_loop, home))
             started.append(_start(["alerts", "watch"], folder / "alerts.log", home))
             click.echo(STARTS.format(source=source, log=words_of_loop), err=True)

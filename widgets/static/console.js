@@ -48,7 +48,7 @@ export function createConsole(el, options = {}) {
     fold.textContent = title;
     fold.title = "fold or unfold";
     head.append(fold, make("span", "since"));
-    if (name === "price") head.append(make("span", "gamma"), timeframes(ui, () => show()));
+    if (name === "price") head.append(make("span", "nobook"), make("span", "gamma"), timeframes(ui, () => show()));
     box.append(head, body);
     grid.append(box);
     const set = (closed) => { box.dataset.folded = String(closed); fold.setAttribute("aria-expanded", String(!closed)); };
@@ -75,6 +75,7 @@ export function createConsole(el, options = {}) {
     root.dataset.palette = ui.palette;
     root.dataset.stale = String(stale);
     root.dataset.stamp = stampOf(frame);
+    showBook(root, frame);
     strip.update(frame, state);
     showGamma(grid.querySelector(".gamma"), frame);
     for (const { box, panel, since } of panels) {
@@ -105,6 +106,15 @@ function note(root, frame, times) {
     const gaps = times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b);
     root.dataset.fps = (1000 / gaps[gaps.length >> 1]).toFixed(1);
   }
+}
+
+// A source that has shown no book so far leaves the room of ladder and depth to the price.
+function showBook(root, frame) {
+  const none = Boolean(frame) && !(frame.ladder && frame.ladder.bid.length) && !(frame.depth && frame.depth.ts.length);
+  root.dataset.book = none ? "none" : "";
+  const line = root.querySelector(".nobook");
+  put(line, none ? "no order book from this source: no ladder, no depth" : "");
+  line.title = line.textContent;
 }
 
 // One line about the option chain as a whole; its walls are lines of the picture.

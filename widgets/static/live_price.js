@@ -3,7 +3,7 @@
 import { extent, indexAt, timeSeconds } from "./draw.js";
 import { canvasPanel, fixed, hosted, signed, words } from "./panel.js";
 
-const SHOWN = 110, PROFILE = 92;
+const SHOWN = 110, PROFILE = 92, NAMES = 74, LINE = 12;
 const SECONDS = { "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14400 };
 const ZONES = { extreme: 0.2, strong: 0.14, moderate: 0.09, weak: 0.04 };
 const SHORT = {
@@ -24,6 +24,7 @@ export function draw(pen, frame, ui) {
   for (const order of frame.orders || []) if (order.open) { low = Math.min(low, order.stop); high = Math.max(high, order.target); }
   const pad = Math.max(0.75, (high - low) * 0.07);
   box.right = pen.width - 64 - (ui.profile === false ? 0 : PROFILE);
+  box.left = 8 + NAMES;  // levels have their names beside the bars, never over them
   box.top = 8;
   pen.axisX = pen.width - 58;
   pen.frame([bars.ts[0] - width / 2, bars.ts[bars.ts.length - 1] + width * 1.5], low - pad, high + pad);
@@ -86,10 +87,9 @@ function drawLevels(pen, levels, right) {
   const { c, box, theme } = pen;
   const shown = levels.filter((l) => l.price >= pen.range[0] && l.price <= pen.range[1] && l.name !== "vwap")
     .sort((a, b) => b.weight - a.weight);
-  const taken = [];
   for (const level of shown) {
-    const y = Math.round(pen.y(level.price)) + 0.5, colour = theme[level.family] || theme.neutral;
-    c.strokeStyle = colour;
+    const y = Math.round(pen.y(level.price)) + 0.5;
+    c.strokeStyle = theme[level.family] || theme.neutral;
     c.lineWidth = level.family === "gamma" ? 1.5 : 1;
     c.globalAlpha *= level.family === "round" || level.fresh === false ? 0.5 : 0.85;
     c.setLineDash({ dash: [6, 4], dot: [2, 3] }[level.style] || []);
@@ -97,15 +97,20 @@ function drawLevels(pen, levels, right) {
     c.setLineDash([]);
     c.globalAlpha /= level.family === "round" || level.fresh === false ? 0.5 : 0.85;
     c.lineWidth = 1;
-    if (taken.every((other) => Math.abs(other - y) > 12)) {
-      taken.push(y);
-      const text = nameOf(level.name) + (level.fresh === false ? " (old)" : "");
-      const wide = c.measureText(text).width;
-      c.fillStyle = theme.surface;
-      c.fillRect(box.left + 2, y - 7, wide + 6, 14);
-      pen.label(text, box.left + 5, y, colour);
-    }
   }
+  nameLevels(pen, shown);
+}
+
+// Names stand in a column of their own, the weightiest first; levels within one line of text share it, the crosshair tells all.
+function nameLevels(pen, shown) {
+  const { c, box, theme } = pen, places = [];
+  for (const level of shown) {
+    const y = pen.y(level.price), text = nameOf(level.name) + (level.fresh === false ? " (old)" : "");
+    const near = places.find((place) => Math.abs(place.y - y) < LINE);
+    if (!near) places.push({ y, text, colour: theme[level.family] || theme.neutral });
+    else if (c.measureText(`${near.text} · ${text}`).width <= NAMES - 6) near.text += ` · ${text}`;
+  }
+  for (const { y, text, colour } of places) pen.label(text, box.left - 6, y, colour, "right");
 }
 
 function drawBattle(pen, battle) {

@@ -1,6 +1,7 @@
 // The monitor page: the console, then equity of the day, alerts, processes and the event log.
 import { createConsole } from "./console.js";
 import { create as model } from "./live_model.js";
+import { colours } from "./draw.js";
 import { canvasPanel, clockOf, fixed, make, put, rows, signed } from "./panel.js";
 
 const READ_MS = 1000;
@@ -130,6 +131,13 @@ async function read() {
   }
 }
 
+// The machine's part follows the console's theme and palette: its words stand on the same surface.
+function dress() {
+  side.dataset.theme = colours().dark ? "dark" : "light";
+  document.documentElement.dataset.theme = side.dataset.theme;
+  equity.redraw();
+}
+
 desk.link.on(() => {
   const frame = desk.link.frame;
   const state = { stale: Boolean(frame && frame.live && desk.link.frameAge() > 2000) };
@@ -137,7 +145,8 @@ desk.link.on(() => {
   pace(frame, state);
   judge.update(frame, state);
 });
-setInterval(read, READ_MS);
+setInterval(() => { dress(); read(); }, READ_MS);
+dress();
 read();
 window.miaDesk = desk;
 export { signed };
