@@ -35,6 +35,13 @@ LIVE_IS_PAPER = """\
   Real money is never started with it.
 =============================================================================="""
 
+ENDS = """\
+ending  the record is sealed and replayed for the parity check, then the page of the day is written
+        Ctrl-C again leaves at once"""
+LEFT = """\
+left at once: what was seen stays in {journal}
+              and {session}; `mia report daily` writes the page later"""
+
 
 @click.command()
 @click.option(
@@ -95,19 +102,32 @@ def run(
         publisher = Publisher(settings.home, session.loop, mode=mode, run_id=session.folder.name)
         with stopping(session.loop), publisher:
             taken_to_its_end(session)
+    try:
+        holds = told(session, path, settings, json_path)
+    except KeyboardInterrupt:
+        click.echo(LEFT.format(journal=path, session=session.folder), err=True)
+        raise
+    if not holds:
+        stop(1)
+
+
+def told(session: Session, path: Path, settings: Settings, json_path: str | None) -> bool:
+    """Close a session, say what it was and write the page of the day; return whether it replays the same."""
+    aside = json_path == "-"
+    if session.loop.stopped_by:
+        click.echo(ENDS, err=True)
     figures, answer = closed(session)
     log.info(answer.sentence, extra={"session": str(session.folder), "stopped_by": session.loop.stopped_by})
     figures |= {"session": str(session.folder), "parity": parity_json(answer)}
     show(figures, json_path)
-    click.echo(answer.sentence, err=json_path == "-")
-    click.echo(f"journal {path}", err=json_path == "-")
-    click.echo(f"session {session.folder}", err=json_path == "-")
+    click.echo(answer.sentence, err=aside)
+    click.echo(f"journal {path}", err=aside)
+    click.echo(f"session {session.folder}", err=aside)
     page = daily_page(path, settings)
-    click.echo(f"report  {page.html}", err=json_path == "-")
+    click.echo(f"report  {page.html}", err=aside)
     if session.loop.stopped_by:
         click.echo("stopped by hand: the summary covers what was seen", err=True)
-    if not answer.holds:
-        stop(1)
+    return answer.holds
 
 
 def with_broker(wanted: Wanted, settings: Settings, resume: bool, headless: bool) -> None:

@@ -1,7 +1,10 @@
 // Ladder: ten levels a side with sizes and what traded at each price today, imbalance as a bar.
 import { fixed, hosted, make, put, rows, signed } from "./panel.js";
 
-const LEVELS = 10;
+const LEVELS = 10, LEAST = 3, ROW_PX = 17, HEAD_PX = 44;
+
+// On a low screen fewer levels of both sides, never all of one and none of the other.
+const fitting = (el) => Math.max(LEAST, Math.min(LEVELS, Math.floor(((el.clientHeight || Infinity) - HEAD_PX) / (2 * ROW_PX))));
 
 function cells() {
   const row = make("tr");
@@ -48,7 +51,7 @@ export function create(el) {
       fillBar.style.left = value < 0 ? `${50 - Math.abs(value) * 50}%` : "50%";
       fillBar.dataset.kind = value < 0 ? "sell" : "buy";
       if (!n) return;
-      const shown = Math.min(LEVELS, n), profile = frame.profile, lowest = profile.price.length ? profile.price[0] : 0;
+      const shown = Math.min(fitting(el), n), profile = frame.profile, lowest = profile.price.length ? profile.price[0] : 0;
       const traded = (price) => {
         const at = Math.round((price - lowest) / 0.25);
         return profile.price.length && at >= 0 && at < profile.volume.length ? profile.volume[at] : null;
