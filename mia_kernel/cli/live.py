@@ -8,6 +8,7 @@ closed the engine waits.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
@@ -114,10 +115,12 @@ def supervise(wanted: Wanted, settings: Settings, *, resume: str | None, headles
             with Standing(home, headless=headless) as view:
                 watch(asked, [guardian] if mine else [], helpers, engine, view)
         finally:
-            engine.child.end(END_S)
-            helpers.end(5.0)
-            if mine:
-                guardian.end()
+            # Every one is ended, the guardian last, also where a second Ctrl-C leaves at once.
+            with contextlib.ExitStack() as ending:
+                if mine:
+                    ending.callback(guardian.end)
+                ending.callback(helpers.end, 5.0)
+                ending.callback(engine.child.end, END_S)
     click.echo(
         "stopped: the account keeps what it has, protective stops rest at the venue; `mia status` tells"
     )

@@ -108,16 +108,18 @@ class Child:
         return True
 
     def end(self, wait_s: float = END_S) -> int | None:
-        """Ask the process to end, then end it; return its exit code."""
+        """Ask the process to end, then end it; return its exit code. Whoever is interrupted meanwhile does not wait."""
         if self.process is None:
             return None
         if self.process.poll() is None:
             self.process.terminate()
             try:
                 self.process.wait(wait_s)
-            except subprocess.TimeoutExpired:
+            except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
                 self.process.kill()
                 self.process.wait(5.0)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
         return self.process.returncode
 
 

@@ -76,9 +76,13 @@ function fitPage(outer, model) {
   };
 }
 
+// A click in the console is meant for it: JupyterLab would choose the cell and scroll its top into view.
+const NOT_THE_CELLS = ["mousedown", "focusin", "dblclick"];
+
 function render({ model, el }) {
   const outer = document.createElement("div");
   outer.className = "mia-frame";
+  for (const kind of NOT_THE_CELLS) outer.addEventListener(kind, (event) => event.stopPropagation());
   outer.style.height = `${model.get("height")}px`;
   const notice = document.createElement("p");
   notice.className = "mia-notice";
