@@ -57,14 +57,25 @@ def signals(
     return joined([Dataset(schema_of(), x, made, labels, ones, path, path["ts"], (), 0, fee_ticks)])
 
 
-def stump(*, valid_from: int = 0, trained_at: int = 0, model_id: str = "x") -> Ensemble:
-    """Return an ensemble of one split: 0.2 where the first feature is at most 0.5, 0.8 above."""
+def stump(
+    *,
+    valid_from: int = 0,
+    trained_at: int = 0,
+    model_id: str = "x",
+    at: float = 0.5,
+    lose: float = 0.2,
+    win: float = 0.8,
+) -> Ensemble:
+    """Return an ensemble of one split: `lose` in each leaf where the first feature is at most `at`, `win` above.
+
+    The boosted member reads its leaf as log odds and the line says one half, so the vote lies nearer the middle.
+    """
 
     def a(*values: float, kind: type = np.int64) -> np.ndarray:
         return np.array(values, kind)
 
     tree = Tree(
-        a(1, -1, -1), a(2, -1, -1), a(0, 0, 0), a(0.5, 0, 0, kind=np.float32), a(0, 0.2, 0.8, kind=float)
+        a(1, -1, -1), a(2, -1, -1), a(0, 0, 0), a(at, 0, 0, kind=np.float32), a(0, lose, win, kind=float)
     )
     heaps, line = heaped([tree]), np.zeros(2 * len(EIGHT))
     return Ensemble(
