@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -69,8 +68,8 @@ class Ensemble:
         f, b = self.forest, self.boosted
         opine(
             rows,
-            (f.feature, f.threshold, f.leaf, f.depth, f.count),
-            (b.feature, b.threshold, b.leaf, b.depth, self.boosted_base),
+            (f.nodes, f.leaf, f.depth, f.count),
+            (b.nodes, b.leaf, b.depth, self.boosted_base),
             (self.line, self.intercept),
             (self.bend_x, self.bend_y),
             out,
@@ -97,14 +96,23 @@ def bent(p: float, x: Any, y: Any) -> float:
 
 @kernel
 def opine(rows: Any, forest: Any, boosted: Any, line: Any, bend: Any, out: Any, parts: Any) -> None:
-    """Fill `out` with probability, ml_score, agreement, raw mean and `parts` with the members, row by row."""
-    feature, threshold, leaf, depth, count = forest
-    feature_b, threshold_b, leaf_b, depth_b, base = boosted
+    """Fill `out` with probability, ml_score, agreement, raw mean and `parts` with the members, row by row.
+
+    A row with a value that is no finite number gets NaN everywhere: nothing is said of it.
+    """
+    nodes, leaf, depth, count = forest
+    nodes_b, leaf_b, depth_b, base = boosted
     coefficients, intercept = line
     for i in range(len(rows)):
         x = rows[i]
-        parts[i, 0] = votes(x, feature, threshold, leaf, depth) / count
-        parts[i, 1] = _sigmoid(base + votes(x, feature_b, threshold_b, leaf_b, depth_b))
+        total = 0.0
+        for j in range(len(x)):
+            total += x[j] * 0.0  # of infinity and of NaN this is NaN
+        if total != 0.0:
+            out[i], parts[i] = np.nan, np.nan
+            continue
+        parts[i, 0] = votes(x, nodes, leaf, depth) / count
+        parts[i, 1] = _sigmoid(base + votes(x, nodes_b, leaf_b, depth_b))
         z = intercept
         for j in range(len(coefficients)):
             z += coefficients[j] * x[j]
@@ -178,21 +186,21 @@ class Filter:
         """Return the opinion on a row, from the cache where the same was asked a moment ago."""
         if self.ensemble is None:
             return self._none(self.off)
-        # Plain numbers: on a row this short numpy's own sums and tests cost more than the forests do.
-        values = row.tolist()
-        half = len(values) // 2
-        if sum(values[half : half + len(EIGHT)]) > MOST_MISSING:
+        half = len(row) // 2
+        # Plain numbers: on a row this short numpy's own sums cost more than a forest does.
+        if sum(row[half : half + len(EIGHT)].tolist()) > MOST_MISSING:
             return self._none("missing_features")
-        if not all(map(isfinite, values)):
-            return self._none("not_a_number")
-        self.asked += 1
         key = row.tobytes()
         found = self._cache.get(key)
         if found is not None and 0 <= ts - found[0] <= self._ttl:
+            self.asked += 1
             self.hits += 1
             self._cache.move_to_end(key)
             return found[1]
         made = self._made(row)
+        if made.probability is None:
+            return made
+        self.asked += 1
         self._cache[key] = (ts, made)
         if found is not None:
             self._cache.move_to_end(key)
@@ -204,6 +212,8 @@ class Filter:
         assert self.ensemble is not None
         self.ensemble._call(row[None, :], self._out, self._parts)  # pyright: ignore[reportPrivateUsage]
         probability, ml_score, agreement, _ = self._out[0].tolist()
+        if probability != probability:
+            return self._none("not_a_number")
         return Opinion(self.model_id, probability, ml_score, agreement, "")
 
     def _none(self, reason: str) -> Opinion:

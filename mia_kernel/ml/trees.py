@@ -8,7 +8,7 @@ once keeps the processor busy while it waits for memory: one call costs what one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,15 +32,32 @@ class Tree:
     value: NDArray[np.float64]
 
 
+NODE_DTYPE = np.dtype([("threshold", np.float32), ("feature", np.int32)])
+
+
 @dataclass(frozen=True, slots=True)
 class Heaps:
-    """Trees as heaps: (trees, 2^depth − 1) features and thresholds, (trees, 2^depth) leaf values."""
+    """Trees as heaps: (trees, 2^depth − 1) features and thresholds, (trees, 2^depth) leaf values.
+
+    `nodes` is the first two side by side: what a step reads lies in one line of the processor's cache.
+    """
 
     feature: NDArray[np.int32]
     threshold: NDArray[np.float32]
     leaf: NDArray[np.float32]
     depth: int
     count: int  # real trees; the rest fill the last lane and vote 0
+    nodes: NDArray[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Lay the nodes out for walking."""
+        object.__setattr__(self, "nodes", _side_by_side(self.feature, self.threshold))
+
+
+def _side_by_side(feature: NDArray[np.int32], threshold: NDArray[np.float32]) -> NDArray[Any]:
+    nodes = np.empty(feature.shape, NODE_DTYPE)
+    nodes["feature"], nodes["threshold"] = feature, threshold
+    return nodes
 
 
 def heaped(trees: Sequence[Tree]) -> Heaps:
@@ -56,16 +73,12 @@ def heaped(trees: Sequence[Tree]) -> Heaps:
     if depth > DEEPEST:
         raise InvariantError(f"a tree of depth {depth}; heaps hold {DEEPEST} at most")
     rows = -(-max(len(trees), 1) // LANES) * LANES
-    heaps = Heaps(
-        np.zeros((rows, (1 << depth) - 1), np.int32),
-        np.full((rows, (1 << depth) - 1), np.inf, np.float32),
-        np.zeros((rows, 1 << depth), np.float32),
-        depth,
-        len(trees),
-    )
+    feature = np.zeros((rows, (1 << depth) - 1), np.int32)
+    threshold = np.full((rows, (1 << depth) - 1), np.inf, np.float32)
+    leaf = np.zeros((rows, 1 << depth), np.float32)
     for i, tree in enumerate(trees):
-        _lay(tree, heaps, i)
-    return heaps
+        _lay(tree, feature[i], threshold[i], leaf[i])
+    return Heaps(feature, threshold, leaf, depth, len(trees))
 
 
 def _depth(tree: Tree) -> int:
@@ -78,18 +91,18 @@ def _depth(tree: Tree) -> int:
     return deepest
 
 
-def _lay(tree: Tree, heaps: Heaps, row: int) -> None:
-    inner = (1 << heaps.depth) - 1
+def _lay(tree: Tree, feature: NDArray[Any], threshold: NDArray[Any], leaf: NDArray[Any]) -> None:
+    inner = len(feature)
     stack = [(0, 0)]
     while stack:
         node, at = stack.pop()
         if tree.left[node] < 0:
             while at < inner:
                 at = 2 * at + 1
-            heaps.leaf[row, at - inner] = tree.value[node]
+            leaf[at - inner] = tree.value[node]
         else:
-            heaps.feature[row, at] = tree.feature[node]
-            heaps.threshold[row, at] = tree.threshold[node]
+            feature[at] = tree.feature[node]
+            threshold[at] = tree.threshold[node]
             stack += [(int(tree.left[node]), 2 * at + 1), (int(tree.right[node]), 2 * at + 2)]
 
 
@@ -105,27 +118,33 @@ def strictly_below(threshold: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @kernel
-def votes(x: Any, feature: Any, threshold: Any, leaf: Any, depth: int) -> float:
+def _right(x: Any, node: Any) -> int:
+    """Return 1 where a row goes right at a node, 0 where it goes left."""
+    return 1 if x[node["feature"]] > node["threshold"] else 0
+
+
+@kernel
+def votes(x: Any, nodes: Any, leaf: Any, depth: int) -> float:
     """Return the sum of the leaves a row reaches.
 
     Parameters
     ----------
     x : ndarray of float32
-    feature, threshold, leaf : the arrays of `Heaps`
+    nodes, leaf : the arrays of `Heaps`
     """
     total = 0.0
     inner = (1 << depth) - 1
-    for t in range(0, feature.shape[0], 8):
+    for t in range(0, nodes.shape[0], 8):
         a = b = c = d = e = f = g = h = 0
         for _ in range(depth):
-            a = 2 * a + 1 + (x[feature[t, a]] > threshold[t, a])
-            b = 2 * b + 1 + (x[feature[t + 1, b]] > threshold[t + 1, b])
-            c = 2 * c + 1 + (x[feature[t + 2, c]] > threshold[t + 2, c])
-            d = 2 * d + 1 + (x[feature[t + 3, d]] > threshold[t + 3, d])
-            e = 2 * e + 1 + (x[feature[t + 4, e]] > threshold[t + 4, e])
-            f = 2 * f + 1 + (x[feature[t + 5, f]] > threshold[t + 5, f])
-            g = 2 * g + 1 + (x[feature[t + 6, g]] > threshold[t + 6, g])
-            h = 2 * h + 1 + (x[feature[t + 7, h]] > threshold[t + 7, h])
+            a = 2 * a + 1 + _right(x, nodes[t, a])
+            b = 2 * b + 1 + _right(x, nodes[t + 1, b])
+            c = 2 * c + 1 + _right(x, nodes[t + 2, c])
+            d = 2 * d + 1 + _right(x, nodes[t + 3, d])
+            e = 2 * e + 1 + _right(x, nodes[t + 4, e])
+            f = 2 * f + 1 + _right(x, nodes[t + 5, f])
+            g = 2 * g + 1 + _right(x, nodes[t + 6, g])
+            h = 2 * h + 1 + _right(x, nodes[t + 7, h])
         total += (
             leaf[t, a - inner]
             + leaf[t + 1, b - inner]

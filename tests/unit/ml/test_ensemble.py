@@ -56,6 +56,26 @@ def test_one_row_takes_microseconds(trained):
     assert best < 15 * SLACK
 
 
+@pytest.mark.performance
+def test_the_whole_filter_answers_a_row_within_15_us(trained):
+    """Checks, key, cache and opinion included: 99 of 100 rows within 15 µs, each row's quickest pass.
+
+    In a single pass every millisecond one row also waits for the machine's clock tick: at 10 µs a row that is one
+    in a hundred, so the 99th percentile of a pass tells the tick and not the filter.
+    """
+    _, ensemble, _ = trained
+    x = rows(1_000)
+    judge = Filter(ensemble, Inputs(schema_of(), Given(Carries())), MlParams(cache_entries=0))
+    judge.answer(x[0], 1)
+    took = np.full(len(x), np.inf)
+    for _ in range(25):
+        for i, row in enumerate(x):
+            began = time.perf_counter_ns()
+            judge.answer(row, i)
+            took[i] = min(took[i], time.perf_counter_ns() - began)
+    assert float(np.quantile(took, 0.99)) / 1_000 < 15 * SLACK
+
+
 def test_the_cache_never_changes_an_answer_and_forgets_in_event_time(trained):
     _, ensemble, _ = trained
     judge = Filter(ensemble, Inputs(schema_of(), Given(Carries())), MlParams(cache_entries=2, cache_ttl_s=60))
@@ -79,9 +99,14 @@ def test_every_missing_opinion_says_why(trained):
     row = laid_out(values)
     assert missing_of_eight(row) == 3
     assert Filter(ensemble, inputs, MlParams()).answer(row, 1).reason == "missing_features"
-    broken = rows(1)[0]
-    broken[0] = np.nan
-    assert Filter(ensemble, inputs, MlParams()).answer(broken, 1).reason == "not_a_number"
+    for bad in (np.nan, np.inf, -np.inf):
+        broken = rows(1)[0]
+        broken[0] = bad
+        judge = Filter(ensemble, inputs, MlParams())
+        said = judge.answer(broken, 1)
+        assert (said.probability, said.ml_score, said.reason) == (None, None, "not_a_number")
+        assert (judge.asked, judge.hit_rate) == (0, None)
+        assert judge.answer(rows(1)[0], 1).reason == ""
     nobody = Filter(None, inputs, MlParams(), why="damaged").answer(rows(1)[0], 1)
     assert (nobody.probability, nobody.ml_score, nobody.reason) == (None, None, "damaged")
 
