@@ -47,6 +47,10 @@ class Known:
     told: tuple[object, ...] = ()
 
 
+Held = tuple[str, int]
+"""Account and contract number, by which a position is told anew when it changes."""
+
+
 @dataclass
 class Query:
     """A snapshot under way."""
@@ -55,7 +59,7 @@ class Query:
     request: int
     orders: set[int] = field(default_factory=set)
     fills: dict[str, Fill] = field(default_factory=dict)
-    holdings: dict[str, int] = field(default_factory=dict)
+    holdings: dict[Held, tuple[str, int]] = field(default_factory=dict)
     missing: set[str] = field(default_factory=lambda: {"positions", "orders", "fills"})
 
 
@@ -78,6 +82,7 @@ class Hearing:
         self.query: Query | None = None
         self._early: dict[int, tuple[Any, ...]] = {}
         self._fees: dict[str, Decimal] = {}
+        self._holdings: dict[Held, tuple[str, int]] = {}
         session.add(self)
 
     def of_ref(self, ref: str | None) -> Known | None:
@@ -175,13 +180,20 @@ class Hearing:
             self.say(Commission(report.execId, usd))
 
     def on_position(self, account: str, contract: Any, size: float, cost: float) -> None:
-        """Take a position of a query."""
-        if self.query is not None and contract.secType == "FUT" and known_symbol(contract.symbol):
-            held = self.query.holdings
-            held[contract.symbol] = held.get(contract.symbol, 0) + round(size)
+        """Take a position: of a query, or pushed because it changed, by whoever's hand."""
+        if contract.secType != "FUT" or not known_symbol(contract.symbol):
+            return
+        key, row = (account, contract.conId), (contract.symbol, round(size))
+        if self.query is not None and "positions" in self.query.missing:
+            self.query.holdings[key] = row
+            return
+        self._holdings[key] = row
+        self.say(Holding(contract.symbol, _totals(self._holdings).get(contract.symbol, 0)))
 
     def on_positionEnd(self) -> None:
         """The list of positions is complete."""
+        if self.query is not None and "positions" in self.query.missing:
+            self._holdings = dict(self.query.holdings)
         self._part("positions")
 
     def on_error(self, request: int, code: int, text: str, *_: Any) -> None:
@@ -235,9 +247,19 @@ class Hearing:
         self.say(
             Snapshot(
                 query_id=query.number,
-                holdings=tuple(Holding(symbol, qty) for symbol, qty in sorted(query.holdings.items()) if qty),
+                holdings=tuple(
+                    Holding(symbol, qty) for symbol, qty in sorted(_totals(self._holdings).items()) if qty
+                ),
                 orders=orders,
                 fills=tuple(query.fills.values()),
                 ts_event=self.session.clock.now_ns(),
             )
         )
+
+
+def _totals(holdings: dict[Held, tuple[str, int]]) -> dict[str, int]:
+    """Return signed contracts by symbol over accounts and months."""
+    out: dict[str, int] = {}
+    for symbol, qty in holdings.values():
+        out[symbol] = out.get(symbol, 0) + qty
+    return out

@@ -162,7 +162,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A position at the venue; `qty` is signed."""
+    """A position at the venue; `qty` is signed. Told by itself it is what the venue pushed at a change."""
 
     symbol: str
     qty: int
@@ -188,7 +188,7 @@ class Top:
     age_s: float
 
 
-VenueEvent = VenueOrder | Fill | Commission | Trouble | Link | Snapshot
+VenueEvent = VenueOrder | Fill | Commission | Trouble | Link | Holding | Snapshot
 
 
 class OrderSocket(Protocol):

@@ -33,16 +33,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What a snapshot brought. `equal`: nothing had to be corrected by force."""
+    """What a snapshot brought. `equal`: nothing had to be corrected by force.
+
+    `crossed`: symbols whose position differs while a fill of them is as new as the question. The lists of a
+    snapshot are not of one instant, so this says nothing: nothing was corrected, the venue must be asked again.
+    """
 
     differences: tuple[Difference, ...]
     reports: tuple[OrderReport, ...]
     notes: tuple[str, ...]
     closed: tuple[Closed, ...]
+    crossed: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
-        return not self.differences
+        return not self.differences and not self.crossed
 
 
 def reconcile(truth: Truth, snapshot: Snapshot, *, asked_ts: int, marks: dict[str, int]) -> Reconciled:
@@ -75,8 +80,9 @@ def reconcile(truth: Truth, snapshot: Snapshot, *, asked_ts: int, marks: dict[st
         heard = truth.apply(_gone(record, snapshot.ts_event))
         reports += heard.reports
         closed += heard.closed
-    differences += _positions(truth, snapshot, marks)
-    return Reconciled(tuple(differences), tuple(reports), tuple(notes), tuple(closed))
+    moved = {r.fill.symbol for r in truth.state.fills.values() if r.fill.ts_event >= asked_ts}
+    wrong, crossed = _positions(truth, snapshot, marks, moved)
+    return Reconciled((*differences, *wrong), tuple(reports), tuple(notes), tuple(closed), tuple(crossed))
 
 
 def _cancel_lost(truth: Truth, said: VenueOrder, asked_ts: int) -> None:
@@ -114,17 +120,21 @@ def _gone(record: OrderRecord, ts: int) -> VenueOrder:
     )
 
 
-def _positions(truth: Truth, snapshot: Snapshot, marks: dict[str, int]) -> list[Difference]:
+def _positions(
+    truth: Truth, snapshot: Snapshot, marks: dict[str, int], moved: set[str]
+) -> tuple[list[Difference], list[str]]:
     held = {h.symbol: h.qty for h in snapshot.holdings}
     out: list[Difference] = []
+    crossed: list[str] = []
     for symbol in sorted({*held, *truth.state.positions}):
         ours, venue = truth.position(symbol), held.get(symbol, 0)
         if ours == venue:
             continue
+        if symbol in moved:
+            crossed.append(symbol)
+            continue
         out.append(Difference("position", symbol, f"{ours:+d}", f"{venue:+d}"))
-        if (
-            symbol in marks
-        ):  # else: not before there is one, or the day's figure would jump by the whole value
+        if symbol in marks:  # else not before there is one, or the day's figure would jump by the whole value
             truth.state.positions[symbol] = venue
             truth.state.cash_usd -= (venue - ours) * money(symbol, marks[symbol])
-    return out
+    return out, crossed

@@ -28,6 +28,7 @@ from mia_kernel.core.venue import (
     Cancel,
     Commission,
     Fill,
+    Holding,
     Instruction,
     Link,
     Modify,
@@ -44,7 +45,9 @@ STATE, SEND, VENUE, EVENT, HALTED = "state", "send", "venue", "guardian", "halte
 SPARE, SPARE_BYTES = "guardian.emergency", 262_144
 AGAIN_S = 1.0
 _INSTRUCTIONS: dict[str, Any] = {c.__name__: c for c in (Place, Modify, Cancel)}
-_EVENTS: dict[str, Any] = {c.__name__: c for c in (VenueOrder, Fill, Commission, Trouble, Link, Snapshot)}
+_EVENTS: dict[str, Any] = {
+    c.__name__: c for c in (VenueOrder, Fill, Commission, Trouble, Link, Holding, Snapshot)
+}
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from mia_kernel.core.session import trading_day_of
 from mia_kernel.core.venue import (
     Commission,
     Fill,
+    Holding,
     Instruction,
     Link,
     OrderSocket,
@@ -106,6 +107,7 @@ class Guardian:
         self.disk_failed = False
         self.exchange_halted = False
         self.marks = Marks()
+        self.moved: dict[str, tuple[int, float]] = {}  # position the venue pushed, since when
         self._told_state: tuple[str, bool] = ("", False)
         self._halt_kept = ""
         past = book.past()
@@ -180,6 +182,8 @@ class Guardian:
                 venue.link(self, event, now)
             elif isinstance(event, Trouble):
                 venue.trouble(self, event, now)
+            elif isinstance(event, Holding):
+                self.moved[event.symbol] = (event.qty, now)
             else:
                 self._take(self.truth.apply(event), event, now)
         self._durable(lambda: self.book.heard(events, self.now_ns()))

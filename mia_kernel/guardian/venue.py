@@ -18,6 +18,8 @@ SKEW_S = 1.0
 """A clock further off than this disarms."""
 AGAIN_S = 0.25
 """A snapshot that differs is asked for again after so long: it may have crossed a fill."""
+MOVED_S = 0.25
+"""Time for the fill that explains a pushed position to come."""
 
 
 def compare(g: Guardian, snapshot: Snapshot, now: float) -> None:
@@ -34,15 +36,29 @@ def compare(g: Guardian, snapshot: Snapshot, now: float) -> None:
     for trip in found.closed:
         g.law.closed(trip.net_usd, trip.closed_ts)
     for note in (*found.notes, *map(str, found.differences)):
-        g.alert("warning" if found.equal else "critical", "reconcile", note, now)
+        g.alert("critical" if found.differences else "warning", "reconcile", note, now)
     if found.equal:
         if not g.reconciled:
             g.reconciled = True
             g.save()
         return
-    g.reconciled = False
     g.next_query = now + AGAIN_S
+    if not found.differences:
+        return  # only crossed by a fill: what was confirmed stays so until the answer to the next question
+    g.reconciled = False
     g.disarm("; ".join(map(str, found.differences)), now)
+
+
+def moved(g: Guardian, now: float) -> None:
+    """Ask at once where a position the venue pushed is not ours: somebody traded by hand, or a fill was missed."""
+    for symbol, (qty, since) in tuple(g.moved.items()):
+        if now - since < MOVED_S:
+            continue
+        if qty == g.truth.position(symbol):
+            del g.moved[symbol]
+        elif g.query_asked is None and g.socket is not None and g.socket.connected:
+            del g.moved[symbol]
+            g.ask_venue(now)
 
 
 def link(g: Guardian, said: Link, now: float) -> None:

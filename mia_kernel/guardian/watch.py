@@ -11,6 +11,7 @@ from mia_kernel.core.orders import OrderStatus, Role, TradingState
 from mia_kernel.core.venue import Instruction, WireType
 from mia_kernel.execution import plan
 from mia_kernel.execution.truth_record import BracketRecord, OrderRecord
+from mia_kernel.guardian import venue
 from mia_kernel.guardian.core import Guardian
 from mia_kernel.guardian.market import PRIMARY
 
@@ -42,6 +43,7 @@ class Watch:
         self._link(now)
         self._stale(now)
         self._doubts(now)
+        venue.moved(g, now)
         if g.flattening is not None:
             self._flattening(now)
         else:

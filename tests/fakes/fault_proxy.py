@@ -1,4 +1,4 @@
-"""A loopback TCP proxy that misbehaves: drops, goes half-open, delays, splits and joins what passes.
+"""A loopback TCP proxy that misbehaves: drops, goes half-open, delays, slows, splits, adds garbage to what passes.
 
 `FaultProxy(target_port)` stands between a client and the gateway. Both directions can be told apart: `UP` is
 from the client to the gateway. `drop` may wait for a number of bytes, so that a connection dies inside a
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 UP, DOWN = "up", "down"
 _CHUNK = 1 << 16
+_SLOW_CHUNK = 50
 
 
 @dataclass(eq=False)
@@ -40,6 +41,8 @@ class FaultProxy:
         self.delay_s = {UP: 0.0, DOWN: 0.0}
         self.split: int | None = None
         self.refusing = False
+        self.bytes_per_s: float | None = None
+        self.garbage = b""
         self._drop_after: dict[str, int | None] = {UP: None, DOWN: None}
 
     async def open(self) -> None:
@@ -76,6 +79,7 @@ class FaultProxy:
         self.silent = {UP: False, DOWN: False}
         self.delay_s = {UP: 0.0, DOWN: 0.0}
         self.split, self.refusing = None, False
+        self.bytes_per_s, self.garbage = None, b""
         self._drop_after = {UP: None, DOWN: None}
 
     # -- what passes -------------------------------------------------------------------------------
@@ -108,11 +112,15 @@ class FaultProxy:
                     await asyncio.sleep(self.delay_s[way])
                 if self.silent[way]:
                     continue
+                if way == DOWN and self.garbage:
+                    data, self.garbage = self.garbage + data, b""
                 data, dying = self._cut(way, data)
                 for piece in self._pieces(data):
                     sink.write(piece)
                     await sink.drain()
-                    if self.split is not None:
+                    if self.bytes_per_s is not None:
+                        await asyncio.sleep(len(piece) / self.bytes_per_s)
+                    elif self.split is not None:
                         await asyncio.sleep(0)
                 link.passed[way] += len(data)
                 if dying:
@@ -132,7 +140,7 @@ class FaultProxy:
         return data[:left], True
 
     def _pieces(self, data: bytes) -> list[bytes]:
-        size = self.split or len(data)
+        size = self.split or (_SLOW_CHUNK if self.bytes_per_s is not None else len(data))
         return [data[at : at + size] for at in range(0, len(data), size)] if data else []
 
 

