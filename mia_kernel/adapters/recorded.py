@@ -201,8 +201,8 @@ def verify_session(folder: Path) -> list[str]:
     return problems
 
 
-def backup_sessions(data_folder: Path, target: Path) -> SessionCopy:
-    """Copy finished sessions to `target/sessions` and read every copy back against its hashes.
+def backup_sessions(data_folder: Path, target: Path, only: str | None = None) -> SessionCopy:
+    """Copy finished sessions, or `only` the one of that name, to `target/sessions`; read every copy back.
 
     A session already there is verified and kept. One that still runs, or was cut off and waits to be
     continued, is left for the next backup.
@@ -216,7 +216,7 @@ def backup_sessions(data_folder: Path, target: Path) -> SessionCopy:
     """
     files = size = copied = 0
     for folder in session_folders(data_folder):
-        if closing_of(folder) is None:
+        if closing_of(folder) is None or only not in (None, folder.name):
             continue
         problems = verify_session(folder)
         if problems:

@@ -22,6 +22,7 @@ from mia_kernel.cli.report import daily_page
 from mia_kernel.cli.stopping import stopping
 from mia_kernel.cli.terminal import TerminalView
 from mia_kernel.core.errors import InputError
+from mia_kernel.live.housekeeping import backup_of
 from mia_kernel.live.parity import Parity, note_parity
 from mia_kernel.live.publish import Publisher
 from mia_kernel.live.session import Session, abandon, dry_run
@@ -123,6 +124,7 @@ def told(session: Session, path: Path, settings: Settings, json_path: str | None
     click.echo(answer.sentence, err=aside)
     click.echo(f"journal {path}", err=aside)
     click.echo(f"session {session.folder}", err=aside)
+    click.echo(backup_of(settings, session.folder.name), err=aside)
     page = daily_page(path, settings)
     click.echo(f"report  {page.html}", err=aside)
     if session.loop.stopped_by:

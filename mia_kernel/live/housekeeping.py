@@ -25,3 +25,15 @@ def daily_backup(settings: Settings) -> str:
     except MiaError as error:
         return f"BACKUP FAILED: {error}"
     return told
+
+
+def backup_of(settings: Settings, session: str) -> str:
+    """Copy one finished session to `MIA_HOME/backup`, where the daily copies are; return what to tell.
+
+    A dry-run ends often and may have had many before it: only its own session is copied and read back.
+    """
+    try:
+        copy = backup_sessions(settings.data_folder, settings.home / "backup", session)
+    except MiaError as error:
+        return f"BACKUP FAILED: {error}"
+    return f"backup  {copy.bytes / 1e6:.1f} MB, verified"

@@ -170,3 +170,15 @@ def test_a_backup_is_read_back_and_finds_damage(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(CorruptError, match="does not match"):
         backup_sessions(tmp_path / "data", tmp_path / "copy")
+
+
+def test_a_backup_of_one_session_leaves_the_others_unread(tmp_path: Path) -> None:
+    for name in ("s1", "s2"):
+        recorder = SessionRecorder(tmp_path / "data" / "sessions" / name, about(name))
+        recorder.append(rows(10))
+        recorder.close({"decisions": 0})
+    broken = next((tmp_path / "data" / "sessions" / "s1").rglob("kind=events/*.parquet"))
+    broken.write_bytes(broken.read_bytes()[:-1])
+    assert backup_sessions(tmp_path / "data", tmp_path / "copy", "s2").sessions == 1
+    with pytest.raises(CorruptError, match="itself is damaged"):
+        backup_sessions(tmp_path / "data", tmp_path / "copy", "s1")

@@ -184,6 +184,10 @@ def test_dry_run_says_parity_and_gives_the_digest_of_replay(
         assert reader.records("asked")[0]["source"] == str(file)
     settings = load(arguments={"home": str(tmp_path)}).settings
     assert left_behind(settings).parity == (figures["decisions"], figures["decisions"])
+    copied = tmp_path / "backup" / "sessions" / Path(figures["session"]).name
+    assert ", verified" in out.split("backup  ")[1].split("\n")[0]
+    assert cli.main(["replay", str(copied), "--json", str(tmp_path / "again.json")]) == 0
+    assert json.loads((tmp_path / "again.json").read_text())["digest"] == figures["digest"]
     assert cli.main(["data", "backup"]) == 0
     assert "1 sessions" in capsys.readouterr().out
     for table, suffix, rows in (
