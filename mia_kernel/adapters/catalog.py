@@ -120,13 +120,15 @@ class Catalog:
                 for day, rows in days_of(part):
                     for kind, code in CODES.items():
                         at_kind = rows["kind"] == code
-                        mine = rows if bool(at_kind.all()) else rows[at_kind]
-                        if len(mine) == 0:
+                        if not at_kind.any():
                             continue
+                        mine = rows if bool(at_kind.all()) else rows[at_kind]
                         packed = self._fresh(part.source, day, kind, mine, known)
                         skipped += len(mine) - len(packed.rows)
                         if len(packed.rows):
                             segments.append(stage(staging, staged, part.source, day, kind, packed, at))
+                        del mine, packed
+                    del rows  # the next day is made before this name is given away
                 new = stage_tables(staging, staged, part, at, known.contents)
                 skipped += sum(map(len, part.tables.values())) - sum(segment.rows for segment in new)
                 segments += new

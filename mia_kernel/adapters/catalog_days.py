@@ -27,9 +27,22 @@ def _closing_days(sliced: Sliced) -> Iterator[tuple[int, EventArray]]:
         settled = int(rows["ts_recv"][-1]) - sliced.late_ns
         reached = int(trading_days_of(np.array([settled], np.int64))[0])
         for day in sorted(day for day in held if day < reached):
-            yield day, np.concatenate(held.pop(day))
+            yield day, _joined(held.pop(day))
     for day in sorted(held):
-        yield day, np.concatenate(held.pop(day))
+        yield day, _joined(held.pop(day))
+
+
+def _joined(pieces: list[EventArray]) -> EventArray:
+    """Return pieces as one array; each is let go once it is copied, so that a day is never held twice."""
+    if len(pieces) == 1:
+        return pieces[0]
+    rows = np.empty(sum(map(len, pieces)), pieces[0].dtype)
+    at = 0
+    while pieces:
+        piece = pieces.pop(0)
+        rows[at : at + len(piece)] = piece
+        at += len(piece)
+    return rows
 
 
 def split_days(events: EventArray) -> list[tuple[int, EventArray]]:

@@ -20,7 +20,7 @@ from mia_kernel.adapters.trade_slices import TradeSlice, judge_slices, unchanged
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
 
-SLICE = 1 << 18
+SLICE = 1 << 16
 """Records that are in memory at once."""
 
 
