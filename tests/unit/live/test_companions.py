@@ -48,7 +48,7 @@ def test_a_child_that_ends_again_and_again_is_given_up(
     child = Child("x", lambda _: ["-c", ""], tmp_path)
     child.start()
     with pytest.raises(OutsideError, match="ended 7 times in ten minutes"):
-        until(lambda: child.look() and False, 30.0)
+        until(lambda: child.look() and False, 60.0)
     assert child.started == MOST_RESTARTS + 1
 
 
@@ -66,7 +66,7 @@ def test_a_helper_that_ends_again_and_again_is_given_up_and_trading_goes_on(
     helpers = Helpers([Child("x", lambda _: ENDS, tmp_path)])
     helpers.start()
     told: list[str] = []
-    until(lambda: told.extend(helpers.look()) or not helpers.children)
+    until(lambda: told.extend(helpers.look()) or not helpers.children, 60.0)
     assert "it stays away" in told[-1]
     assert helpers.look() == []
 
