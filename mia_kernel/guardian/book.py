@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ class Book:
         self._writer: JournalWriter | None = None
         self._spare: Spare | None = None
         self._failed_at = 0.0
+        self._heard: list[tuple[str, int, Any]] = []
         self.day = 0
 
     @property
@@ -177,8 +179,18 @@ class Book:
         self._write([(SEND, _send_payload(sent))], ts)
 
     def heard(self, events: Sequence[VenueEvent], ts: int) -> None:
-        """Write down what the venue said."""
-        self._write([(VENUE, {"event": [type(event).__name__, event]}) for event in events], ts)
+        """Take down what the venue said: durable with the next record, which may be an order, or by `settle`."""
+        self._heard += [(VENUE, ts, {"event": [type(event).__name__, event]}) for event in events]
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something was heard that is not durable yet."""
+        return bool(self._heard)
+
+    def settle(self) -> None:
+        """Make durable what was heard and is not yet."""
+        if self._heard:
+            self._write([], 0)
 
     def note(self, ts: int, what: str, **facts: Any) -> None:
         """Write down an act of a person or of a limit."""
@@ -196,7 +208,11 @@ class Book:
         return self._spare is not None and self._spare.append(msgspec.json.encode([HALTED, ts, halted]))
 
     def _write(self, rows: list[tuple[str, Any]], ts: int) -> None:
-        """Append and commit. After a failure the file is opened anew, whose chain is checked, once a second."""
+        """Append what was heard and `rows`, and commit.
+
+        After a failure the file is opened anew, whose chain is checked, once a second.
+        """
+        heard, self._heard = self._heard, []
         if self._writer is None:
             if not self.day:
                 return
@@ -207,8 +223,8 @@ class Book:
         if writer is None:
             return
         try:
-            for kind, payload in rows:
-                writer.append_record(kind, ts, payload)
+            for kind, at, payload in (*heard, *((kind, ts, payload) for kind, payload in rows)):
+                writer.append_record(kind, at, payload)
             writer.commit()
         except OutsideError:
             self._failed_at = time.monotonic()
@@ -225,6 +241,8 @@ class Book:
 
     def close(self) -> None:
         """Close the open journal; its chain stays as it is."""
+        with suppress(OutsideError):  # the venue tells it again
+            self.settle()
         if self._writer is not None:
             self._writer.close(None)
             self._writer = None

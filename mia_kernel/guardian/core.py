@@ -110,6 +110,7 @@ class Guardian:
         self.moved: dict[str, tuple[int, float]] = {}  # position the venue pushed, since when
         self._told_state: tuple[str, bool] = ("", False)
         self._halt_kept = ""
+        self._unsaved = False
         past = book.past()
         self.kept = past.kept
         self.fees = {symbol: costs.fee_cents(symbol) for symbol in SYMBOLS}
@@ -169,10 +170,15 @@ class Guardian:
         for breach in self.law.look(self.facts()):
             self.act_on_limit(breach.code, breach.action, breach.message, now)
         self._repair(now)
+        if self._unsaved:
+            self._unsaved = False
+            self.save()
+        if self.book.unsettled:
+            self._durable(self.book.settle)
         self._tell_state()
 
     def hear(self, events: Sequence[VenueEvent], now: float) -> None:
-        """Take what the venue said, and write it down."""
+        """Take what the venue said; it is written down with what leaves because of it, or at the end of the turn."""
         if not events:
             return
         for event in events:
@@ -186,7 +192,7 @@ class Guardian:
                 self.moved[event.symbol] = (event.qty, now)
             else:
                 self._take(self.truth.apply(event), event, now)
-        self._durable(lambda: self.book.heard(events, self.now_ns()))
+        self.book.heard(events, self.now_ns())
 
     def _take(self, heard: Heard, event: VenueOrder | Fill | Commission, now: float) -> None:
         count(self.law, self.kept, heard, event)
@@ -198,8 +204,7 @@ class Guardian:
                 self.send(plan.reverse_excess(self.truth), "reverse over-fill")
         for report in heard.reports:
             self.push(Report(report_bytes(report)))
-        if heard.closed:
-            self.save()
+        self._unsaved |= bool(heard.closed)
 
     def facts(self) -> Facts:
         """Return what the venue says now, marked on our own quotes."""
