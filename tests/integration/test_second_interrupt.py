@@ -20,7 +20,7 @@ from mia_kernel.adapters.synthetic import synthetic_recording
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")]
 
-START_S, AT_ONCE_S = 180.0, 20.0
+START_S, AT_ONCE_S = 180.0, 60.0
 """Generous for a busy machine: in order takes as long as a replay and a page, at once an interpreter's end."""
 
 
