@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mia_kernel.adapters.sources import open_source
 from mia_kernel.adapters.synthetic import first_rows
-from mia_kernel.adapters.synthetic_params import SyntheticParams, fitted
+from mia_kernel.adapters.synthetic_params import SyntheticParams, matched
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
 from mia_kernel.desk.likeness import figures, minute_of_day
@@ -84,7 +84,7 @@ def fit_matched(data: Path, knots: tuple[int, ...]) -> dict[str, Any]:
     hour = open_source(data / "dbn/esh4-glbx-mdp3-20231225.mbo.dbn.zst").events
     real, told = levels(hour[hour["kind"] == ev.BOOK]), figures(hour)
     shape = depth_shape(np.concatenate(quotes), knots)
-    start = fitted().model_copy(update={"depth": tuple((int(at), x) for at, x in shape)})
+    start = matched().model_copy(update={"depth": tuple((int(at), x) for at, x in shape)})
     best, found, away = np.inf, start, {}
     for share in ORDER_SHARES:
         tried = brought(start.model_copy(update={"order_share": share}), real, told["spread_one_tick"])

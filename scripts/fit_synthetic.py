@@ -27,7 +27,7 @@ from mia_kernel.adapters.synthetic_path import make_path
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.session import session_row
-from mia_kernel.desk.likeness import by_hour, figures, minute_of_day
+from mia_kernel.desk.likeness import HOURS, burst, by_hour, figures, lasting, minute_of_day
 
 FloatArray = NDArray[np.float64]
 
@@ -203,6 +203,26 @@ def fit_levels(books: EventArray) -> list[float]:
     return [round(float((both[:, k] * stay).sum() / stay.sum()), 1) for k in range(ev.DEPTH)]
 
 
+def fit_bursts(trades: EventArray) -> dict[str, Any]:
+    """Return how far the rate strays from second to second at the middle of each hour, and how long that lasts.
+
+    One persistence for all hours: the median of what is left at 4 to 8 seconds of what is there at 1 to 3.
+    """
+    ts = trades["ts_event"]
+    hour = minute_of_day(ts) // 60
+    hours = [(h, ts[hour == h]) for h in range(HOURS) if (hour == h).sum() >= 200]
+    left = []
+    for _, part in hours:
+        base = lasting(part, range(55, 66))
+        near, far = lasting(part, range(1, 4)) - base, lasting(part, range(4, 9)) - base
+        if near > 0.05:
+            left.append(max(far, 0.0) / near)
+    keep = float(np.median(left)) ** 0.25  # four seconds lie between the middles of both
+    shown = float(np.sqrt(np.mean([keep**k for k in range(1, 4)])))
+    spread = [[60 * h + 30, round(burst(part) / shown, 3)] for h, part in hours]
+    return {"burst_spread": spread, "burst_persistence": round(keep, 3)}
+
+
 def fit_sizes(trades: EventArray) -> list[list[float]]:
     """Return quantiles of trade sizes, contracts."""
     shares = (0.0, 0.25, 0.42, 0.5, 0.6, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9998, 1.0)
@@ -277,6 +297,11 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         path = data / "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip"
         return {"size_quantiles": fit_sizes(open_source(path).events)}
 
+    def day_of_trades() -> EventArray:
+        path = data / "es_ticks_cme_timesales/ES_CME_time_and_sales_20190809_eoi.zip"
+        rows = open_source(path).events
+        return rows[rows["kind"] == ev.TRADE]
+
     def pair() -> dict[str, Any]:
         folder = data / "es_nq_5min_tradingview"
         found = [bars_of(folder / f"{name}_5m_20241202_20251205.parquet") for name in ("ES1", "NQ1")]
@@ -310,6 +335,7 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
             "volume"
         ]
         shapes["minute_sd"] = by_hour(joined())["minute_sd"]
+        shapes["burst"] = by_hour(day_of_trades())["burst"]
         return {name: [round(float(value), 4) for value in shape] for name, shape in shapes.items()}
 
     def vix() -> dict[str, Any]:
@@ -333,8 +359,13 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         (
             "by_hour",
             "Lean minute quotes ESH20 2020-01-05/06 (level, wide), Sierra 1-min 2022-05-01..20 (volume), "
-            "FirstRate 1-min 2019 and 2021 (minute_sd)",
+            "FirstRate 1-min 2019 and 2021 (minute_sd), CME time and sales ESU19 2019-08-09 (burst)",
             hours,
+        ),
+        (
+            "arrivals",
+            "CME time and sales ESU19 2019-08-09, trades per second",
+            lambda: fit_bursts(day_of_trades()),
         ),
         (
             "matched",

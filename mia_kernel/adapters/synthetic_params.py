@@ -119,6 +119,11 @@ class SyntheticParams(BaseModel):
     order_share: float = Field(
         default=0.22, gt=0, le=1, description="mean limit order as a share of what usually rests on its level"
     )
+    burst_spread: tuple[tuple[int, float], ...] = Field(
+        default=((0, 0.0),),
+        description="standard deviation of the log of the event rate from second to second, at the same minutes",
+    )
+    burst_persistence: float = Field(default=0.0, ge=0, lt=1, description="AR(1) of that log, per second")
     volatility_persistence: float = Field(
         default=0.98, ge=0, lt=1, description="AR(1) of log volatility, per minute"
     )
@@ -165,7 +170,7 @@ class SyntheticParams(BaseModel):
 FITTED_FILE = Path(__file__).with_name("synthetic_fitted.toml")
 _NAMES = {"size_quantiles": "size_points"}
 _TOLD = ("source", "fitted_on", "regime_distance", "made_over_real")
-_APART = ("likeness", "first_hour", "by_hour", "matched")
+_APART = ("likeness", "first_hour", "by_hour", "arrivals", "matched")
 
 
 @lru_cache(maxsize=1)
@@ -184,11 +189,14 @@ def fitted() -> SyntheticParams:
 
 @lru_cache(maxsize=1)
 def matched() -> SyntheticParams:
-    """Return `fitted` with a book whose depth by time of day, spread and order-flow response are fitted too.
+    """Return `fitted` with bursts of trading and a book whose depth by time of day, spread and response are fitted.
 
     The market of `synthetic:SEED` keeps its own book: replays and figures of it stay what they were.
     """
-    return SyntheticParams.model_validate({**fitted().model_dump(), **_groups()["matched"]})
+    groups = _groups()
+    return SyntheticParams.model_validate(
+        {**fitted().model_dump(), **groups["arrivals"], **groups["matched"]}
+    )
 
 
 def _groups() -> dict[str, dict[str, Any]]:

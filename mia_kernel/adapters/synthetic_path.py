@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import NormalDist
 from typing import Any
 
@@ -82,6 +83,8 @@ def make_path(
     burst = 0.4 + 0.6 * draw(EXPONENTIAL, rng.random(len(seconds)))
     traded = shape(params.rate, minute) * local * (1.0 + 2.0 * news)
     events = traded + params.quoting
+    if any(spread > 0 for _, spread in params.burst_spread):
+        burst *= _bursts(rng, params, minute)
     depth = shape(params.depth, minute) / (1.0 + 1.5 * news)
     return Path(value, events * burst, traded / events, sigma, depth)
 
@@ -102,6 +105,16 @@ def _clusters(rng: np.random.Generator, params: SyntheticParams, minutes: int) -
         level = keep * level + step * shock
         factors.append(round(math.exp(level), 9))
     return np.array(factors)
+
+
+def _bursts(rng: np.random.Generator, params: SyntheticParams, minute: FloatArray) -> FloatArray:
+    """Rate factor per second, mean 1: exp of an AR(1) that lasts seconds, so that trades come in bursts."""
+    keep = params.burst_persistence
+    noise = draw(NORMAL, rng.random(len(minute))) * math.sqrt(1.0 - keep * keep)
+    noise[0] /= math.sqrt(1.0 - keep * keep)
+    level = np.array(list(accumulate(noise.tolist(), lambda before, shock: keep * before + shock)))
+    spread = shape(params.burst_spread, minute)
+    return np.round(np.exp(spread * level - spread * spread / 2.0), 9)
 
 
 def _news(

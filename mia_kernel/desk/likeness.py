@@ -46,6 +46,7 @@ BY_HOUR = {
     "wide": "share of minutes that end at a spread above one tick",
     "volume": "share of the session's contracts",
     "minute_sd": "deviation of one-minute changes, ticks: mean absolute change × √(π/2)",
+    "burst": "deviation of the log of the trades' rate that lasts seconds (`burst`)",
 }
 """What is told of each hour after 18:00 New York."""
 HOURS = 23
@@ -200,6 +201,7 @@ def by_hour(events: EventArray) -> dict[str, FloatArray]:
         out["level"] = _each_hour(best, hour, lambda values: float(np.median(values)))
         out["wide"] = _each_hour(wide, hour, lambda values: float(values.mean()))
     trades = es[es["kind"] == ev.TRADE]
+    out["burst"] = np.array([burst(part) for part in _hourly(trades["ts_event"])])
     priced = trades if len(trades) else es[es["kind"] == ev.BAR]
     if len(priced) == 0:
         return out
@@ -214,6 +216,30 @@ def by_hour(events: EventArray) -> dict[str, FloatArray]:
     of_step = minute_of_day(minute[1:][near] * _MINUTE_NS) // 60
     out["minute_sd"] = _each_hour(steps, of_step, lambda values: float(values.mean() * np.sqrt(np.pi / 2)))
     return out
+
+
+def _hourly(ts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    hour = minute_of_day(ts) // 60
+    return [ts[hour == h] for h in range(HOURS)]
+
+
+def burst(ts: NDArray[np.int64]) -> float:
+    """Return how far the rate of trades strays from second to second, in logs; NaN under 200 of them.
+
+    Counts of one-second bins whose rate is lognormal have ln(1 + cov(k)/mean²) = s²·φ^k at a lag of k seconds (a Cox
+    process). What is left a minute apart is not of seconds and is taken off: s = √(mean of lags 1 to 3 − of 55 to 65).
+    """
+    if len(ts) < 200:
+        return float("nan")
+    return float(np.sqrt(max(lasting(ts, range(1, 4)) - lasting(ts, range(55, 66)), 0.0)))
+
+
+def lasting(ts: NDArray[np.int64], lags: range) -> float:
+    """Return the mean of ln(1 + cov(k)/mean²) of trades per second over some lags, in seconds."""
+    count = np.bincount((ts - ts.min()) // _NS).astype(np.float64)
+    away, square = count - count.mean(), count.mean() ** 2
+    told = [float((away[k:] * away[:-k]).mean()) / square for k in lags if k < len(count)]
+    return float(np.mean(np.log1p(np.maximum(told, -0.9)))) if told else 0.0
 
 
 def _each_hour(values: FloatArray, hour: NDArray[np.int64], tell: Any) -> FloatArray:

@@ -199,7 +199,8 @@ def test_large_minutes_follow_large_minutes() -> None:
 def test_fitted_parameters_come_from_the_file_with_their_sources() -> None:
     told = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
     assert list(told) == [
-        "minutes", "rate", "book", "sizes", "pair", "vix", "likeness", "first_hour", "by_hour", "matched",
+        "minutes", "rate", "book", "sizes", "pair", "vix", "likeness", "first_hour", "by_hour", "arrivals",
+        "matched",
     ]  # fmt: skip
     assert all(group["source"] and len(group["fitted_on"]) == 10 for group in told.values())
     assert fitted().nq_correlation == told["pair"]["nq_correlation"]
@@ -234,6 +235,14 @@ def test_the_matched_book_is_as_deep_and_wide_as_the_real_one() -> None:
     ratio = shapes["level"] / np.array(real["by_hour"]["level"])
     assert 0.5 < ratio.min() <= ratio.max() < 1.6
     assert shapes["wide"][3:].max() < 0.08
+    # Trades come in bursts as on the real day, hour by hour; those of the other market come at random.
+    bursts = shapes["burst"] / np.array(real["by_hour"]["burst"])
+    assert 0.8 < np.median(bursts) < 1.25
+    assert 0.3 < bursts.min() <= bursts.max() < 2.0
+    plain = by_hour(synthetic_recording(1, warm_up=False).events)["burst"] / np.array(
+        real["by_hour"]["burst"]
+    )
+    assert np.nanmedian(plain) < 0.3
 
 
 def test_trends_are_no_gift() -> None:
