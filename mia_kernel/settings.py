@@ -41,8 +41,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 JOURNAL_SUFFIXES = (".journal", ".sqlite", ".db")
 
-NOT_FIELDS = ("MIA_VENV", "MIA_BOOTSTRAP", "MIA_LIVE_SAID", "MIA_SHARED_DATA")
-"""MIA_* variables that other doors read: bootstrap, launcher and tests."""
+NOT_FIELDS = ("MIA_VENV", "MIA_BOOTSTRAP", "MIA_LIVE_SAID", "MIA_SHARED_DATA", "MIA_DESK_TOKEN")
+"""MIA_* variables that other doors read: bootstrap, launcher, desk server and tests."""
 
 
 class Secrets(BaseModel):
@@ -363,8 +363,7 @@ def _refuse_unknown_variables() -> None:
         if variable.upper()[4:].split("__", 1)[0] not in fields:
             raise SettingsError(
                 "unknown environment variable",
-                field=variable,
-                value=os.environ[variable] if "SECRET" not in variable.upper() else None,
+                field=variable,  # not its value: a secret under a mistyped name would be shown
                 rule="MIA_<setting> or MIA_<room>__<setting>; known: "
                 + ", ".join(sorted(f.lower() for f in fields)),
                 way_out="unset it or correct its name (`mia config show` lists all)",
