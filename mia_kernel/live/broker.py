@@ -47,6 +47,8 @@ from mia_kernel.settings import Settings, settings_id
 READY_S = 30.0
 QUIET_LOOK_S = 0.1
 NOTHING_HEARD = -1
+ML_MODES = ("off", "advise", "require")
+"""From the freest to the strictest."""
 
 
 @dataclass
@@ -233,11 +235,18 @@ def refuse_strangers(limits: Limits, *, fresh: bool) -> None:
 
 
 def under_limits(settings: Settings, limits: Limits) -> Settings:
-    """Return the settings with the guardian's limits in the place of our own: the two cannot differ."""
+    """Return the settings with the guardian's limits in the place of our own: the two cannot differ.
+
+    What the model may do is the stricter of both: a law that is silent on it must not loosen a profile that requires
+    an opinion.
+    """
     if not limits.toml:
         return settings
     law = parse(limits.toml).law
-    return settings.model_copy(update={"risk": law.limits, "costs": law.costs})
+    stricter = max(settings.risk.gates.ml_mode, law.limits.gates.ml_mode, key=ML_MODES.index)
+    gates = law.limits.gates.model_copy(update={"ml_mode": stricter})
+    risk = law.limits.model_copy(update={"gates": gates})
+    return settings.model_copy(update={"risk": risk, "costs": law.costs})
 
 
 def replaced_head(past: Recording) -> Recording:
