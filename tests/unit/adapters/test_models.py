@@ -70,6 +70,29 @@ def test_steps_follow_their_order_and_a_new_champion_retires_the_old(registry):
     assert registry.in_state("champion") == "1.1.0"
 
 
+WAY = {"candidate": (), "shadow": ("shadow",), "champion": ("shadow", "champion"), "retired": ("retired",)}
+ALLOWED = {
+    ("candidate", "shadow"), ("candidate", "retired"), ("shadow", "champion"), ("shadow", "retired"),
+    ("champion", "retired"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("before", WAY)
+@pytest.mark.parametrize("after", WAY)
+def test_every_step_is_allowed_or_refused_and_a_refused_one_leaves_no_trace(registry, before, after):
+    for state in WAY[before]:
+        registry.move("1.0.0", state, "way", at_ns=2)
+    told = (registry.folder / STEPS).read_bytes()
+    if (before, after) in ALLOWED:
+        registry.move("1.0.0", after, "step", at_ns=3)
+        assert registry.states() == {"1.0.0": after}
+    else:
+        with pytest.raises(InputError, match="no such step"):
+            registry.move("1.0.0", after, "step", at_ns=3)
+        assert (registry.folder / STEPS).read_bytes() == told
+        assert registry.states() == {"1.0.0": before}
+
+
 def test_who_judges(registry, tmp_path):
     models = registry.folder.parent
     assert serving(models, MlParams(), "require", GIVEN) is None  # a candidate serves nobody

@@ -3,6 +3,7 @@ import pytest
 
 from mia_kernel.analytics.calibration import auc, brier, expected_error, line_through, spiegelhalter
 from mia_kernel.analytics.drift import adwin_changes, cusum, first_alarm, stability_index, stability_p_value
+from mia_kernel.analytics.drift_watch import DriftWatch, reference_of
 from mia_kernel.analytics.learning import bend
 
 pytestmark = pytest.mark.unit
@@ -35,6 +36,30 @@ def test_adwin_notices_a_new_mean_and_leaves_an_old_one_alone():
     found = adwin_changes(won)
     assert found
     assert 1000 < found[0] < 1900
+
+
+def watched(rng, *, signals=500, shift=0.0, of=0, win=0.60, trades=0):
+    """Return a watch over normal features, the first `of` moved by `shift`, and trades won with chance `win`."""
+    x = np.zeros((4_000, 16), np.float32)
+    x[:, :8] = rng.normal(0, 1, (4_000, 8))
+    watch = DriftWatch(reference_of(x, [f"f{j}" for j in range(8)], 0.60))
+    rows = rng.normal(0, 1, (signals, 8))
+    rows[:, :of] += shift
+    for row in rows:
+        watch.see(row.tolist())
+    for won in rng.random(trades) < win:
+        watch.ended(bool(won))
+    return watch
+
+
+def test_calm_is_seldom_called_drift_and_planted_drift_is_nearly_always():
+    """Over 100 watches each: eight calm features and 100 trades; one of eight moved by one sd; a fall to 45 % won."""
+    rng = np.random.default_rng(9)
+    assert np.mean([bool(watched(rng, trades=100).alarms()) for _ in range(100)]) <= 0.05
+    moved = [watched(rng, shift=1.0, of=1).alarms() for _ in range(30)]
+    assert all(lines and all(line.startswith("f0") for line in lines) for lines in moved)
+    fallen = [watched(rng, signals=0, win=0.45, trades=200).alarms() for _ in range(100)]
+    assert np.mean([any("win rate fell" in line for line in lines) for lines in fallen]) >= 0.80
 
 
 def test_honest_probabilities_look_honest():
