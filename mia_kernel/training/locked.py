@@ -88,6 +88,12 @@ def openings(registry: ModelRegistry) -> list[dict[str, Any]]:
     return list(by_data.values())
 
 
+def same_market(opening: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
+    """Return whether an opening looked at the market of a model: other signals of the same rows are no new market."""
+    names = ("market_sha256", "data_sha256")
+    return any(opening.get(name) is not None and opening.get(name) == manifest.get(name) for name in names)
+
+
 def open_once(
     settings: Settings, registry: ModelRegistry, version: str, *, reason: str, at_ns: int
 ) -> dict[str, Any]:
@@ -101,17 +107,23 @@ def open_once(
     manifest = registry.manifest(version)
     if LOCKED not in manifest["sha256"]:
         raise InputError("nothing is locked there", field="model", value=version, way_out="mia train")
-    scope = str(manifest["data_sha256"])
+    data, market = str(manifest["data_sha256"]), str(manifest.get("market_sha256", manifest["data_sha256"]))
     for before in openings(registry):
-        if before["data_sha256"] == scope:
+        if same_market(before, manifest):
             raise InputError(
-                "the locked part of this data was opened already", field="model", value=before["version"],
+                "the locked part of this market was opened already", field="model", value=before["version"],
                 rule="it is opened once; a second look would be a choice", way_out="newer data, then mia train",
             )  # fmt: skip
-    head = {"data_sha256": scope, "version": version, "at_ns": at_ns, "reason": reason}
+    head = {
+        "data_sha256": data,
+        "market_sha256": market,
+        "version": version,
+        "at_ns": at_ns,
+        "reason": reason,
+    }
     registry.append_line(OPENINGS, _line(head))
-    found = _judged(settings, registry, version, scope)
-    registry.append_line(OPENINGS, _line({"data_sha256": scope, "found": found}))
+    found = _judged(settings, registry, version, market)
+    registry.append_line(OPENINGS, _line({"data_sha256": data, "found": found}))
     return head | {"found": found}
 
 

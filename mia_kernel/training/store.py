@@ -23,7 +23,7 @@ from mia_kernel.core.events import Recording
 from mia_kernel.core.session import trading_days_of
 from mia_kernel.settings import Settings, settings_id
 from mia_kernel.training.gather import GROUPS, Progress, gather, silent
-from mia_kernel.training.locked import LOCKED, open_once, openings, packed, plain
+from mia_kernel.training.locked import LOCKED, open_once, openings, packed, plain, same_market
 from mia_kernel.training.train import Trained, train
 
 LIVE = ("live", "ibkr")
@@ -127,7 +127,8 @@ def store(
     }
     if made.locked is not None:
         files[LOCKED] = packed(made.locked)
-    return registry.save(version, made.ensemble, files, facts, at_ns=at_ns)
+    known = {**facts, "market_sha256": made.report["market_sha256"]}
+    return registry.save(version, made.ensemble, files, known, at_ns=at_ns)
 
 
 def verdict(settings: Settings, model: str = "") -> Verdict:
@@ -158,7 +159,7 @@ def verdict(settings: Settings, model: str = "") -> Verdict:
     report = json.loads(registry.read(version, REPORT))
     sessions = shadow_sessions(settings, ensemble.model_id)
     rules = promotion(report, shadow_sessions=sessions)
-    opened = [row for row in openings(registry) if row["data_sha256"] == manifest["data_sha256"]]
+    opened = [row for row in openings(registry) if same_market(row, manifest)]
     return Verdict(
         version, states[version], ensemble.model_id, report, rules, sessions, opened[0] if opened else None
     )

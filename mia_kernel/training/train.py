@@ -8,6 +8,7 @@ out-of-fold scores, exported, and written into the registry as a candidate with 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -55,6 +56,18 @@ def rows_of(data: Dataset) -> Rows:
     return Rows(data.x, data.y, data.weight, data.lives)
 
 
+def market_hash(data: Dataset) -> str:
+    """Return what names the market a data set was tried on: its prices in time, whatever was made of them.
+
+    Other weights, patterns, exits or features make other signals of the same rows; they are further tries on the same
+    market, and its locked part stays the same.
+    """
+    found = hashlib.sha256()
+    for name in ("ts", "close"):
+        found.update(np.ascontiguousarray(data.path[name]).tobytes())
+    return found.hexdigest()
+
+
 def unlocked(data: Dataset, *, share: float = LOCKED_SHARE) -> tuple[NDArray[np.int64], int]:
     """Return the rows before the locked last part, and the first locked trading day (0: nothing is locked)."""
     sessions = np.unique(data.signals["session"])
@@ -91,7 +104,10 @@ def train(
     ------
     InputError
         Under MIN_SIGNALS labelled signals: that is reported, not worked around.
+    CorruptError
+        If the trial log is not what was written: what it counts would flatter the verdict.
     """
+    TrialLog(settings.trials_file).verify()
     part, first_locked = unlocked(data)
     dev = data.take(part)
     _refuse_too_little(dev, len(data))
@@ -208,11 +224,12 @@ def _report(
     data, walked = judged.data, judged.walked
     capital, threshold = judged.settings.risk.equity_usd, judged.settings.risk.gates.ml_threshold
     days = np.unique(data.signals["session"][walked.rows])
-    scope = str(facts.get("data_sha256", data.hash))
+    scope = market_hash(data)
     log = TrialLog(judged.settings.trials_file)
     matrix, names = _tries(judged, variants, threshold, capital)
     for j, name in enumerate(names):
-        log.append(KIND, name, edge.sharpe_of(matrix[:, j]), len(matrix), scope=scope)
+        what = {"try": name, "settings": facts.get("settings_id"), "schema": data.schema.hash}
+        log.append(KIND, what, edge.sharpe_of(matrix[:, j]), len(matrix), scope=scope)
     tries = log.sharpes(scope=scope)
     sections = {
         rule: edge.section(
@@ -247,6 +264,7 @@ def _report(
         "groups": edge.groups(data, base),
         "sizing": edge.sizing_inputs(data.trips(base), judged.settings.risk),
         "trials": log.count(scope=scope),
+        "market_sha256": scope,
         "leakage": [asdict(check) for check in leaks],
         "stability": _stability(judged),
         "reference": reference_of(

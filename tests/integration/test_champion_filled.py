@@ -26,6 +26,8 @@ from tests.integration.test_live_end_to_end import SHORT, market
 pytestmark = [pytest.mark.integration, pytest.mark.safety, pytest.mark.long]
 
 APPROVED = 0.70
+OPENED = "2025-03-14T13:45:00+00:00"
+"""A quarter of an hour after the cash open: the profile of RTH is known, so no opinion lacks its features."""
 PLENTY = 40
 """Signals after which a session has shown both kinds."""
 
@@ -52,10 +54,10 @@ MADE_NS = 1_741_824_000_000_000_000
 
 
 def session(world: World, mode: str) -> subprocess.Popen[bytes]:
-    day, start = market("made", world.home)
+    day, _ = market("made", world.home)
     limits(world.home)
     world.start("gateway", "gateway", "--port", str(world.port), "--control-port", str(world.control), "--source",
-                day, "--infer-quotes", "--from", start, "--speed", str(SHORT.speed))  # fmt: skip
+                day, "--infer-quotes", "--from", OPENED, "--speed", str(SHORT.speed))  # fmt: skip
     sets = [word for one in (*SETTINGS, f"risk.gates.ml_mode={mode}") for word in ("--set", one)]
     run = world.start("run", "run", "--live", "--headless", "--source", f"gateway:127.0.0.1:{world.port}",
                       "--with", day, *sets)  # fmt: skip

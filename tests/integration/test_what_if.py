@@ -76,6 +76,18 @@ def test_every_different_what_if_counts_once_and_is_never_lost(run: Run, home: P
     assert log.verify()[0] == len(log.rows())
 
 
+def test_a_try_of_a_pattern_parameter_is_a_trial_and_appends_once(run: Run, home: Path) -> None:
+    log = TrialLog(home / "data" / "trials.sqlite")
+    rows = len(log.rows())
+    tried = run.rerun(params={"state.battle.pattern_ticks": 12})
+    assert len(log.rows()) == rows + 1
+    (last,) = log.rows()[rows:]
+    assert (last.seq, last.kind) == (tried.trial, "what-if")
+    assert "state.battle.pattern_ticks" in last.what
+    assert tried.verdict.trials == log.count("what-if")  # reading the verdict tries nothing
+    assert len(log.rows()) == rows + 1
+
+
 def test_few_trades_prove_nothing(run: Run) -> None:
     verdict = run.rerun(weights="bars").verdict
     assert verdict.n < 30

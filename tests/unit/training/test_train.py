@@ -1,6 +1,7 @@
 """A training from labelled signals to a stored, judged and once opened model. SYNTHETIC signals."""
 
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ import mia_kernel as mia
 import widgets
 from mia_kernel import cli
 from mia_kernel.adapters.models import STEPS, ModelRegistry, models_folder
+from mia_kernel.adapters.trials import TrialLog
 from mia_kernel.core.errors import CorruptError, InputError
 from mia_kernel.desk.learning import Judged
 from mia_kernel.settings import Settings
 from mia_kernel.training import locked
 from mia_kernel.training.store import open_locked, promote, store, verdict
-from mia_kernel.training.train import train
+from mia_kernel.training.train import market_hash, train
 from tests.fakes.learned import SMALL, signals
 
 pytestmark = pytest.mark.unit
@@ -82,6 +84,20 @@ def test_too_few_signals_are_said_and_nothing_is_fitted(data, tmp_path):
         train(Settings(home=tmp_path), few, model_id="m", trained_at=1, facts=FACTS, variants=SMALL)
 
 
+def test_a_trial_log_somebody_changed_ends_a_training_before_it_begins(data, tmp_path):
+    settings = Settings(home=tmp_path)
+    log = TrialLog(settings.trials_file)
+    for i in range(3):
+        log.append("model", str(i), 0.1, 5)
+    with sqlite3.connect(log.path) as db:
+        guard = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'trial_kept'").fetchone()[0]
+        db.execute("DROP TRIGGER trial_kept")
+        db.execute("DELETE FROM trial WHERE seq = 2")
+        db.execute(guard)
+    with pytest.raises(CorruptError, match="trial 2: it is missing"):
+        train(settings, data, model_id="m", trained_at=1, facts=FACTS, variants=SMALL)
+
+
 def test_signals_that_all_lost_are_said_and_nothing_is_fitted(data, tmp_path):
     lost = data.take(np.flatnonzero(data.labels["net_ticks"] < 0))
     many = lost.take(np.sort(np.arange(3_000) % len(lost)))
@@ -111,6 +127,35 @@ def test_the_locked_fifth_is_opened_once_for_ever(stored, made):
     store(registry, registry.next_version(), made[1], {"data_sha256": made[1].report["data_sha256"]}, at_ns=2)
     with pytest.raises(InputError, match="opened already"):  # another model on the same data
         open_locked(settings, "1.1.0", reason="again")
+
+
+def test_other_parameters_on_the_same_market_do_not_open_its_locked_part_again(stored, made):
+    settings, registry = stored
+    open_locked(settings, "", reason="the end")
+    store(registry, registry.next_version(), made[1], FACTS | {"data_sha256": "other signals"}, at_ns=2)
+    with pytest.raises(InputError, match="opened already"):
+        open_locked(settings, "1.1.0", reason="other patterns")
+    assert verdict(settings, "1.1.0").opened is not None
+
+
+def test_the_market_is_its_prices_in_time_whatever_was_made_of_them(data):
+    fewer = data.take(np.arange(0, len(data), 2))
+    assert fewer.hash != data.hash
+    assert market_hash(fewer) == market_hash(data)
+    assert market_hash(signals(4, 0.5, days=160, each=8)) != market_hash(data)
+
+
+@pytest.mark.long
+def test_a_try_of_other_patterns_counts_beside_the_first_and_the_same_again_does_not(data, tmp_path):
+    settings = Settings(home=tmp_path)
+    counts = []
+    for name in ("a", "a", "b"):
+        made = train(
+            settings, data, model_id="m", trained_at=1, facts=FACTS | {"settings_id": name}, variants=SMALL,
+            processes=1, shuffles=2,
+        )  # fmt: skip
+        counts.append(made.report["trials"])
+    assert counts == [6, 6, 12]
 
 
 def test_a_look_that_was_cut_off_counts_as_the_look(stored, monkeypatch):
