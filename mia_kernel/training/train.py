@@ -224,12 +224,9 @@ def _report(
     data, walked = judged.data, judged.walked
     capital, threshold = judged.settings.risk.equity_usd, judged.settings.risk.gates.ml_threshold
     days = np.unique(data.signals["session"][walked.rows])
-    scope = market_hash(data)
-    log = TrialLog(judged.settings.trials_file)
+    scope, log = market_hash(data), TrialLog(judged.settings.trials_file)
     matrix, names = _tries(judged, variants, threshold, capital)
-    for j, name in enumerate(names):
-        what = {"try": name, "settings": facts.get("settings_id"), "schema": data.schema.hash}
-        log.append(KIND, what, edge.sharpe_of(matrix[:, j]), len(matrix), scope=scope)
+    _log_tries(log, matrix, names, {"settings": facts.get("settings_id"), "schema": data.schema.hash}, scope)
     tries = log.sharpes(scope=scope)
     sections = {
         rule: edge.section(
@@ -285,6 +282,14 @@ def _extent(data: Dataset, first_locked: int, locked: int) -> dict[str, Any]:
         "ghost_share": float(data.signals["ghost"].mean()),
         "base_rate": float(data.y.mean()),
     }
+
+
+def _log_tries(
+    log: TrialLog, matrix: FloatArray, names: Sequence[str], under: Mapping[str, Any], scope: str
+) -> None:
+    """Write down every try with what it was made under, before its verdict is known."""
+    for j, name in enumerate(names):
+        log.append(KIND, {"try": name, **under}, edge.sharpe_of(matrix[:, j]), len(matrix), scope=scope)
 
 
 def _tries(
