@@ -10,6 +10,7 @@ part of the workbench without a vendor's file; its parameters are fitted to real
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,19 +71,24 @@ def open_synthetic(uri: str) -> Recording:
 
 def synthetic_days(seed: int) -> tuple[int, int]:
     """Return (warm-up day, day) of a seed: two full normal sessions in a row, far from expiry and outages."""
+    good = _normal_pairs()
+    return good[(seed * 7919) % len(good)]
+
+
+@lru_cache(maxsize=1)
+def _normal_pairs() -> tuple[tuple[int, int], ...]:
     table = sessions()
     stops = [stop.start_ns for stop in interruptions()]
     normal = (table["early_close"] == 0) & (table["cash_holiday"] == 0)
     inside = (table["trading_day"] >= _FIRST_DAY) & (table["trading_day"] <= _LAST_DAY)
     for stop in stops:
         normal &= ~((table["open_ns"] <= stop) & (stop < table["close_ns"]))
-    good = [
+    return tuple(
         (int(table["trading_day"][i - 1]), int(table["trading_day"][i]))
         for i in np.flatnonzero(inside & normal)
         if normal[i - 1]
         and may_enter(calendar_front("ES", int(table["trading_day"][i])), int(table["trading_day"][i]))
-    ]
-    return good[(seed * 7919) % len(good)]
+    )
 
 
 def synthetic_recording(
