@@ -77,6 +77,9 @@ def _status(said: dict[str, Any]) -> str:
     state = f"{'ARMED' if said['armed'] else 'DISARMED'} · {said['trading_state'].upper()}"
     position = "—" if said["position"] is None else f"{said['position']:+g}"
     day = "—" if said["day_net_usd"] is None else f"{said['day_net_usd']:+.2f}"
+    if said["mode"] == "dry-run" and said["position"] is None:
+        # The guardian has no venue to ask there: position, result and stop are simulated in the engine.
+        return f"dry-run {said['account']}: {state}; fills are simulated in the engine; {said['last_reason']}"
     return (
         f"{said['mode']} {said['account']}: {state}; position {position} ES, day {day} USD, "
         f"protective stop {said['protective_stop']}; {said['last_reason']}"
