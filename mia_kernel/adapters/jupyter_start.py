@@ -43,7 +43,9 @@ def begin(address: str, page: str, desk: str) -> bool:
     token = parse_qs(at.query)["token"][0]
     asked = {"path": page, "name": page, "type": "notebook", "kernel": {"name": "python3"}}
     done = True
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token is for this machine alone
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({})
+    )  # the token is for this machine alone
     for path, body in (("/api/sessions", json.dumps(asked).encode()), (desk, None)):
         request = urllib.request.Request(
             f"{at.scheme}://{at.netloc}{path}", body, {"Authorization": f"token {token}"}
