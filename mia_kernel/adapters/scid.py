@@ -20,7 +20,7 @@ from mia_kernel.adapters.quality import Findings, judge_sides
 from mia_kernel.adapters.rawbars import RawBars, bar_rows, bar_seconds
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
 from mia_kernel.adapters.scid_rows import EPOCH_US, LAST_US, UNBUNDLED, clean_rows, ns_of
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError, FormatError
@@ -95,13 +95,13 @@ def read_scid(members: list[Member], ask: Ask) -> list[Part]:
 
 def _part(member: Member, ask: Ask) -> Part:
     records, rest = records_of(member)
-    root, contract = resolve_symbol(member.path, ask)
+    root, contract = resolve_symbol(member.path, with_rule(ask, member.path))
     findings = Findings(member.path, len(records), ask.quality)
     findings.note("partial_record", int(rest > 0), f"the last {rest} bytes are no whole record, left out")
     scale = multiplier_of(ask, member.path)
     with np.errstate(invalid="ignore"):
         shown = records["close"][:: max(len(records) // SHOWN, 1)]
-        check_scale(shown.astype(np.float64) * scale, root, member.path)
+        check_scale(shown.astype(np.float64) * scale, root, member.path, scale)
     clean = clean_rows(records, scale * ticks_per_point(root), findings)
     if clean is not None:
         return _trade_part(member.path, root, contract, *clean, findings)

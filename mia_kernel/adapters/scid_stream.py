@@ -14,7 +14,7 @@ from mia_kernel.adapters.quality import Findings, QualityParams, clear_sides
 from mia_kernel.adapters.rawtrades import RawTrades
 from mia_kernel.adapters.scid import SHOWN, layout_of, sides_of, ticks_of, trade_info
 from mia_kernel.adapters.scid_rows import EPOCH_US, LAST_US, UNBUNDLED, CleanRows, ns_of
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
 from mia_kernel.adapters.streams import Stream
 from mia_kernel.adapters.trade_slices import TradeSlice, judge_slices, unchanged
 from mia_kernel.core import events as ev
@@ -70,9 +70,9 @@ def stream_scid(stream: Stream, ask: Ask) -> list[Part] | None:
     seen = _look(body)
     if not seen.ticks_only:
         return None
-    root, contract = resolve_symbol(stream.path, ask)
+    root, contract = resolve_symbol(stream.path, with_rule(ask, stream.path))
     scale = multiplier_of(ask, stream.path)
-    check_scale(seen.shown * scale, root, stream.path)
+    check_scale(seen.shown * scale, root, stream.path, scale)
     findings = Findings(stream.path, body.count, ask.quality)
     findings.note("partial_record", int(body.rest > 0), (
         f"the last {body.rest} bytes are no whole record, left out"))  # fmt: skip

@@ -19,6 +19,7 @@ with study number and sub-graphs, and for files by pattern the symbol, the zone 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
@@ -157,8 +158,14 @@ def multiplier_of(ask: Ask, path: str) -> float:
     return config.price_multiplier if given is None else given
 
 
-def check_scale(points: NDArray[np.float64], root: str, path: str) -> None:
-    """Refuse prices that the product never had: they need a multiplier.
+def with_rule(ask: Ask, path: str) -> Ask:
+    """Return the ask with the symbol and zone that `sierra.toml` gives this file, where the user gave none."""
+    rule = sierra_of(ask, path).rule_for(Path(path.split("!")[0]).name)
+    return ask if rule is None else replace(ask, symbol=ask.symbol or rule.symbol, tz=ask.tz or rule.zone)
+
+
+def check_scale(points: NDArray[np.float64], root: str, path: str, multiplier: float) -> None:
+    """Refuse prices that the product never had: they need a multiplier, or another than the one they were given.
 
     Raises
     ------
@@ -173,6 +180,6 @@ def check_scale(points: NDArray[np.float64], root: str, path: str) -> None:
     if low <= median <= high:
         return
     fits = [factor for factor in (0.01, 0.1, 10.0, 100.0) if low <= median * factor <= high]
-    hint = f"set price_multiplier = {fits[0]:g} in {FILE_NAME}" if fits else "check --symbol"
-    raise DataError(f"no {root} price", path=path, field="price", value=median,
+    hint = f"set price_multiplier = {fits[0] * multiplier:g} in {FILE_NAME}" if fits else "check --symbol"
+    raise DataError(f"no {root} price", path=path, field="price", value=round(median, 6),
                     rule=f"{root} trades between {low:g} and {high:g} points", way_out=hint)  # fmt: skip

@@ -18,7 +18,7 @@ from mia_kernel.adapters.bookrows import book_rows, by_record, usable
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, to_ticks
 from mia_kernel.adapters.quality import Findings, judge_sides
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
 from mia_kernel.adapters.stamps import DAY_NS, NS, parse_date, resolve_zone, to_utc
 from mia_kernel.adapters.table import Table, read_csv
 from mia_kernel.adapters.wrappers import Member
@@ -62,6 +62,7 @@ def _stamps(table: Table) -> IntArray:
 
 
 def _part(table: Table, ask: Ask) -> Part:
+    ask = with_rule(ask, table.path)
     root, contract = resolve_symbol(table.path, ask)
     local = _stamps(table)
     zone, how = resolve_zone(local, ask.tz, path=table.path)
@@ -69,7 +70,7 @@ def _part(table: Table, ask: Ask) -> Part:
     findings = Findings(table.path, len(table), ask.quality)
     scale = multiplier_of(ask, table.path)
     price = table.numbers("price") * scale
-    check_scale(price, root, table.path)
+    check_scale(price, root, table.path, scale)
     ticks, bad = to_ticks(price, root)
     kinds = table.numbers("tradetype")
     side = np.select([kinds == kind for kind in _SIDES], list(_SIDES.values()), 0).astype(np.int8)

@@ -9,7 +9,6 @@ that is said. A CSV whose book stands in JSON maps (`DOM_BID`, `DOM_ASK`) is rea
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,7 +22,7 @@ from mia_kernel.adapters.bookrows import book_rows, by_record, usable
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, to_ticks
 from mia_kernel.adapters.quality import Findings, judge_sides
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, sierra_of
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
 from mia_kernel.adapters.stamps import resolve_zone, to_utc
 from mia_kernel.adapters.table import Table, header_of, read_csv
 from mia_kernel.adapters.wrappers import Member
@@ -53,14 +52,6 @@ def read_tick_csv(members: list[Member], ask: Ask) -> list[Part]:
     return [_part(member, ask) for member in members]
 
 
-def _ask_of(ask: Ask, path: str) -> Ask:
-    """Return the ask with what `sierra.toml` says of this file."""
-    rule = sierra_of(ask, path).rule_for(Path(path.split("!")[0]).name)
-    if rule is None:
-        return ask
-    return Ask(ask.symbol or rule.symbol, ask.tz or rule.zone, ask.quality, ask.progress, ask.sierra)
-
-
 def _decimals(table: Table, name: str) -> NDArray[np.float64]:
     """Return a column of numbers, with a decimal comma where it has one."""
     column = table.columns[name]
@@ -71,7 +62,7 @@ def _decimals(table: Table, name: str) -> NDArray[np.float64]:
 
 
 def _part(member: Member, ask: Ask) -> Part:
-    ask = _ask_of(ask, member.path)
+    ask = with_rule(ask, member.path)
     names = header_of(member.data)[0]
     maps = "dombid" in names and "domask" in names
     table, books = _with_maps(member) if maps else (read_csv(member), None)
@@ -82,7 +73,7 @@ def _part(member: Member, ask: Ask) -> Part:
     findings = Findings(member.path, len(table), ask.quality)
     scale = multiplier_of(ask, member.path)
     price = _decimals(table, _column(table, _PRICES)) * scale
-    check_scale(price, root, member.path)
+    check_scale(price, root, member.path, scale)
     ticks, bad = to_ticks(price, root)
     cut = np.zeros(len(table), np.bool_)
     cut[-1] = table.unterminated and not maps

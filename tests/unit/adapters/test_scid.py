@@ -11,10 +11,10 @@ import pytest
 from mia_kernel.adapters import scid
 from mia_kernel.adapters.parts import Ask
 from mia_kernel.adapters.scid import EPOCH_US, HEADER, decode, ns_of, read_scid, records_of, scid_bytes
-from mia_kernel.adapters.sierra_config import SierraConfig
+from mia_kernel.adapters.sierra_config import FileRule, SierraConfig
 from mia_kernel.adapters.wrappers import Member, members
 from mia_kernel.core import events as ev
-from mia_kernel.core.errors import DataError, FormatError
+from mia_kernel.core.errors import DataError, FormatError, InputError
 from tests.shared_data import shared_file
 
 pytestmark = [pytest.mark.unit, pytest.mark.orderflow]
@@ -98,6 +98,20 @@ def test_a_hundredfold_price_needs_the_multiplier() -> None:
     (part,) = read_scid([_file(scaled)], Ask(sierra=SierraConfig(price_multiplier=0.01)))
     assert part.events["px"].tolist() == [19201] * 3
     assert part.events["bid"].tolist() == [19200] * 3
+
+
+@pytest.mark.safety
+def test_a_wrong_multiplier_is_told_the_one_to_write_instead() -> None:
+    rows = [_trade(k) for k in range(3)]
+    with pytest.raises(DataError, match=r"set price_multiplier = 1 in"):
+        read_scid([_file(rows)], Ask(sierra=SierraConfig(price_multiplier=0.01)))
+
+
+@pytest.mark.safety
+def test_a_rule_that_names_another_product_than_the_file_is_refused() -> None:
+    config = SierraConfig(files=(FileRule(match="*.scid", symbol="NQ"),))
+    with pytest.raises(InputError, match="holds another symbol"):
+        read_scid([_file([_trade(0)])], Ask(sierra=config))
 
 
 @pytest.mark.safety
