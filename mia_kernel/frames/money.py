@@ -92,6 +92,7 @@ def fills(run: Driven) -> dict[str, Any]:
             "exit": _points([t.exit_ticks for t in trips]),
             "side": np.array([t.side for t in trips], np.int8),
             "qty": np.array([t.qty for t in trips], np.int32),
+            "symbol": [t.symbol for t in trips],
             "net_usd": np.array([t.net_cents / 100 for t in trips], np.float64),
             "reason": [t.exit_reason for t in trips],
         },

@@ -1,5 +1,5 @@
 // Account: position, where its protection rests, open orders, the day's result, limits used, closed positions.
-import { clockOf, fixed, hosted, isSimulated, make, put, rows, signed, words } from "./panel.js";
+import { clockOf, fixed, held, hosted, isSimulated, make, put, rows, signed, words } from "./panel.js";
 
 const UNITS = { usd: "USD", contracts: "ct", count: "", percent: "%", ticks: "ticks", minutes: "min", ms: "ms", ratio: "", flag: "" };
 const USED = new Set(["daily_loss", "hard_daily_loss", "weekly_loss", "drawdown", "open_risk", "max_position",
@@ -33,7 +33,7 @@ export function create(el) {
       if (!frame) return;
       const money = frame.money, said = state.guardian;
       const position = money.position;
-      put(top.querySelector(".position"), position === 0 ? "FLAT" : `${position > 0 ? "LONG" : "SHORT"} ${Math.abs(position)} at ${fixed(money.average)}`,
+      put(top.querySelector(".position"), position === 0 ? "FLAT" : `${held(position, money.symbols.join(" + "))} at ${fixed(money.average)}`,
         position > 0 ? "buy" : position < 0 ? "sell" : "flat");
       put(top.querySelector(".day"), `day ${signed(money.day_net_usd)} USD`);
       top.querySelector(".day").title = "realised and open since the trading day began, net of fees";
@@ -53,7 +53,7 @@ function drawOrders(body, orders) {
   orders.forEach((o, i) => {
     const cell = (name) => lines[i].querySelector(`.${name}`);
     put(cell("side"), o.side > 0 ? "LONG" : "SHORT", o.side > 0 ? "buy" : "sell");
-    put(cell("qty"), `${o.filled}/${o.qty}`);
+    put(cell("qty"), `${o.filled}/${o.qty} ${o.symbol}`);
     put(cell("entry"), words(o.entry));
     put(cell("stop"), `stop ${fixed(o.stop)}`);
     put(cell("target"), `target ${fixed(o.target)}`);
@@ -71,7 +71,8 @@ function drawLimits(list, limits) {
   limits.forEach((l, i) => {
     const row = lines[i], used = share(l), unit = UNITS[l.unit] ?? l.unit;
     put(row.querySelector(".name"), words(l.code));
-    const digits = l.unit === "percent" ? 2 : 0, say = l.limit < 0 ? signed : fixed;  // of a loss limit the sign matters
+    const digits = l.unit === "percent" ? 2 : l.unit === "contracts" && l.actual % 1 ? 1 : 0;  // MES is a tenth
+    const say = l.limit < 0 ? signed : fixed;  // of a loss limit the sign matters
     put(row.querySelector(".number"), `${say(l.actual, digits)} of ${fixed(l.limit, 0)} ${unit}`);
     row.querySelector("i").style.width = `${Math.min(1, used || 0) * 100}%`;
     row.dataset.level = l.level;
@@ -84,7 +85,7 @@ function drawTrips(body, trips) {
   for (let k = 0; k < shown; k++) {
     const i = n - 1 - k, cell = (name) => lines[k].querySelector(`.${name}`);
     put(cell("time"), clockOf(trips.exit_ts[i] * 1e6));
-    put(cell("side"), `${trips.side[i] > 0 ? "LONG" : "SHORT"} ${trips.qty[i]}`, trips.side[i] > 0 ? "buy" : "sell");
+    put(cell("side"), held(trips.side[i] * trips.qty[i], trips.symbol[i]), trips.side[i] > 0 ? "buy" : "sell");
     put(cell("prices"), `${fixed(trips.entry[i])} → ${fixed(trips.exit[i])}`);
     put(cell("net"), `${signed(trips.net_usd[i])} USD`);
     put(cell("reason"), words(trips.reason[i]));

@@ -6,6 +6,9 @@ export const DASH = "—";
 export const fixed = (x, digits = 2) => (x === null || x === undefined || !Number.isFinite(x) ? DASH : x.toFixed(digits).replace("-", "−"));
 export const signed = (x, digits = 2) => (x === null || x === undefined || !Number.isFinite(x) ? DASH
   : `${x > 0 ? "+" : x < 0 ? "−" : ""}${Math.abs(x).toFixed(digits)}`);
+/** Say a position in contracts; `unit` says of what, for six MES are less than one ES. */
+export const held = (position, unit) => (position === 0 ? "FLAT"
+  : `${position > 0 ? "LONG" : "SHORT"} ${fixed(Math.abs(position), Number.isInteger(position) ? 0 : 1)} ${unit}`);
 export const words = (name) => String(name ?? DASH).replaceAll("_", " ");
 export const sideOf = (x) => (x > 0 ? "buy" : x < 0 ? "sell" : "flat");
 export const clockOf = (ns) => (ns ? timeSeconds(ns / 1e6) : DASH);

@@ -1,5 +1,5 @@
 // The strip: what can be trusted, whether entries are allowed, position, result, health; read from two metres.
-import { clockOf, fixed, isSimulated, make, put, signed, stampOf, words } from "./panel.js";
+import { clockOf, fixed, held, isSimulated, make, put, signed, stampOf, words } from "./panel.js";
 
 const CELLS = ["mode", "armed", "price", "position", "pnl"];
 const LIGHTS = ["feed", "guardian", "data", "stop", "ml", "parity"];
@@ -90,9 +90,9 @@ function showMarket(cell, frame, state) {
 function showMoney(cell, guard, frame) {
   const own = isSimulated(guard) && frame && frame.money;
   const position = guard ? guard.position ?? (own ? own.position : null) : null;
-  put(cell.position, !guard || position === null ? "POSITION —" : position === 0 ? "FLAT" : `${position > 0 ? "LONG" : "SHORT"} ${Math.abs(position)}`,
+  put(cell.position, !guard || position === null ? "POSITION —" : held(position, own ? own.symbols.join(" + ") : "ES"),
     position > 0 ? "buy" : position < 0 ? "sell" : "flat");
-  cell.position.title = own ? "contracts, simulated in the engine" : guard ? "ES contracts, as the guardian has it from the venue" : "unknown while the guardian does not answer";
+  cell.position.title = own ? "contracts, simulated in the engine" : guard ? "ES contracts (MES a tenth), as the guardian has it from the venue" : "unknown while the guardian does not answer";
   const day = guard ? guard.day_net_usd ?? (own ? own.day_net_usd : null) : null;
   put(cell.pnl, day === null ? "— USD" : `${signed(day)} USD`);
   cell.pnl.title = "result of the day, realised and open, net of fees";
