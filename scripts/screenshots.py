@@ -32,6 +32,9 @@ PICTURES = ROOT / "docs" / "pictures"
 MOST_BYTES = 300_000
 FRAMES = "Number(document.querySelector('.mia-console')?.dataset.frames || 0)"
 LIVES = f"{FRAMES} > 12 && document.querySelector('.mia-decision').dataset.sequence > ''"
+CLOCK = "document.querySelector('.mia-decision .time').textContent"
+CALM_S = 20.0
+"""Waited after the market's clock has come to `--from`: what ran fast on the way there is not what a trader sees."""
 SPEED = "4"
 SHOTS = (
     ("console_dark", "dark", (1380, 862), ""),
@@ -58,6 +61,7 @@ def main() -> int:
         sync_playwright() as play,
     ):
         browser = play.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"] if root else [])
+        wait_for(browser, address, given.start)
         large = [
             name
             for name, *how in SHOTS
@@ -103,6 +107,15 @@ def desk_of(home: Path, source: str, start: str) -> Iterator[None]:
             for process in reversed(started):
                 process.kill()
                 process.wait()
+
+
+def wait_for(browser: Any, address: str, start: str) -> None:
+    """Wait until the market shown has come to the time of day that was asked for."""
+    page = browser.new_page()
+    page.goto(address)
+    until(page, f"{LIVES} && {CLOCK} >= '{start}' && {CLOCK} < '17'", 300)
+    page.close()
+    time.sleep(CALM_S)
 
 
 def shoot(browser: Any, address: str, path: Path, scheme: str, size: tuple[int, int], key: str) -> int:

@@ -61,7 +61,7 @@ def gap_term(findings: Findings, start: IntArray, end: IntArray, limit_seconds: 
     days = trading_days_of(start)
     edges = np.flatnonzero(np.r_[True, days[1:] != days[:-1], True])
     covered = sum(int(end[b - 1] - start[a]) for a, b in pairwise(edges)) / NS
-    present = np.unique(days[edges[:-1]])
+    present = np.unique(days[edges[:-1]]).astype(np.int64)
     findings.counts["sessions"] = len(present)
     if len(at):
         worst = int(np.argmax(seconds))

@@ -114,7 +114,8 @@ def _bursts(rng: np.random.Generator, params: SyntheticParams, minute: FloatArra
     noise[0] /= math.sqrt(1.0 - keep * keep)
     level = np.array(list(accumulate(noise.tolist(), lambda before, shock: keep * before + shock)))
     spread = shape(params.burst_spread, minute)
-    return np.round(np.exp(spread * level - spread * spread / 2.0), 9)
+    factors: FloatArray = np.exp(spread * level - spread * spread / 2.0)
+    return factors.round(9)
 
 
 def _news(

@@ -21,8 +21,6 @@ from mia_kernel.cli.output import print_table, stop
 from mia_kernel.core.errors import InputError
 
 WORKERS = "2"
-WAITING = "3"
-"""Workers of the tests: many of them wait for a process or a clock, and a third uses that time on two cores."""
 
 # Budgets of time are measured with the machine to themselves; a page's cells stay together in one worker.
 # Browser tests stand apart: Playwright keeps an event loop running, and nothing else of asyncio works beside it.
@@ -36,7 +34,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "-m",
         "not performance",
         "-n",
-        WAITING,
+        WORKERS,
         "--dist",
         "worksteal",
     ),

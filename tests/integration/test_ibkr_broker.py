@@ -68,12 +68,17 @@ class Scene:
         return next(e for e in self.heard if isinstance(e, Snapshot) and e.query_id == number)
 
     def top(self) -> tuple[int, int]:
-        self.until(lambda: self.broker.top_of_book("ES") is not None)
-        top = self.broker.top_of_book("ES")
-        assert top is not None
-        assert top.bid_ticks is not None
-        assert top.ask_ticks is not None
-        return top.bid_ticks, top.ask_ticks
+        """Return bid and ask; the two come one by one."""
+        found: list[tuple[int, int]] = []
+
+        def both() -> bool:
+            top = self.broker.top_of_book("ES")
+            if top is not None and top.bid_ticks is not None and top.ask_ticks is not None:
+                found.append((top.bid_ticks, top.ask_ticks))
+            return bool(found)
+
+        self.until(both)
+        return found[0]
 
     def bracket(self, name: str, *, away: int = 0, qty: int = 1) -> Place:
         bid, ask = self.top()
