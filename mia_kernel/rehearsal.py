@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mia_kernel.adapters.handful import handful
-from mia_kernel.core.kernel import is_cold
+from mia_kernel.core import compiled
 from mia_kernel.measures.shelf import Shelf
 from mia_kernel.runtime import Run
 from mia_kernel.settings import Settings
@@ -28,7 +28,7 @@ def warm_up(settings: Settings) -> Run:
     fails to compile in the second process fails here too, and is raised here.
     """
     with ExitStack() as beside:
-        if is_cold() and (os.cpu_count() or 1) > 1:
+        if compiled.look().cold and (os.cpu_count() or 1) > 1:
             beside.enter_context(_second_process())
         run = Run(settings, handful())
         run.drive()

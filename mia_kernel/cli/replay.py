@@ -137,7 +137,7 @@ def compile_once(settings: Settings) -> None:
     """Compile before the run what is not compiled in this environment, and say what: everything, or what changed."""
     found = compiled.look()
     if found.cold:
-        click.echo("compiling the engine for this machine (once, about a minute)", err=True)
+        click.echo("compiling the engine for this machine (once, one to two minutes)", err=True)
     elif found.changed:
         click.echo(f"compiling anew what has changed, and what stands on it: {_some(found.names)}", err=True)
     else:

@@ -57,11 +57,6 @@ def cache_folder(source: Path, root: Path = CACHES) -> Path:
     return root / f"{_name(source)}-{digest.hexdigest()[:16]}"
 
 
-def is_cold() -> bool:
-    """Return whether no kernel of the present sources has been compiled in this environment yet."""
-    return compiled() == 0
-
-
 def compiled() -> int:
     """Return how many kernels of the present sources lie compiled in this environment."""
     return sum(1 for source in kernel_sources() for _ in cache_folder(source).rglob("*.nbi"))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mia_kernel.adapters import logs
+from mia_kernel.adapters.ibkr_params import REAL_PORTS
 from mia_kernel.adapters.limits_file import NAME, LimitsFile, read, write_default
 from mia_kernel.adapters.machine import code_version
 from mia_kernel.core.errors import InputError, MiaError, SettingsError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("mia.guardian")
 MODES = ("dry-run", "paper", "production")
-REAL_PORTS = (7496, 4001)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
