@@ -28,6 +28,8 @@ UNBUNDLED = -1e30
 LAST_US = EPOCH_US + 2**62 // 1_000
 """The microseconds of a time must fit into ns since 1970; a bent record must not wrap around."""
 
+_BLOCK = 1 << 14
+"""Records that are turned into rows and checked before the next ones: their stamps stay in the processor's cache."""
 _GRID = 1e-3
 _LARGEST = 2**31 - 1
 _TRADE, _SIDE_FEED = ev.TRADE, ev.SIDE_FEED
@@ -41,7 +43,7 @@ def ns_of(time: NDArray[np.int64]) -> IntArray:
 @kernel
 def _fill(records: Any, per_point: float, jump: float, near_ns: int, out: Any, tally: Any) -> bool:
     """Write one row per record and count on in `tally`; False at the first defect."""
-    parts, buys, sells, agree, decidable, newest, before, first = tally
+    parts, buys, sells, agree, decidable, newest, before, first, silent = tally
     for i in range(len(records)):
         r, row = records[i], out[i]
         us = r["time"]
@@ -64,6 +66,8 @@ def _fill(records: Any, per_point: float, jump: float, near_ns: int, out: Any, t
             step = abs(px - before)
             if ts < newest or (step > jump * before and ts - newest <= near_ns):
                 return False
+            if ts - newest > near_ns:
+                silent += 1
         newest, before = ts, px
         row["ts_event"] = ts
         row["ts_recv"] = ts
@@ -86,7 +90,7 @@ def _fill(records: Any, per_point: float, jump: float, near_ns: int, out: Any, t
                 if side != 0 and rule != 0:
                     decidable += 1
                     agree += 1 if rule == side else 0
-    tally[:] = (parts, buys, sells, agree, decidable, newest, before, first + len(records))
+    tally[:] = (parts, buys, sells, agree, decidable, newest, before, first + len(records), silent)
     return True
 
 
@@ -104,18 +108,29 @@ class CleanRows:
     def __init__(self, per_point: float, params: QualityParams) -> None:
         self._per_point = float(per_point)
         self._params = params
-        self._tally = np.zeros(8, np.int64)
+        self._tally = np.zeros(9, np.int64)
         self._time = TradingTime(Silence(params.gap_seconds))
+        self._silent = 0
 
     def add(self, records: NDArray[Any], *, check: bool = True) -> EventArray | None:
         """Return the TRADE rows of the next tick records, None at a defect. `check`: look at their times too."""
         rows = ev.empty(len(records))
         near = int(self._params.gap_seconds * NS)
-        if not _fill(records, self._per_point, self._params.jump_share, near, rows, self._tally):
-            return None
-        if check:
-            self._time.add(np.ascontiguousarray(rows["ts_event"]))
+        for at in range(0, len(records), _BLOCK):
+            mine = rows[at : at + _BLOCK]
+            block = records[at : at + _BLOCK]
+            if not _fill(block, self._per_point, self._params.jump_share, near, mine, self._tally):
+                return None
+            if check:
+                self._look(mine["ts_event"])
         return rows
+
+    def _look(self, ts: IntArray) -> None:
+        """Check the times of some rows: most have no silence among them and stand in one stretch of open hours."""
+        told = int(self._tally[8])
+        if told != self._silent or not self._time.add_unbroken(int(ts[0]), int(ts[-1])):
+            self._time.add(np.ascontiguousarray(ts))
+        self._silent = told
 
     def tell(self, findings: Findings) -> ev.Aggressor:
         """Give the findings what is to be said of all slices; return whether the sides are believed."""

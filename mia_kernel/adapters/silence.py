@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mia_kernel.adapters.quality import Findings
 from mia_kernel.adapters.stamps import NS
-from mia_kernel.core.session import open_mask, sessions, trading_days_of
+from mia_kernel.core.session import open_mask, session_row, sessions, trading_day_of, trading_days_of
 
 IntArray = NDArray[np.int64]
 
@@ -176,6 +176,33 @@ class TradingTime:
         self.silence.add(ts)
         days = trading_days_of(ts)
         self.days.update(days[np.r_[True, days[1:] != days[:-1]]].tolist())
+
+    def add_unbroken(self, first: int, last: int) -> bool:
+        """Take stamps in time order that are known by their ends, and to follow each other without a gap.
+
+        Parameters
+        ----------
+        first, last : int
+            ns UTC. No step from the newest stamp before to `last` is longer than the limit of a gap.
+
+        Returns
+        -------
+        bool
+            False, and nothing taken, unless they lie in one stretch of open hours: `add` must see each.
+        """
+        day, silence = trading_day_of(first), self.silence
+        row = session_row(day)
+        if row is None or not row["open_ns"] <= first <= last < row["close_ns"]:
+            return False
+        if first < row["pause_end_ns"] and last >= row["pause_start_ns"]:
+            return False
+        before = silence.newest
+        if before is not None and trading_day_of(before) == day:
+            first = before
+        silence.covered_ns += last - first
+        silence.newest = last
+        self.days.add(day)
+        return True
 
     def tell(self, findings: Findings, what: str) -> None:
         """Give the findings what `note_closed` and `gap_term` would of all stamps together."""

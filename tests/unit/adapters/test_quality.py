@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mia_kernel.adapters.quality import (
     Findings,
@@ -14,7 +16,7 @@ from mia_kernel.adapters.quality import (
     prevailing,
     side_agreement,
 )
-from mia_kernel.adapters.silence import gap_term, gaps_inside_sessions, stale_term
+from mia_kernel.adapters.silence import Silence, TradingTime, gap_term, gaps_inside_sessions, stale_term
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError
 
@@ -157,3 +159,44 @@ def test_verdict_json_is_plain() -> None:
     value = Verdict(0.97, ("a",), {"rows": 3}, {}, {"b": 1}).to_json()
     assert value["grade"] == "good"
     assert value["quarantined"] == {"b": 1}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(
+        st.sampled_from([0, S // 2, 20 * S, 61 * S, 1_300 * S, 4_000 * S]), min_size=2, max_size=60
+    ),
+    cuts=st.lists(st.integers(1, 59), max_size=6),
+    begin=st.sampled_from(["2024-01-04T21:40", "2019-08-09T20:05", "2019-08-09T20:25", "2024-01-04T22:30"]),
+)
+def test_stamps_known_by_their_ends_are_told_as_if_each_was_seen(
+    steps: list[int], cuts: list[int], begin: str
+) -> None:
+    """Over the day's close and, in 2019, the pause at 16:15 New York."""
+    ts = _utc(begin) + np.cumsum(np.array(steps, np.int64))
+    each, ends = TradingTime(Silence(60.0)), TradingTime(Silence(60.0))
+    each.add(ts)
+    taken = 0
+    for part in np.split(ts, sorted({cut for cut in cuts if cut < len(ts)})):
+        newest = ends.silence.newest
+        whole = part if newest is None else np.r_[newest, part]
+        broken = bool((np.diff(whole) > 60 * S).any())
+        if broken or not ends.add_unbroken(int(part[0]), int(part[-1])):
+            ends.add(part)
+        else:
+            taken += 1
+    assert ends == each
+    found = [Findings("x", len(ts)), Findings("x", len(ts))]
+    for time, findings in zip((each, ends), found, strict=True):
+        time.tell(findings, "trades")
+    assert found[0].causes == found[1].causes
+
+
+def test_ends_in_closed_hours_or_beyond_a_close_are_not_taken_for_a_stretch() -> None:
+    time = TradingTime(Silence(60.0))
+    before, after = _utc("2024-01-04T21:59:59"), _utc("2024-01-04T23:00:00")
+    assert not time.add_unbroken(before, after)
+    assert not time.add_unbroken(_utc("2024-01-04T22:10"), _utc("2024-01-04T22:11"))
+    assert not time.add_unbroken(_utc("2019-08-09T20:14:59"), _utc("2019-08-09T20:30:01"))
+    assert time == TradingTime(Silence(60.0))
+    assert time.add_unbroken(before, before + S // 2)
