@@ -293,25 +293,25 @@ def loopback_socket(port: int) -> socket.socket:
     return bound
 
 
-class Behind(uvicorn.Server):
-    """A server behind JupyterLab: it ends in order with the first signal, and when its parent is gone."""
+class Orderly(uvicorn.Server):
+    """A server that ends in order with the first signal, and when the process it serves is gone."""
 
-    def __init__(self, config: uvicorn.Config, parent: int) -> None:
+    def __init__(self, config: uvicorn.Config, parent: int | None) -> None:
         super().__init__(config)
         self._parent = parent
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End in order; a Ctrl-C in the common terminal comes twice, and the second must not cut the first short."""
+        """End in order, within the second given to open pages; an impatient second Ctrl-C must not cut that short."""
         self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
         """Look after the parent, ten times a second."""
-        self.should_exit = self.should_exit or os.getppid() != self._parent
+        self.should_exit = self.should_exit or (self._parent is not None and os.getppid() != self._parent)
         return await super().on_tick(counter)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Let an end be announced: uvicorn raises the signal again when it is done."""
+    """Let an end that comes before the server listens be announced."""
     raise SystemExit(0)
 
 
@@ -330,8 +330,7 @@ def serve(home: Path, bound: socket.socket, token: str | None, parent: int | Non
     )
     announce(home, DESK, {}, code_version())
     try:
-        server = uvicorn.Server(config) if parent is None else Behind(config, parent)
-        server.run(sockets=[bound])
+        Orderly(config, parent).run(sockets=[bound])
     finally:
         withdraw(home, DESK)
         log.info("ended")

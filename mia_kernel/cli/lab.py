@@ -266,3 +266,4 @@ def monitor(port: int) -> None:
     bound = loopback_socket(port)
     click.echo(f"http://{LOOPBACK}:{bound.getsockname()[1]}/?token={token}")
     serve(home, bound, token)
+    click.echo("stopped")
