@@ -124,7 +124,8 @@ class Chronicle:
         for i in range(self._fills if self._fills is not None else len(fills), len(fills)):
             side = "bought" if frame["fills"]["side"][i] > 0 else "sold"
             price, qty = float(frame["fills"]["price"][i]), int(frame["fills"]["qty"][i])
-            self.note("fill", "info", f"{side} {qty} at {price:.2f} ({frame['fills']['role'][i]})")
+            of, role = frame["fills"]["symbol"][i], frame["fills"]["role"][i]
+            self.note("fill", "info", f"{side} {qty} {of} at {price:.2f} ({role})")
         self._fills = len(fills)
 
     def _see_signals(self, fresh: list[dict[str, Any]], shown: int) -> None:

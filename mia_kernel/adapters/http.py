@@ -1,8 +1,8 @@
 """Serve the desk: frames and commands for browsers, the monitor page, figures for Prometheus.
 
-How it moves: a browser opens one WebSocket; each new frame goes to it once, the newest wins, and a slow page loses
-frames instead of queueing them. Commands are posted and passed on to the guardian, whose answer goes back as it is.
-If this server dies nothing else does: it holds no state that matters, and a page without it says UNKNOWN.
+How it moves: a browser opens one WebSocket and answers what comes; each new frame goes to it once, the newest wins, and
+a slow page loses frames instead of queueing them. Commands are posted and passed on to the guardian, whose answer goes
+back as it is. If it dies nothing else does: it holds no state that matters, and a page without it says UNKNOWN.
 
     python -m mia_kernel.adapters.http [--port N | --socket PATH]
 """
@@ -10,7 +10,6 @@ If this server dies nothing else does: it holds no state that matters, and a pag
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import json
 import logging
@@ -32,7 +31,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from mia_kernel.adapters import logs
 from mia_kernel.adapters.alert_files import standing, write_ack
@@ -40,6 +39,7 @@ from mia_kernel.adapters.bus import DESK, announce, withdraw
 from mia_kernel.adapters.desk_guard import DeskGuard
 from mia_kernel.adapters.desk_link import DeskLink
 from mia_kernel.adapters.desk_metrics import Machine, Metrics
+from mia_kernel.adapters.desk_stream import Fresh, stream
 from mia_kernel.adapters.machine import code_version
 from mia_kernel.adapters.messages import (
     Acknowledge,
@@ -56,36 +56,9 @@ from mia_kernel.core.errors import InputError, MiaError, OutsideError
 log = logging.getLogger("mia.desk")
 
 LOOPBACK = "127.0.0.1"
-STATUS_S = 0.5
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 MOST_BODY = 4096
 EVENTS_SHOWN = 200
-
-
-class Fresh:
-    """Wake everybody who waits when something has come; from any thread."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._event = asyncio.Event()
-
-    def bind(self) -> None:
-        """Belong to the running loop."""
-        self._loop = asyncio.get_running_loop()
-
-    def ring(self) -> None:
-        """Something has come."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        self._event.set()
-        self._event = asyncio.Event()
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait until something comes, at most `timeout_s`."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_s)
 
 
 class DeskServer:
@@ -161,24 +134,7 @@ class DeskServer:
     # -- frames ------------------------------------------------------------------------------------
 
     async def _stream(self, page: WebSocket) -> None:
-        await page.accept()
-        reader = asyncio.create_task(_until_gone(page))
-        sent, said = 0, 0.0
-        loop = asyncio.get_running_loop()
-        try:
-            while not reader.done():
-                packed, number = self.link.packed, self.link.frames
-                if packed is not None and number != sent:
-                    sent = number
-                    await page.send_bytes(packed)
-                if loop.time() - said >= STATUS_S:
-                    said = loop.time()
-                    await page.send_text(json.dumps(self.link.standing()))
-                await self._fresh.wait(STATUS_S)
-        except (WebSocketDisconnect, RuntimeError):
-            pass  # the page went away while something was on its way to it
-        finally:
-            reader.cancel()
+        await stream(page, self.link, self._fresh)
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -193,12 +149,6 @@ class DeskServer:
             return JSONResponse({"kind": "unknown", "text": str(error)}, 502)
         # A refusal is an answer too: a browser would log any other status as a failure of the page.
         return JSONResponse({"kind": type(answer).__name__, **msgspec.to_builtins(answer)})
-
-
-async def _until_gone(page: WebSocket) -> None:
-    with contextlib.suppress(WebSocketDisconnect):
-        while True:
-            await page.receive_text()
 
 
 def message_of(name: str, body: bytes) -> Message:

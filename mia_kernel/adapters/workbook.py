@@ -106,6 +106,7 @@ def _laid_out(text: str, console: Any) -> str:
     """Return a page whose console cell holds a saved console, signed."""
     page = nbformat.reads(text, 4)
     state = dependency_state([console], drop_defaults=False)
+    page.metadata["language_info"] = _spoken()
     page.metadata["widgets"] = {STATE: {"version_major": 2, "version_minor": 0, "state": state}}
     for cell in page.cells:
         if cell.cell_type == "code" and "widgets.Console(" in cell.source:
@@ -116,6 +117,13 @@ def _laid_out(text: str, console: Any) -> str:
     said = nbformat.writes(page)
     NotebookNotary().sign(nbformat.reads(said, 4))
     return said
+
+
+def _spoken() -> dict[str, Any]:
+    """Return what a kernel of this Python says of its language; JupyterLab calls a page that says else unsaved."""
+    from ipykernel.ipkernel import IPythonKernel
+
+    return dict(IPythonKernel.language_info)
 
 
 def _remembered(path: Path) -> dict[str, str]:

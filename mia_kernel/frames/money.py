@@ -84,6 +84,7 @@ def fills(run: Driven) -> dict[str, Any]:
             "side": np.array([r.side for r in found], np.int8),
             "qty": np.array([r.last_qty for r in found], np.int32),
             "role": [r.role.value for r in found],
+            "symbol": [r.symbol for r in found],
         },
         "trips": {
             "entry_ts": _ns([t.entry_ts for t in trips]),

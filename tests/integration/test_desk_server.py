@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import stat
@@ -24,6 +25,7 @@ from mia_kernel.adapters import messages as say
 from mia_kernel.adapters.alert_files import read_acks, write_state
 from mia_kernel.adapters.bus import Server, announce, load_keys, withdraw
 from mia_kernel.adapters.desk_guard import DeskGuard
+from mia_kernel.adapters.desk_stream import ON_THEIR_WAY, Owed
 from mia_kernel.adapters.http import DeskServer, message_of, private_socket
 from mia_kernel.adapters.wire import encode
 from mia_kernel.core.errors import InputError, OutsideError
@@ -39,7 +41,7 @@ def frame(seq: int) -> dict[str, Any]:
     nothing = {"ts": np.zeros(0, np.int64), "price": np.zeros(0), "side": np.zeros(0, np.int8)}
     return {
         "seq": seq, "mode": "dry-run", "source_name": "a test", "source_tag": "synthetic", "signals": [],
-        "fills": nothing | {"role": []}, "limits": [], "rows": seq, "price": {"last": 5000.25},
+        "fills": nothing | {"role": [], "symbol": []}, "limits": [], "rows": seq, "price": {"last": 5000.25},
     }  # fmt: skip
 
 
@@ -269,6 +271,48 @@ def test_a_page_gets_frames_and_the_guardians_word(url: str) -> None:
     length = int.from_bytes(frames[-1][:4], "little")
     assert json.loads(frames[-1][4 : 4 + length])["price"]["last"] == 5000.25
     assert words[0]["kind"] == "status"
+
+
+def seq_of(message: bytes) -> int:
+    length = int.from_bytes(message[:4], "little")
+    return int(json.loads(message[4 : 4 + length])["seq"])
+
+
+def test_a_page_that_falls_behind_gets_the_newest_frame_next_and_none_of_those_it_missed(url: str) -> None:
+    """Fifty frames a second; the page answers nothing for a second and a half, as one that is busy drawing."""
+    with connect(url.replace("http", "ws") + "/ws", additional_headers=BEARER, open_timeout=30) as page:
+        page.send("0")
+        taken, seen = 0, []
+        while len(seen) < 5:
+            message = page.recv(timeout=30)
+            taken += 1
+            page.send(str(taken))
+            seen += [seq_of(message)] if isinstance(message, bytes) else []
+        time.sleep(1.5)
+        waited = []
+        with contextlib.suppress(TimeoutError):
+            while True:
+                waited.append(page.recv(timeout=0.3))
+        assert len(waited) <= ON_THEIR_WAY
+        taken += len(waited)
+        page.send(str(taken))
+        fresh = [page.recv(timeout=30) for _ in range(2)]
+    missed = next(seq_of(message) for message in fresh if isinstance(message, bytes)) - seen[-1]
+    assert missed > 30, "what it missed was sent after all"
+
+
+def test_an_answer_that_is_no_number_is_none_and_a_page_without_answers_is_not_held_back() -> None:
+    owed = Owed()
+    owed.sent = 50
+    owed.hear("ready")
+    assert not owed.full
+    owed.hear("48")
+    assert not owed.full
+    owed.hear("47")
+    assert owed.full
+    owed.hear("9999")  # more than was sent: no credit for what is still to come
+    owed.sent += ON_THEIR_WAY
+    assert owed.full
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 // Arming, halting and the key sheet. Nothing here keeps a state: the guardian's answer is shown as it comes.
-import { fixed, make, put } from "./panel.js";
+import { clockOf, fixed, make, put, rows } from "./panel.js";
+
+// What a person weighs before arming: how much, how much may be lost, how often.
+const WEIGHED = { max_position: ["at most", "ES contracts"], open_risk: ["at risk at most", "USD"], daily_loss: ["loss of a day at most", "USD"], trades_per_day: ["trades a day at most", ""] };
 
 function sheet(root, name, title) {
   const box = make("dialog", "mia-sheet");
@@ -27,15 +30,40 @@ function button(text, kind) {
   return node;
 }
 
+// What waits to be seen speaks against arming: it is read and acknowledged here, where the refusal is met.
+function unseen(link) {
+  const list = make("ul", "unseen");
+  const show = () => {
+    const said = link.guardian(), waiting = said ? said.alerts.filter((a) => a.level === "critical" && !a.acknowledged) : [];
+    const items = rows(list, waiting.length, () => {
+      const item = make("li");
+      item.append(make("span", "text"), button("Seen", "seen"));
+      return item;
+    });
+    waiting.forEach((alert, i) => {
+      put(items[i].querySelector(".text"), `${clockOf(alert.ts)} ${alert.text}`);
+      items[i].querySelector(".seen").onclick = () => link.command("acknowledge", { alert_id: alert.alert_id });
+    });
+  };
+  link.on(show);
+  return { list, show };
+}
+
+function weighed(limits) {
+  return Object.entries(WEIGHED).filter(([name]) => limits[name] && limits[name].limit !== null)
+    .map(([name, [says, unit]]) => `, ${says} ${fixed(Math.abs(limits[name].limit), 0)}${unit && ` ${unit}`}`).join("");
+}
+
 export function armSheet(root, link) {
   const box = sheet(root, "arm", "Arm"), allows = make("p", "allows"), first = make("form"), second = make("form");
   const phrase = field("phrase", "phrase"), account = field("account", "account"), code = field("code", "code");
   const ask = button("Ask for a code", "primary"), confirm = button("Arm", "primary arm"), back = button("Close", "");
   const shown = make("p", "code"), left = make("p", "left"), note = make("p", "said");
+  const waiting = unseen(link);
   note.setAttribute("role", "status");
   first.append(phrase, account, ask);
   second.append(shown, left, code, confirm);
-  box.append(allows, first, second, note, back);
+  box.append(allows, waiting.list, first, second, note, back);
   let timer = 0;
 
   const restart = (text) => {
@@ -86,11 +114,10 @@ export function armSheet(root, link) {
       restart();
       if (!said) put(allows, `The state is UNKNOWN: ${link.why()}. Nothing can be armed.`);
       else {
-        const limits = Object.entries(said.limits).filter(([, l]) => l.limit !== null).slice(0, 4)
-          .map(([name, l]) => `, ${name.replaceAll("_", " ")} ${fixed(l.limit, 0)} ${l.unit === "usd" ? "USD" : l.unit}`).join("");
-        put(allows, `Arming lets MIA open positions by itself: ${said.mode}, account ${said.account}${limits}. `
+        put(allows, `Arming lets MIA open positions by itself: ${said.mode}, account ${said.account}${weighed(said.limits)}. `
           + `It lapses with the session, a restart, a lost link or degraded data. Type the phrase${said.phrase ? ` “${said.phrase}”` : ""} and the account.`);
       }
+      waiting.show();
       ask.disabled = !said;
       box.showModal();
       phrase.lastChild.focus();

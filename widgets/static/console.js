@@ -20,6 +20,8 @@ const PANELS = [
   ["signals", "Signals", signals], ["account", "Position, orders, limits", account],
   ["mentor", "Mentor", mentor],
 ];
+const LOWER = ["depth", "delta"];
+const COLUMNS = [["market", ["price", ...LOWER]], ["book", ["ladder", "battle"]], ["mind", ["decision", "signals", "account", "mentor"]]];
 const TIMEFRAMES = ["1m", "5m", "15m", "1h", "4h"];
 const WIDTHS = [["wide", 1360], ["medium", 1000], ["narrow", 0]];
 const DOUBLE_MS = 700, REMEMBER = "mia-folded";
@@ -37,7 +39,7 @@ export function createConsole(el, options = {}) {
   const ui = { palette: options.palette || (matchMedia("(prefers-contrast: more)").matches ? "colour_blind" : "classic"), timeframe: "1m" };
   const arm = armSheet(root, link), halt = haltSheet(root, link), keys = keySheet(root);
   const strip = createStrip(root, { link, arm, halt });
-  const grid = make("div", "mia-grid"), folded = remembered(), panels = [];
+  const grid = make("div", "mia-grid"), folded = remembered(), panels = [], place = layOut(grid);
   root.append(grid);
 
   for (const [name, title, create] of PANELS) {
@@ -50,7 +52,7 @@ export function createConsole(el, options = {}) {
     head.append(fold, make("span", "since"));
     if (name === "price") head.append(make("span", "nobook"), make("span", "gamma"), timeframes(ui, () => show()));
     box.append(head, body);
-    grid.append(box);
+    place(name).append(box);
     const set = (closed) => { box.dataset.folded = String(closed); fold.setAttribute("aria-expanded", String(!closed)); };
     set(folded.has(name));
     fold.onclick = () => {
@@ -108,10 +110,28 @@ function note(root, frame, times) {
   }
 }
 
+// Columns of panels; returns where a panel of a name belongs.
+function layOut(grid) {
+  const lower = make("div", "mia-lower"), at = {};
+  for (const [name, members] of COLUMNS) {
+    const column = make("div", "mia-column");
+    column.dataset.column = name;
+    for (const member of members) at[member] = LOWER.includes(member) ? lower : column;
+    grid.append(column);
+  }
+  return (name) => {
+    if (at[name] === lower && !lower.parentNode) grid.firstElementChild.append(lower);
+    return at[name];
+  };
+}
+
 // A source that has shown no book so far leaves the room of ladder and depth to the price.
 function showBook(root, frame) {
   const none = Boolean(frame) && !(frame.ladder && frame.ladder.bid.length) && !(frame.depth && frame.depth.ts.length);
-  root.dataset.book = none ? "none" : "";
+  if (root.dataset.book !== (none ? "none" : "")) {
+    root.dataset.book = none ? "none" : "";
+    root.querySelector(none ? ".mia-lower" : "[data-column='book']").append(root.querySelector("[data-panel='battle']"));
+  }
   const line = root.querySelector(".nobook");
   put(line, none ? "no order book from this source: no ladder, no depth" : "");
   line.title = line.textContent;

@@ -37,7 +37,9 @@ export class Link {
     const socket = new WebSocket(`${this.base.replace(/^http/, "ws")}ws`);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    socket.onopen = () => { this.open = true; this.tries = 0; this.#tell(); };
+    let taken = 0;
+    const answer = () => { if (socket.readyState === WebSocket.OPEN) socket.send(String(taken)); };
+    socket.onopen = () => { this.open = true; this.tries = 0; answer(); this.#tell(); };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") {
         this.status = JSON.parse(data);
@@ -47,6 +49,8 @@ export class Link {
         this.frameAt = performance.now();
         this.received += 1;
       }
+      taken += 1;
+      answer(); // the server waits for it: what a slow page missed is passed over, not queued
       this.#tell();
     };
     socket.onclose = () => {

@@ -1,5 +1,5 @@
 // Account: position, where its protection rests, open orders, the day's result, limits used, closed positions.
-import { clockOf, fixed, held, hosted, isSimulated, make, put, rows, signed, words } from "./panel.js";
+import { clockOf, fixed, held, hosted, isSimulated, make, put, rows, signed, stopKind, words } from "./panel.js";
 
 const UNITS = { usd: "USD", contracts: "ct", count: "", percent: "%", ticks: "ticks", minutes: "min", ms: "ms", ratio: "", flag: "" };
 const USED = new Set(["daily_loss", "hard_daily_loss", "weekly_loss", "drawdown", "open_risk", "max_position",
@@ -39,7 +39,7 @@ export function create(el) {
       top.querySelector(".day").title = "realised and open since the trading day began, net of fees";
       put(top.querySelector(".open"), position ? `open ${signed(money.open_gross_usd)} USD` : "");
       const safe = !said || isSimulated(said) ? null : said.protective_stop;
-      put(top.querySelector(".protection"), safe === null ? "" : `stop: ${safe}`, safe === "resting at venue" || safe === "not needed" ? "fine" : "alarm");
+      put(top.querySelector(".protection"), safe === null ? "" : `stop: ${safe}`, stopKind(safe));
       drawOrders(orders.tBodies[0], frame.orders);
       drawLimits(limits, frame.limits.filter((l) => USED.has(l.code)));
       drawTrips(trips.tBodies[0], frame.trips);
@@ -57,7 +57,8 @@ function drawOrders(body, orders) {
     put(cell("entry"), words(o.entry));
     put(cell("stop"), `stop ${fixed(o.stop)}`);
     put(cell("target"), `target ${fixed(o.target)}`);
-    put(cell("safe"), o.open ? `${o.protected} of ${o.open} protected` : "", o.open && o.protected < o.open ? "alarm" : "fine");
+    cell("safe").title = "contracts with a working stop, of those that are open";
+    put(cell("safe"), o.open ? `${o.protected} of ${o.open} safe` : "", o.open && o.protected < o.open ? "alarm" : "fine");
   });
 }
 
@@ -68,9 +69,11 @@ function share(l) {
 
 function drawLimits(list, limits) {
   const lines = rows(list, limits.length, limit);
+  list.style.setProperty("--half", String(Math.max(1, Math.ceil(limits.length / 2))));
   limits.forEach((l, i) => {
     const row = lines[i], used = share(l), unit = UNITS[l.unit] ?? l.unit;
     put(row.querySelector(".name"), words(l.code));
+    row.title = `${words(l.code)}, as found at the last decision`;
     const digits = l.unit === "percent" ? 2 : l.unit === "contracts" && l.actual % 1 ? 1 : 0;  // MES is a tenth
     const say = l.limit < 0 ? signed : fixed;  // of a loss limit the sign matters
     put(row.querySelector(".number"), `${say(l.actual, digits)} of ${fixed(l.limit, 0)} ${unit}`);
@@ -89,6 +92,7 @@ function drawTrips(body, trips) {
     put(cell("prices"), `${fixed(trips.entry[i])} → ${fixed(trips.exit[i])}`);
     put(cell("net"), `${signed(trips.net_usd[i])} USD`);
     put(cell("reason"), words(trips.reason[i]));
+    lines[k].title = lines[k].textContent;
   }
 }
 

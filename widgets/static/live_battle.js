@@ -46,7 +46,9 @@ export function create(el) {
       const nodes = rows(facts, lines.length, fact);
       lines.forEach(([name, text, kind], i) => {
         put(nodes[i].querySelector("dt"), name);
-        put(nodes[i].querySelector("dd"), text, kind);
+        const said = nodes[i].querySelector("dd");
+        put(said, text, kind);
+        if (said.title !== text) said.title = text; // a low panel cuts it
       });
       zone.querySelector("i").hidden = now.pullback === null;
       if (now.pullback !== null) zone.querySelector("i").style.left = `${Math.max(0, Math.min(1, now.pullback)) * 100}%`;

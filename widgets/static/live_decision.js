@@ -61,6 +61,7 @@ function waterfall(list, decision) {
   });
   const reach = Math.max(0.1, -low, high), place = (x) => 50 + (x / reach) * 48;
   const lines = rows(list, parts.length + 1, line);
+  list.style.setProperty("--half", String(Math.max(1, Math.ceil(parts.length / 2))));
   parts.forEach((p, i) => {
     const row = lines[i], [from, to] = spans[i], bar = row.querySelector("i");
     put(row.querySelector(".name"), words(p.name));

@@ -21,7 +21,7 @@ function fill(row, values, most, kind) {
   row.className = kind;
   for (const [name, value] of Object.entries(values)) {
     const cell = row.querySelector(`.${name}`);
-    put(cell.querySelector("span"), value === null ? "" : String(value));
+    put(cell.querySelector("span"), value ? String(value) : ""); // nothing rests there: a column of zeros hides what does
     const bar = cell.querySelector("i");
     if (bar) bar.style.width = `${value ? Math.min(100, (Number(value) / most) * 100) : 0}%`;
   }

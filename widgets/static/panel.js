@@ -18,6 +18,9 @@ export const stampOf = (frame) => (frame ? frame.stamp || STAMPS[frame.source_ta
 // In a dry-run the fills are the engine's own: the guardian has no venue to ask, so the frame is the source.
 export const isSimulated = (guard) => Boolean(guard && guard.mode === "dry-run");
 
+/** Say how much a protective stop's place is worth: IB holds futures stops itself, which is its rule and no fault. */
+export const stopKind = (place) => (place === "resting at venue" || place === "not needed" ? "fine" : place === "held by broker" ? "caution" : "alarm");
+
 export function make(tag, className, text) {
   const node = document.createElement(tag);
   if (className) node.className = className;

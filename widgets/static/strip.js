@@ -1,5 +1,5 @@
 // The strip: what can be trusted, whether entries are allowed, position, result, health; read from two metres.
-import { clockOf, fixed, held, isSimulated, make, put, signed, stampOf, words } from "./panel.js";
+import { clockOf, fixed, held, isSimulated, make, put, signed, stampOf, stopKind, words } from "./panel.js";
 
 const CELLS = ["mode", "armed", "price", "position", "pnl"];
 const LIGHTS = ["feed", "guardian", "data", "stop", "ml", "parity"];
@@ -114,7 +114,7 @@ function showHealth(lamp, guard, frame, state, link) {
   if (isSimulated(guard) && safe === "unknown") {
     const open = frame && frame.money && frame.money.position !== 0;
     lamp("stop", "off", open ? "stop simulated" : "stop not needed", guard.protective_stop_note);
-  } else lamp("stop", safe === "resting at venue" || safe === "not needed" ? "fine" : safe === "held by broker" ? "caution" : "alarm",
+  } else lamp("stop", stopKind(safe),
     safe === null ? "stop unknown" : safe === "not needed" ? "stop not needed" : `stop ${safe}`, (guard && guard.protective_stop_note) || "where the protective stop rests");
   showJudges(lamp, frame);
 }
