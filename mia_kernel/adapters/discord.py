@@ -9,7 +9,7 @@ secret: it stands in no message, log or error of ours.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -169,10 +169,3 @@ def _from_body(answer: httpx.Response) -> Any:
     except ValueError:
         return None
     return body.get("retry_after") if isinstance(body, dict) else None
-
-
-def advice_message(
-    title: str, text: str, level: str, ts: int, evidence: Sequence[tuple[str, str]] = ()
-) -> Message:
-    """Return a mentor's sentence as a message, its evidence beside it."""
-    return Message("performance", level, title, text, ts, dict(evidence))

@@ -19,10 +19,13 @@ from typing import Any
 import click
 
 from mia_kernel.adapters import logs
-from mia_kernel.adapters.bus import ENGINE, GUARDIAN, find
+from mia_kernel.adapters.bus import ENGINE, GUARDIAN, find, guardian
 from mia_kernel.adapters.http import LOOPBACK, loopback_socket, serve
 from mia_kernel.adapters.jupyter_proxy import server_entry
 from mia_kernel.adapters.jupyter_start import begin, without_grammar
+from mia_kernel.adapters.messages import GuardianStatus, Status
+from mia_kernel.cli.compiling import WORDS
+from mia_kernel.core.errors import MiaError
 from mia_kernel.settings import load
 
 log = logging.getLogger("mia.lab")
@@ -40,8 +43,13 @@ OPEN = "desk    {address}\n        Ctrl-C ends it; JupyterLab's own words are in
 JUPYTER_LOG = "jupyter.log"
 END_S = 20.0
 LOOK_S = 1.0
+ANSWER_S = 2.0
+DRY_RUN = "dry-run"
 LOOP_END_S = 180.0
 """A loop that ends seals its record and replays it for the parity check."""
+AWAITED = (
+    "loop    none is started: a guardian runs ({mode}), and the desk waits for the loop of its `mia run`"
+)
 STARTS = "loop    {source} starts: it reads and warms up first (a first start also compiles); log in {log}"
 ENDED = "ended   {what} with code {code}; its words are in MIA_HOME/run and MIA_HOME/logs"
 ENDS = """\
@@ -184,6 +192,7 @@ def dry_run_loop(
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Have a guardian and a dry-run loop in `home` for as long as the context lasts; those that run stay."""
     started: list[subprocess.Popen[bytes]] = []
+    over = threading.Event()
     folder = home / "run"
     words_of_loop = folder / "loop.log"
     before = words_of_loop.stat().st_size if words_of_loop.exists() else 0
@@ -193,18 +202,56 @@ def dry_run_loop(
             started.append(
                 _start(["guardian", "--home", str(home), "--mode", "dry-run"], folder / "guardian.log", home)
             )
-        if not _runs(home, ENGINE):
+        awaited = None if _runs(home, ENGINE) or started else _serves(home)
+        if awaited is not None:
+            click.echo(AWAITED.format(mode=awaited), err=True)
+        elif not _runs(home, ENGINE):
             words = ["run", "--dry-run", "--headless", "--source", source, "--speed", speed]
             words += ["--from", start] if start else []
             words += ["--weights", weights] if weights else []
             started.append(_start(words, words_of_loop, home))
             started.append(_start(["alerts", "watch"], folder / "alerts.log", home))
             click.echo(STARTS.format(source=source, log=words_of_loop), err=True)
+            asks = (words_of_loop, before, over)
+            threading.Thread(target=_pass_on_compiling, args=asks, name="mia-loop-words", daemon=True).start()
         yield started
     finally:
+        over.set()
         if started:
             click.echo(ENDS, err=True)
             click.echo(_last_words(words_of_loop, before) if _end_all(started) else LEFT, err=True)
+
+
+def _serves(home: Path) -> str | None:
+    """Return the mode of a guardian that guards a broker's account, None for one of dry-runs or none at all.
+
+    Its loop takes a minute to warm up: a dry-run started beside it would show another market in its place. A guardian
+    that does not answer counts as one that does.
+    """
+    if not _runs(home, GUARDIAN):
+        return None
+    try:
+        with guardian(home) as client:
+            said = client.ask(Status(), ANSWER_S)
+    except MiaError:
+        return "it does not say for which account"
+    mode = said.mode if isinstance(said, GuardianStatus) else "it does not say for which account"
+    return None if mode == DRY_RUN else mode
+
+
+def _pass_on_compiling(words: Path, at: int, over: threading.Event) -> None:
+    """Say in this terminal how far the loop's compiling is, until it is done: a first start takes minutes."""
+    while not over.wait(LOOK_S):
+        with words.open("rb") as said:
+            said.seek(at)
+            text = said.read()
+        whole = text.rpartition(b"\n")[0]
+        at += len(whole) + 1 if whole else 0
+        for line in whole.decode("utf-8", "replace").splitlines():
+            if line.startswith(WORDS):
+                click.echo(f"loop    {line}", err=True)
+            if line.startswith(WORDS[-1]):
+                return
 
 
 def _start(words: list[str], log: Path, home: Path) -> subprocess.Popen[bytes]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,10 @@ import click
 from mia_kernel import runtime
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.adapters.window import with_window
+from mia_kernel.cli.compiling import compile_once
 from mia_kernel.cli.output import json_option, pairs, print_table, write_json
-from mia_kernel.core import compiled
 from mia_kernel.core.errors import InputError
-from mia_kernel.rehearsal import warm_up
 from mia_kernel.settings import OF_THE_MACHINE, PROFILES, Settings, load
-
-NAMED = 6
-"""So many changed sources are named before it is only counted."""
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,26 +126,6 @@ def effective(profile: str | None, weights: str | None, assignments: tuple[str, 
     if weights is not None:
         arguments["confluence.weights"] = weights
     return load(profile, arguments=arguments).settings
-
-
-def compile_once(settings: Settings) -> None:
-    """Compile before the run what is not compiled in this environment, and say what: everything, or what changed."""
-    found = compiled.look()
-    if found.cold:
-        click.echo("compiling the engine for this machine (once, one to two minutes)", err=True)
-    elif found.changed:
-        click.echo(f"compiling anew what has changed, and what stands on it: {_some(found.names)}", err=True)
-    else:
-        return
-    began = time.perf_counter()
-    warm_up(settings)
-    compiled.settle(found)
-    click.echo(f"compiled in {time.perf_counter() - began:.0f} s", err=True)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def show(figures: Mapping[str, Any], json_path: str | None) -> None:

@@ -15,9 +15,10 @@ from mia_kernel.adapters import logs
 from mia_kernel.adapters.recorded import closing_of, session_folders
 from mia_kernel.adapters.recorded_feed import row_at
 from mia_kernel.adapters.sources import open_recording
+from mia_kernel.cli.compiling import compile_once
 from mia_kernel.cli.live import Wanted, check, supervise
 from mia_kernel.cli.output import json_option, stop
-from mia_kernel.cli.replay import compile_once, effective, note_asked, show, source_options
+from mia_kernel.cli.replay import effective, note_asked, show, source_options
 from mia_kernel.cli.report import daily_page
 from mia_kernel.cli.stopping import stopping
 from mia_kernel.cli.terminal import TerminalView

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -104,13 +104,28 @@ def run_due(
 
 
 def speak(outbox: Outbox, page: Page) -> None:
-    """Send what the mentor chose to say of a day: at most three messages, the critical ones beyond."""
-    for said in page.card.get("messages", ()):
-        fields = {"evidence": said["evidence"]} if said.get("evidence") else {}
+    """Send what the mentor chose to say of a day: at most three messages, the critical ones beyond.
+
+    Each says of which session it speaks, on whose market, and whether that session's replay was the same.
+    """
+    card = page.card
+    about = {
+        "session": card.get("title"),
+        "market": _market(card),
+        "replay": card.get("checks", {}).get("replay"),
+    }
+    for said in card.get("messages", ()):
+        told = {"evidence": said.get("evidence"), **about}
+        fields = {name: str(value) for name, value in told.items() if value}
         message = Message(
             "performance", said["level"], said["title"], said["text"], int(page.card["end_ts"]), fields
         )
         outbox.send(message)
+
+
+def _market(card: Mapping[str, Any]) -> str:
+    source, tag = card.get("source"), str(card.get("tag", "")).upper()
+    return f"{source} [{tag}]" if source and tag else str(source or tag)
 
 
 def _make(settings: Settings, item: Due) -> Page:

@@ -10,8 +10,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mia_kernel.cli.compiling import compile_once
 from mia_kernel.cli.output import json_option, print_table, write_json
-from mia_kernel.cli.replay import compile_once, effective
+from mia_kernel.cli.replay import effective
 
 if TYPE_CHECKING:
     from mia_kernel.training.store import Verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -143,6 +144,9 @@ def test_long_and_hostile_texts_stay_within_discords_limits() -> None:
     assert size <= TOTAL
     assert len(embed["description"]) <= 4096
     assert all(len(f["name"]) <= 256 and len(f["value"]) <= 1024 for f in embed["fields"])
+    many = payload_of(message("short", fields={f"n{i}": "1" for i in range(40)}))["embeds"][0]
+    assert len(many["fields"]) == 25
+    assert len(payload_of(replace(message(), title="t" * 300))["embeds"][0]["title"]) == 256
 
 
 def test_a_dead_channel_never_holds_the_sender() -> None:

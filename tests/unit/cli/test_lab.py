@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
 from nbformat.sign import NotebookNotary
 
 from mia_kernel.adapters.bus import announce
@@ -29,6 +31,27 @@ def test_what_runs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(lab, "_start", lambda *_: pytest.fail("something was started"))
     with lab.dry_run_loop(tmp_path, "synthetic:", "1"):
         pass
+
+
+def test_beside_a_guardian_of_an_account_no_dry_run_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(tmp_path, "guardian", {"control": 1}, "t")
+    monkeypatch.setattr(lab, "ANSWER_S", 0.1)
+    monkeypatch.setattr(lab, "_start", lambda *_: pytest.fail("something was started"))
+    with lab.dry_run_loop(tmp_path, "synthetic:", "1") as started:
+        assert started == []  # nobody answers at that port: it may guard an account
+    assert "waits for the loop of its `mia run`" in capsys.readouterr().err
+
+
+def test_a_loop_that_compiles_is_told_in_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lab, "LOOK_S", 0.01)
+    words = tmp_path / "loop.log"
+    words.write_bytes(b"of yesterday\ncompiling the engine\nread 3 rows\ncompiled in 3 s\ncompiling: 9\n")
+    lab._pass_on_compiling(words, len("of yesterday\n"), threading.Event())
+    assert capsys.readouterr().err.splitlines() == ["loop    compiling the engine", "loop    compiled in 3 s"]
 
 
 def test_what_was_started_is_ended_in_reverse_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +103,7 @@ def test_the_pages_are_copies_that_follow_the_version_until_they_are_changed(tmp
     assert shown == [console.model_id]
     assert desk.metadata["widgets"][STATE]["state"][console.model_id]["state"]["height"] == 700
     assert NotebookNotary().check_signature(desk), "a page that is not trusted shows no widget"
+    assert desk.metadata["language_info"] == IPythonKernel.language_info, "JupyterLab would call it unsaved"
     tour = (folder / "00_tour.ipynb").read_text("utf-8").replace('"source": [', '"source": [\n "# mine",', 1)
     (folder / "00_tour.ipynb").write_text(tour, "utf-8")
     desk.cells[-1]["outputs"] = [nbformat.v4.new_output("stream", text="saved by JupyterLab")]

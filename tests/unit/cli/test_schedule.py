@@ -47,6 +47,10 @@ class Evening:
         self.made.append(item)
         card = {
             "end_ts": NOW,
+            "title": "ES · Friday 9 August 2019",
+            "source": "a recorded day",
+            "tag": "synthetic",
+            "checks": {"replay": "proven", "journal": "proven"},
             "messages": [{"level": "info", "title": "The day", "text": "No trade.", "evidence": "n = 0"}],
         }
         return Page(Path("page.html"), Path("page.ipynb"), None, card)
@@ -70,6 +74,10 @@ def test_what_is_due_is_made_once_and_the_mentor_speaks(evening: Evening) -> Non
     assert {item.job for item in evening.made} == {"daily", "weekly"}
     assert evening.run(evening.make) == 0
     assert len(evening.made) == first
+    assert evening.told()[0]["fields"] == {
+        "evidence": "n = 0", "session": "ES · Friday 9 August 2019", "market": "a recorded day [SYNTHETIC]",
+        "replay": "proven",
+    }  # fmt: skip
     assert [m["title"] for m in evening.told()] == ["The day"] * sum(
         item.job == "daily" for item in evening.made
     )
