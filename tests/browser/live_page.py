@@ -92,14 +92,29 @@ def both_themes(page: Any, stamp: str, folder: Path) -> None:
 
 def fits_the_page(page: Any) -> None:
     """Hold the console to what the notebook shows at once: all of it in sight, on a laptop too."""
-    for width, height in ((1280, 720), (1440, 900)):
+    for width, height, least in ((1280, 720, 585), (1440, 900, 765)):
         page.set_viewport_size({"width": width, "height": height})
         seen = (
             "(() => { const c = document.querySelector('.mia-frame').getBoundingClientRect(),"
             " p = document.querySelector('.jp-WindowedPanel-outer, .jp-Notebook').getBoundingClientRect();"
-            " return c.height <= p.height && c.height > 500; })()"
+            f" return c.height <= p.height && c.height >= {least}; }})()"
         )
         until(page, seen, 5)
+    page.set_viewport_size({"width": 1680, "height": 1000})
+
+
+def stays_where_it_is(page: Any) -> None:
+    """Click into the console as a person does first: nothing moves under the pointer."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.locator(".mia-console").first.scroll_into_view_if_needed()
+    place = "document.querySelector('.mia-frame').getBoundingClientRect().top"
+    page.wait_for_timeout(300)
+    before = page.evaluate(place)
+    page.locator(".mia-panel[data-panel='delta'] .mia-body").click()
+    page.locator(".timeframes button[data-timeframe='5m']").click()
+    page.wait_for_timeout(500)
+    assert page.evaluate(place) == before
+    page.locator(".timeframes button[data-timeframe='1m']").click()
     page.set_viewport_size({"width": 1680, "height": 1000})
 
 

@@ -27,6 +27,10 @@ def test_the_whole_console_is_in_sight_on_a_laptop(opened: Any) -> None:
     live_page.fits_the_page(opened)
 
 
+def test_the_first_click_moves_nothing(opened: Any) -> None:
+    live_page.stays_where_it_is(opened)
+
+
 def test_it_moves_and_disarms_while_a_cell_runs(opened: Any) -> None:
     with live_page.busy_kernel(opened):
         moves(opened)

@@ -72,7 +72,7 @@ export function createConsole(el, options = {}) {
   const times = [];
   const show = () => {
     const frame = link.frame, age = link.frameAge(), stale = Boolean(frame && frame.live && age > STALE_MS);
-    const state = { stale, age, guardian: link.guardian(), why: link.open ? "waiting for the first frame: a loop reads and warms up first; `mia lab` and `mia run` start one" : link.why() };
+    const state = { stale, age, guardian: link.guardian(), why: link.open ? "waiting for the first frame: a loop reads and warms up first, and a first start compiles for one to two minutes; `mia lab` and `mia run` start one" : link.why() };
     root.dataset.theme = colours().dark ? "dark" : "light";
     root.dataset.palette = ui.palette;
     root.dataset.stale = String(stale);

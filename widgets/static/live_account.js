@@ -87,12 +87,12 @@ function drawTrips(body, trips) {
   const lines = rows(body, shown, plain(["time", "side", "prices", "net", "reason"]));
   for (let k = 0; k < shown; k++) {
     const i = n - 1 - k, cell = (name) => lines[k].querySelector(`.${name}`);
-    put(cell("time"), clockOf(trips.exit_ts[i] * 1e6));
+    put(cell("time"), clockOf(trips.exit_ts[i] * 1e6).slice(0, 5));
     put(cell("side"), held(trips.side[i] * trips.qty[i], trips.symbol[i]), trips.side[i] > 0 ? "buy" : "sell");
-    put(cell("prices"), `${fixed(trips.entry[i])} → ${fixed(trips.exit[i])}`);
+    put(cell("prices"), `${fixed(trips.entry[i])}→${fixed(trips.exit[i])}`);
     put(cell("net"), `${signed(trips.net_usd[i])} USD`);
     put(cell("reason"), words(trips.reason[i]));
-    lines[k].title = lines[k].textContent;
+    lines[k].title = `closed at ${clockOf(trips.exit_ts[i] * 1e6)}: ${words(trips.reason[i])}`;
   }
 }
 

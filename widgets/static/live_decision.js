@@ -40,6 +40,7 @@ export function create(el) {
       put(head.querySelector(".time"), clockOf(decision.ts));
       waterfall(list, decision);
       put(why, decision.why_not);
+      if (why.title !== decision.why_not) why.title = decision.why_not; // a low panel shows two lines of it
       refused.hidden = !decision.refusals.length;
       put(refused.querySelector("summary"), `${decision.refusals.length} gates failed`);
       const items = rows(refused.querySelector("ul"), decision.refusals.length, () => make("li"));

@@ -63,7 +63,8 @@ export function createStrip(root, { link, arm, halt }) {
 }
 
 function showState(cell, guard, frame, state, link) {
-  const stamp = stampOf(frame), mode = guard ? guard.mode : frame ? frame.mode : null;
+  const stamp = stampOf(frame), seen = frame && (frame.mode === "live" ? "mode unknown" : frame.mode); // whose account it is only the guardian knows
+  const mode = guard ? guard.mode : seen;
   put(cell.mode, [mode ? mode.toUpperCase() : "NO LOOP", stamp].filter((x, i, all) => x && all.indexOf(x) === i).join(" · "), stamp ? "stamped" : "");
   cell.mode.title = frame ? `${frame.source_name}; engine ${frame.code_version}` : "no frame has come yet";
   if (!guard) {

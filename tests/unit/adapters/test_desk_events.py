@@ -94,3 +94,19 @@ def test_another_run_counts_anew(seen: Chronicle) -> None:
     seen.see_frame(frame(name="another"))
     seen.see_frame(frame(signal(0, "coverage"), name="another"))
     assert told(seen) == ["WEAK long 2927.00: Refused: coverage"] * 2
+
+
+def test_a_fill_says_of_which_contract(seen: Chronicle) -> None:
+    filled = frame()
+    filled["fills"] = {
+        "ts": [1],
+        "side": [-1],
+        "price": [2927.25],
+        "qty": [4],
+        "symbol": ["MES"],
+        "role": ["stop"],
+    }
+    seen.see_frame(filled)
+    assert [event["text"] for event in seen.last(9) if event["source"] == "fill"] == [
+        "sold 4 MES at 2927.25 (stop)"
+    ]
