@@ -10,12 +10,15 @@ stops: no f-strings, no annotations, ASCII only.
 `MIA_VENV` names another folder. `MIA_BOOTSTRAP=off` uses the running Python as it is (conda, containers).
 """
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 
 OLDEST = (3, 11)
 NEWEST = (3, 12)
@@ -156,18 +159,10 @@ def prepare(root, folder, extras):
     """
     if os.path.exists(environment_python(folder)) and _is_current(folder, root, extras):
         return
-    say("setting up in %s (once; 1 to 2 GB and one to three minutes)" % folder)
     try:
-        _make(folder)
-        hashes = lock_hashes(root)
-        marker = _marker(folder)
-        if marker.get(extras) != hashes[extras]:
-            _install_lock(root, folder, extras)
-        _install_project(root, folder)
-        # run.txt is a subset of test.txt with the same versions, so `test` brings both.
-        done = {"run": hashes["run"], "test": hashes["test"] if extras == "test" else None, "project": root}
-        with open(os.path.join(folder, MARKER), "w") as handle:
-            json.dump(done, handle, indent=1)
+        with _alone(folder):
+            if not (os.path.exists(environment_python(folder)) and _is_current(folder, root, extras)):
+                _set_up(root, folder, extras)
     except (IOError, OSError) as error:
         raise SetupError(
             3,
@@ -175,7 +170,55 @@ def prepare(root, folder, extras):
             "way out: make room or give permission, or name another folder in MIA_VENV, then run the same "
             "command again." % error,
         )
+
+
+def _set_up(root, folder, extras):
+    say("setting up in %s (once; 1 to 2 GB and one to three minutes)" % folder)
+    _make(folder)
+    hashes = lock_hashes(root)
+    marker = _marker(folder)
+    if marker.get("project") not in (None, root):
+        say("this environment served %s until now; MIA_VENV gives each its own" % marker["project"])
+    if marker.get(extras) != hashes[extras]:
+        _install_lock(root, folder, extras)
+    _install_project(root, folder)
+    # run.txt is a subset of test.txt with the same versions, so `test` brings both.
+    done = {"run": hashes["run"], "test": hashes["test"] if extras == "test" else None, "project": root}
+    with open(os.path.join(folder, MARKER), "w") as handle:
+        json.dump(done, handle, indent=1)
     say("ready")
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    # Two terminals on their first start would write into one environment; the second waits for the first.
+    # The file lies beside the folder, which `venv --clear` empties; the system lets go when its holder dies.
+    parent = os.path.dirname(folder)
+    if not os.path.isdir(parent):
+        os.makedirs(parent)
+    with open(folder + ".lock", "a") as handle:
+        if not _take(handle):
+            say("another start is setting up %s: waiting for it" % folder)
+            while not _take(handle):
+                time.sleep(0.2)
+        yield
+
+
+def _take(handle):
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (IOError, OSError) as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            return False
+        raise
+    return True
 
 
 def say(text):

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,44 @@ def test_an_interrupted_start_leaves_no_marker(
         bootstrap.prepare(root, str(recorder.environment), "run")
     assert failure.value.code == 2
     assert not (recorder.environment / bootstrap.MARKER).exists()
+
+
+def test_two_starts_at_once_set_up_once(
+    tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, environment = str(_project(tmp_path / "project")), str(recorder.environment)
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(command: list[str], total: int = 0, log: str | None = None) -> tuple[int, str]:
+        entered.set()
+        assert leave.wait(20)
+        return recorder(command, total, log)
+
+    monkeypatch.setattr(bootstrap, "_run", slow)
+    starts = [threading.Thread(target=bootstrap.prepare, args=(root, environment, "run")) for _ in range(2)]
+    for start in starts:
+        start.start()
+    assert entered.wait(20)
+    said = ""
+    while "waiting for it" not in said:
+        time.sleep(0.01)
+        said += capsys.readouterr().out
+    assert recorder.commands == []
+    leave.set()
+    for start in starts:
+        start.join(20)
+    assert len(recorder.commands) == 3
+    assert (said + capsys.readouterr().out).count("(once;") == 1
+
+
+def test_an_environment_of_another_checkout_says_whose_it_was(
+    tmp_path: Path, recorder: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (str(_project(tmp_path / name)) for name in ("first", "second"))
+    bootstrap.prepare(first, str(recorder.environment), "run")
+    assert "until now" not in capsys.readouterr().out
+    bootstrap.prepare(second, str(recorder.environment), "run")
+    assert f"served {first} until now" in capsys.readouterr().out
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, recorder: Recorder) -> None:
