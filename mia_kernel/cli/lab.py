@@ -174,12 +174,15 @@ def jupyter_command(home: Path, port: int, *, browser: bool) -> list[str]:
     from mia_kernel.adapters.workbook import FOLDER, WORKSPACE, workspace
 
     spaces, defaults = workspace(home, PAGE)
+    # The installed package has an entry in the launcher already, for a JupyterLab that was started without us.
+    entry = server_entry(home) | {"launcher_entry": {"enabled": False}}
     return [
         *(sys.executable, "-m", "mia_kernel.adapters.jupyter_start", f"--ServerApp.root_dir={home / FOLDER}"),
-        f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}",
+        # With the page named, a second tab shows it too: JupyterLab gives that tab an empty workspace of its own.
+        f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}/tree/{PAGE}",
         *(f"--ServerApp.ip={LOOPBACK}", f"--port={port}"),
         *(f"--LabApp.workspaces_dir={spaces}", f"--LabApp.app_settings_dir={defaults}"),
-        f"--ServerProxy.servers={ {'mia': server_entry(home)}!r}",
+        f"--ServerProxy.servers={ {'mia': entry}!r}",
         *("--ServerApp.answer_yes=True", "--LabApp.extension_manager=readonly"),
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),

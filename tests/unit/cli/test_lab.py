@@ -84,6 +84,7 @@ def test_jupyter_is_loopback_only_and_has_the_desk_server_behind_it(tmp_path: Pa
     command = lab.jupyter_command(tmp_path, 0, browser=False)
     assert "--ServerApp.ip=127.0.0.1" in command
     assert "--no-browser" in command
+    assert any(word.endswith(f"/tree/{lab.PAGE}") for word in command), "a second tab would show no desk"
     proxied = next(word for word in command if word.startswith("--ServerProxy.servers="))
     assert "mia_kernel.adapters.http" in proxied
     assert str(tmp_path) in proxied
