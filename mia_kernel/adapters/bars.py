@@ -15,13 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol
 from mia_kernel.adapters.quality import Findings
 from mia_kernel.adapters.rawbars import BarRows, RawBars, bar_rows, bar_seconds
 from mia_kernel.adapters.stamps import NS, naive_stamps, resolve_zone, to_utc
-from mia_kernel.adapters.table import Table, read_csv, read_json, read_parquet
+from mia_kernel.adapters.table import Reader, Table, read_csv, read_json, read_parquet
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import FormatError
 from mia_kernel.core.events import Adjustment, Carries, SourceInfo
@@ -67,15 +66,14 @@ def _json_adjustment(table: Table, contract: str | None) -> Adjustment:
 def bar_parts(
     members: list[Member],
     ask: Ask,
-    read: Callable[[Member], Table],
+    read: Reader,
     adapter: str,
     adjust: Callable[[Table, str | None], Adjustment],
 ) -> list[Part]:
     """Return one part per symbol and contract of the members."""
     groups: dict[tuple[str, str | None], list[tuple[Table, IntArray, str | None]]] = {}
-    shown = tqdm(members, desc=adapter, unit="file", disable=not ask.progress or len(members) < 20)
-    for member in shown:
-        table = read(member)
+    for member in ask.meter.over(members):
+        table = read(member, ask.meter) if len(members) == 1 else read(member)
         key = resolve_symbol(member.path, ask)
         groups.setdefault(key, []).append((table, *table_stamps(table)))
     return [

@@ -8,7 +8,7 @@ beside it. Questions over many days go to `catalog_query`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from mia_kernel.adapters.catalog_days import days_of, new_york_dates
 from mia_kernel.adapters.catalog_stage import CODES, Packed, pack, stage, stage_tables
 from mia_kernel.adapters.columns import from_table, source_from_json, source_to_json
 from mia_kernel.adapters.join import richness
+from mia_kernel.adapters.meter import Meter
 from mia_kernel.adapters.parts import Part, split_symbol
 from mia_kernel.adapters.stamps import parse_date
 from mia_kernel.adapters.store import Manifest, Segment, Store
@@ -90,7 +91,9 @@ class Catalog:
         """Return whether a file of this content hash was imported."""
         return any(manifest.import_id == import_id for manifest in self.store.manifests())
 
-    def add(self, import_id: str, name: str, parts: Iterable[Part], imported_at: str) -> Added:
+    def add(
+        self, import_id: str, name: str, parts: Sequence[Part], imported_at: str, meter: Meter | None = None
+    ) -> Added:
         """Store the parts of one file.
 
         Parameters
@@ -99,10 +102,12 @@ class Catalog:
             sha256 of the file's bytes.
         name : str
             Its name, for people.
-        parts : iterable of Part
+        parts : sequence of Part
             Its contracts.
         imported_at : str
             ISO time of the import.
+        meter : Meter, optional
+            Told how many of the rows are behind.
 
         Raises
         ------
@@ -114,7 +119,8 @@ class Catalog:
             segments: list[Segment] = []
             staged: dict[str, Path] = {}
             sources: list[dict[str, Any]] = []
-            skipped = 0
+            skipped, behind, meter = 0, 0, meter or Meter()
+            every = sum(part.rows for part in parts)
             for at, part in enumerate(parts):
                 sources.append({"source": source_to_json(part.source), "verdict": part.verdict.to_json()})
                 for day, rows in days_of(part):
@@ -128,6 +134,8 @@ class Catalog:
                         if len(packed.rows):
                             segments.append(stage(staging, staged, part.source, day, kind, packed, at))
                         del mine, packed
+                    behind += len(rows)
+                    meter.reach(behind, every)
                     del rows  # the next day is made before this name is given away
                 new = stage_tables(staging, staged, part, at, known.contents)
                 skipped += sum(map(len, part.tables.values())) - sum(segment.rows for segment in new)

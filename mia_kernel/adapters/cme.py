@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from mia_kernel.adapters.parts import Ask, Part, contract_code, split_symbol, ticks_per_point
 from mia_kernel.adapters.quality import Findings
@@ -68,7 +67,7 @@ def read_cme(members: list[Member], ask: Ask) -> list[Part]:
         Where a member is cut, or a record breaks the layout: with member and byte offset.
     """
     slots: dict[tuple[str, str], list[_Slot]] = {}
-    for member in tqdm(members, desc="cme", unit="slot", disable=not ask.progress):
+    for member in ask.meter.over(members):
         slot = _read_slot(member)
         if ask.root is not None and ask.root != slot.root:
             raise InputError("the file holds another symbol", path=member.path, field="symbol", value=ask.symbol,

@@ -130,14 +130,17 @@ def book_part(
     findings.counts["records"] = len(records)
     _order_of_arrival(records, findings)
     trades, trade_record = _trades(path, records, np.flatnonzero(is_trade), root, findings)
+    ask.meter.reach(1, 4)
     event, _ = _stamps(records)
     closed = ~open_mask(event)
     book = _replay(records, root, closed, findings)
     if len(book.record) == 0 and len(trades) == 0:
         book = _replay(records, root, np.zeros(len(records), np.bool_), findings, only_last=True)
+    ask.meter.reach(2, 4)
     _judge_book(book, findings)
     stale_term(findings, np.maximum.accumulate(event[~closed & ((records["flags"] & _LAST) != 0)]))
     views = _book_rows(records, book)
+    ask.meter.reach(3, 4)
     rows = by_record(views, book.record, trades, trade_record)
     aggressor = judge_sides(rows, *prevailing(rows), findings)
     info = _info(

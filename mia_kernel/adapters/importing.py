@@ -7,17 +7,17 @@ text. The first error of the outside world (disk full) stops the walk, because t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.companions import companions, gather
+from mia_kernel.adapters.meter import FilesBar, Meter
 from mia_kernel.adapters.parts import Ask, OptionFile, Part
 from mia_kernel.adapters.quality import QualityParams, Verdict
 from mia_kernel.adapters.recorded_parts import session_parts
@@ -30,6 +30,9 @@ from mia_kernel.adapters.wrappers import UnreadableError
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import CorruptError, DataError, InputError, MiaError
 from mia_kernel.core.session import trading_days_of
+
+_UNPACKED, _READ = 0.05, 0.6
+"""Shares of a file's work that are behind when it is unpacked and when it is read; the rest is storing."""
 
 Status = Literal["stored", "known", "options", "refused"]
 
@@ -112,6 +115,7 @@ def import_sources(
     tz: str | None = None,
     quality: QualityParams | None = None,
     progress: bool = False,
+    watch: Callable[[Path, float], None] | None = None,
 ) -> list[ImportResult]:
     """Import files (and the files of folders) into the catalog.
 
@@ -127,6 +131,8 @@ def import_sources(
         Limits of the verdict.
     progress : bool
         Show a bar on a terminal.
+    watch : callable, optional
+        Called with a file and the share of it that is done, which grows to 1 for each file that is not refused.
 
     Returns
     -------
@@ -140,7 +146,7 @@ def import_sources(
     OutsideError
         If the disk is full or another import runs; the catalog is as before the file.
     """
-    ask = Ask(symbol, None if tz is None else check_zone(tz), quality or QualityParams(), progress)
+    ask = Ask(symbol, None if tz is None else check_zone(tz), quality or QualityParams())
     walked = [find_sources(path) for path in map(Path, paths)]
     given = [source for found in walked for source in found.sources]
     # Files that are one source together are imported with the first of them.
@@ -148,9 +154,11 @@ def import_sources(
     results: list[ImportResult] = []
     retry: list[int] = []
     named = set(map(Path, paths))
-    for file in tqdm(files, desc="import", unit="file", disable=not progress or len(files) < 2):
+    bar = FilesBar(files, shown=progress)
+    for file in files:
+        bar.begin(file)
         try:
-            results.append(_import_file(file, catalog, ask, fmt))
+            results.append(_import_file(file, catalog, _metered(ask, file, bar, watch), fmt))
         except OptionFile as error:
             # Meant by name it is an error; met in a folder it is only told.
             code = error.exit_code if file in named else 0
@@ -159,12 +167,23 @@ def import_sources(
             if isinstance(error, InputError) and error.field == "tz" and tz is None:
                 retry.append(len(results))
             results.append(_refused(file, error))
+        bar.end(file)
+    bar.close()
     for at in retry:
         results[at] = _retry_with_neighbours(files, at, results, catalog, ask, fmt)
     shut = [closed for found in walked for closed in found.closed]
     return results + [
         _refused(path, UnreadableError(f"{path}: cannot be opened: {why}")) for path, why in shut
     ]
+
+
+def _metered(ask: Ask, file: Path, bar: FilesBar, watch: Callable[[Path, float], None] | None) -> Ask:
+    def tell(share: float) -> None:
+        bar.reach(file, share)
+        if watch is not None:
+            watch(file, share)
+
+    return replace(ask, meter=Meter(tell))
 
 
 def _refused(file: Path, error: MiaError) -> ImportResult:
@@ -183,24 +202,28 @@ def _import_file(file: Path, catalog: Catalog, ask: Ask, fmt: str | None) -> Imp
             return ImportResult(str(file), "known", import_id, rows_known=_rows_of(catalog, import_id))
         parts = stream_parts(stream, ask, fmt)
         if parts is not None:
-            return _stored(file, import_id, parts, catalog, ())
+            return _stored(file, import_id, parts, catalog, (), ask.meter)
     if file.is_dir():
         made, import_id = session_parts(file, ask.quality)
         together: tuple[str, ...] = ()
     else:
         found, import_id = gather(file)
+        ask.meter.stage(_UNPACKED)
+        ask.meter.reach(1, 1)
         together = tuple(str(other) for other in companions(file) if other != file)
         made = []
     if catalog.holds(import_id):
         rows = _rows_of(catalog, import_id)
         return ImportResult(str(file), "known", import_id, rows_known=rows, together_with=together)
     if not file.is_dir():
+        ask.meter.stage(_READ)
         made = parts_of(found, file, ask, fmt)
-    return _stored(file, import_id, made, catalog, together)
+        ask.meter.reach(1, 1)
+    return _stored(file, import_id, made, catalog, together, ask.meter)
 
 
 def _stored(
-    file: Path, import_id: str, made: list[Part], catalog: Catalog, together: tuple[str, ...]
+    file: Path, import_id: str, made: list[Part], catalog: Catalog, together: tuple[str, ...], meter: Meter
 ) -> ImportResult:
     parts = [part for part in made if part.rows or part.tables]
     if not parts:
@@ -209,7 +232,9 @@ def _stored(
         )
     parts = [_with_measured_adjustment(part, catalog) for part in parts]
     stamp = datetime.now(UTC).isoformat(timespec="microseconds")
-    added = catalog.add(import_id, file.name, parts, stamp)
+    meter.stage(1.0)
+    added = catalog.add(import_id, file.name, parts, stamp, meter)
+    meter.finish()
     status: Status = "stored" if added.rows else "known"
     return ImportResult(
         path=str(file),

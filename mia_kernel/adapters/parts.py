@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mia_kernel.adapters.meter import Meter
 from mia_kernel.adapters.quality import QualityParams, Verdict
 from mia_kernel.adapters.sierra_config import SierraConfig
 from mia_kernel.core.contract import MONTH_CODES, Contract, parse_contract
@@ -38,7 +39,8 @@ class Ask:
     symbol: str | None = None
     tz: str | None = None
     quality: QualityParams = field(default_factory=QualityParams)
-    progress: bool = False
+    meter: Meter = field(default_factory=Meter, compare=False)
+    """Told how far the reading is."""
     sierra: SierraConfig | None = None
     """What `sierra.toml` says; None: the one beside the file, if any."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.adapters.meter import Meter
 from mia_kernel.adapters.parts import Ask, Part, Sliced, resolve_symbol, ticks_per_point
 from mia_kernel.adapters.quality import Findings, QualityParams, clear_sides
 from mia_kernel.adapters.rawtrades import RawTrades
@@ -31,6 +32,7 @@ class _Body:
     stream: Stream
     layout: np.dtype[Any]
     header: int
+    meter: Meter
     count: int
     rest: int
 
@@ -42,6 +44,7 @@ class _Body:
             left -= len(records)
             if len(records):
                 yield records
+            self.meter.reach(self.count - left, self.count)
             if left == 0:
                 return
 
@@ -66,8 +69,10 @@ def stream_scid(stream: Stream, ask: Ask) -> list[Part] | None:
         As `read_scid`.
     """
     layout, header = layout_of(stream.head)
-    body = _measured(stream, layout, header)
+    body = _measured(stream, layout, header, ask.meter)
+    ask.meter.stage(0.1)
     seen = _look(body)
+    ask.meter.stage(0.3)
     if not seen.ticks_only:
         return None
     root, contract = resolve_symbol(stream.path, with_rule(ask, stream.path))
@@ -84,9 +89,9 @@ def stream_scid(stream: Stream, ask: Ask) -> list[Part] | None:
     return [Part(ev.empty(0), info, findings.verdict(), stream.path, sliced=sliced)]
 
 
-def _measured(stream: Stream, layout: np.dtype[Any], header: int) -> _Body:
+def _measured(stream: Stream, layout: np.dtype[Any], header: int, meter: Meter) -> _Body:
     size = sum(len(block) for block in stream.blocks(SLICE * layout.itemsize, header))
-    return _Body(stream, layout, header, *divmod(size, layout.itemsize))
+    return _Body(stream, layout, header, meter, *divmod(size, layout.itemsize))
 
 
 def _look(body: _Body) -> _Seen:

@@ -18,6 +18,7 @@ from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.companions import companions, gather
 from mia_kernel.adapters.formats import RECORDING, Format, format_named, of_options, recognise, unknown
 from mia_kernel.adapters.join import choose, join_folder
+from mia_kernel.adapters.meter import drawn
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.adapters.recorded import is_session, read_session
@@ -175,7 +176,9 @@ def open_source(
     InputError, FormatError, DataError
         With path, line or offset, value, rule and way out.
     """
-    ask = Ask(symbol, None if tz is None else check_zone(tz), quality or QualityParams(), progress)
+    ask = Ask(symbol, None if tz is None else check_zone(tz), quality or QualityParams())
+    if progress:
+        ask = replace(ask, meter=drawn(Path(str(uri)).name))
     text = str(uri)
     if text.startswith(_LIVE):
         raise InputError("a live source cannot be opened as a recording", path=text, rule="a file, folder or replay:",
@@ -201,6 +204,7 @@ def open_source(
         stored = read_recording(found[0])
         return replace(stored, source=_replayed(stored.source, source_hash))
     part = choose(_read(known, found, ask), ask, str(path))
+    ask.meter.finish()
     if len(part.events) == 0:
         raise DataError(
             "no usable row in the file", path=str(path), rule="; ".join(part.verdict.causes) or None

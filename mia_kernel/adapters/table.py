@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -15,9 +14,12 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from mia_kernel.adapters.meter import Meter, MeteredBytes
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import FormatError
 
+BLOCK = 1 << 24
+"""Bytes of a text that are taken apart at once."""
 _DELIMITERS = (",", ";", "\t", "|")
 PARQUET_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError)
 """What pyarrow raises on a damaged Parquet file (a bent name is a UnicodeDecodeError, a ValueError)."""
@@ -110,8 +112,8 @@ def header_of(data: bytes) -> tuple[list[str], str]:
     return [column_name(name) for name in text.split(delimiter)], delimiter
 
 
-def read_csv(member: Member) -> Table:
-    """Return a CSV with a header line as a table of text columns.
+def read_csv(member: Member, meter: Meter | None = None) -> Table:
+    """Return a CSV with a header line as a table of text columns; a meter is told how much is read.
 
     Raises
     ------
@@ -124,9 +126,9 @@ def read_csv(member: Member) -> Table:
         raise FormatError("a column stands twice", path=member.path, line=1, value=",".join(names))
     try:
         table = pa_csv.read_csv(
-            pa.BufferReader(data),
+            pa.BufferReader(data) if meter is None else pa.PythonFile(MeteredBytes(data, meter), mode="r"),
             read_options=pa_csv.ReadOptions(
-                column_names=names, skip_rows=1, use_threads=False, block_size=1 << 24
+                column_names=names, skip_rows=1, use_threads=False, block_size=BLOCK
             ),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter),
             convert_options=pa_csv.ConvertOptions(
@@ -156,7 +158,7 @@ def _bad_line(path: str, data: bytes, delimiter: str, fields: int, reason: str) 
     )
 
 
-def read_json(member: Member) -> Table:
+def read_json(member: Member, meter: Meter | None = None) -> Table:
     """Return a JSON list of flat objects, or JSON lines, as a table.
 
     Raises
@@ -205,10 +207,13 @@ def _json_offset(data: bytes) -> int:
     return len(data)
 
 
-def read_parquet(member: Member) -> Table:
+def read_parquet(member: Member, meter: Meter | None = None) -> Table:
     """Return a Parquet file as a table (index columns of pandas included)."""
     try:
-        table = pq.ParquetFile(pa.BufferReader(member.data)).read()
+        file = pq.ParquetFile(pa.BufferReader(member.data))
+        groups = range(file.num_row_groups)
+        pieces = [file.read_row_group(at) for at in (groups if meter is None else meter.over(groups))]
+        table = pa.concat_tables(pieces) if pieces else file.read()
         columns = {column_name(n): table.column(n).combine_chunks() for n in table.column_names}
     except PARQUET_DAMAGE as error:
         raise FormatError("not a whole Parquet file", path=member.path, offset=len(member.data),
@@ -219,4 +224,9 @@ def read_parquet(member: Member) -> Table:
     return Table(member.path, columns, 1)
 
 
-Reader = Callable[[Member], Table]
+class Reader(Protocol):
+    """How a member becomes a table."""
+
+    def __call__(self, member: Member, meter: Meter | None = None) -> Table:
+        """Return the table; a meter is told how much is read."""
+        ...

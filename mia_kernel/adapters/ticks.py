@@ -65,7 +65,7 @@ def _part(member: Member, ask: Ask) -> Part:
     ask = with_rule(ask, member.path)
     names = header_of(member.data)[0]
     maps = "dombid" in names and "domask" in names
-    table, books = _with_maps(member) if maps else (read_csv(member), None)
+    table, books = _with_maps(member) if maps else (read_csv(member, ask.meter), None)
     root, contract = resolve_symbol(member.path, ask)
     local, told = table_stamps(table)
     zone, how = ("UTC", "from the file") if told else resolve_zone(local, ask.tz, path=member.path)
