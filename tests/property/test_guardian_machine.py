@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -78,10 +78,10 @@ class Machine(RuleBasedStateMachine):
         self.oms, self.seen = Oms(ExecutionParams()), 0
         self.d.arm()
 
-    def _go(self, seconds: float) -> None:
-        for _ in range(round(seconds / 0.05)):
-            self.d.step(0.05)
-            self._watch_protection(0.05)
+    def _go(self, seconds: float, dt_s: float = 0.05) -> None:
+        for _ in range(round(seconds / dt_s)):
+            self.d.step(dt_s)
+            self._watch_protection(dt_s)
         said, self.d.pushed[:] = list(self.d.pushed), []
         self._hear(said)
 
@@ -272,12 +272,14 @@ class Machine(RuleBasedStateMachine):
         d.venue.reject_next, d.venue.depth, d.socket.shuffle = 0, None, None
         d.venue.auto_reduce = True
         try:
-            self._go(45.0)
+            self._go(2.0)
+            self._go(43.0, 0.2)  # over the look that comes every half minute
             d.agrees()
             for r in d.venue.working():
                 assert r.order.type is not WireType.MARKET, "a market order is left"
             d.ask(Halt("the end"))
-            self._go(5.0)
+            self._go(1.0)
+            self._go(4.0, 0.2)
             d.agrees()
             assert not any(d.venue.positions.values())
             assert d.venue.working() == []
@@ -288,12 +290,9 @@ class Machine(RuleBasedStateMachine):
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize(
-    "runs", [pytest.param(20, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.long)]
-)
-def test_everything_in_any_order(runs: int) -> None:
+def _sequences(runs: int, machine: type[RuleBasedStateMachine]) -> None:
     run_state_machine_as_test(
-        Machine,
+        machine,
         settings=settings(
             max_examples=runs,
             stateful_step_count=25,
@@ -306,6 +305,19 @@ def test_everything_in_any_order(runs: int) -> None:
             print_blob=True,
         ),
     )
+
+
+def test_everything_in_any_order() -> None:
+    _sequences(20, Machine)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(10))
+def test_ten_thousand_in_any_order(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """A thousand sequences from a seed of their own: `-k "ten_thousand and 3"` runs the fourth thousand alone."""
+    _sequences(1_000, seed(4_700 + number)(type("Seeded", (Machine,), {})))
+    with capsys.disabled():
+        print(f"\nR14: 1,000 sequences from seed {4_700 + number} end equal to the venue's ledger")
 
 
 def _over_fill(name: str) -> None:
