@@ -100,7 +100,9 @@ class Chronicle:
             self.note("guardian", level, f"{_standing(status)}: {status.last_reason}")
         self._silent = False
         if before is not None and before.protective_stop != status.protective_stop:
-            level = "critical" if status.protective_stop in ("absent", "unknown") else "info"
+            level = {"absent": "critical", "unknown": "critical", "unconfirmed": "warning"}.get(
+                status.protective_stop, "info"
+            )
             self.note("guardian", level, f"protective stop: {status.protective_stop}")
         for alert in status.alerts:
             if alert.alert_id not in self._alerts:

@@ -128,7 +128,8 @@ class GuardianStatus(Message, frozen=True):
     """How things stand at the guardian, with their age. Money in USD, times in ns UTC, unknown is None.
 
     `protective_stop`: "resting at venue", "held by broker" (simulated there until it triggers), "absent",
-    "not needed" or "unknown". `position` is signed, in ES contracts (MES a tenth).
+    "not needed", "unconfirmed" (confirmed before the link to the venue was lost) or "unknown". `position` is signed,
+    in ES contracts (MES a tenth).
     """
 
     mode: str

@@ -168,8 +168,9 @@ def firings(facts: Facts, params: AlertParams) -> list[Firing]:
 
     Facts
     -----
-    total_gamma_usd, day_net_usd, data_quality, feed_age_s, trading_state, armed, protective_stop, position,
-    guardian (`absent`, `present`), engine (`absent`, `present`), engine_heartbeat_age_s, disk_free_share, journal,
+    total_gamma_usd, day_net_usd, data_quality, feed_age_s, trading_state, armed, protective_stop,
+    protective_stop_note, position, guardian (`absent`, `present`), engine (`absent`, `present`),
+    engine_heartbeat_age_s, disk_free_share, journal,
     `limit.<name>` (share used), ml_why (why the filter has no opinion), ml_drift (what has moved, in words).
     """
     found = [rule for check in RULES for rule in check(facts, params)]
@@ -230,6 +231,9 @@ def _guard(facts: Facts, p: AlertParams) -> list[Firing]:
     if position and facts.get("protective_stop") in ("absent", "unknown"):
         text = f"Position {position:+.0f} has no protective stop that is known to work."
         found.append(Firing("guard.stop", "emergency", "guardian", "No protective stop", text))
+    if position and facts.get("protective_stop") == "unconfirmed":
+        text = f"Position {position:+.0f}: {facts.get('protective_stop_note') or 'the stop is unconfirmed'}."
+        found.append(Firing("guard.stop_seen", "warning", "guardian", "Protective stop unconfirmed", text))
     if facts.get("trading_state") == "halted":
         text = f"Trading is halted: {facts.get('last_reason') or 'no reason given'}."
         found.append(Firing("guard.halted", "critical", "guardian", "Halted", text))

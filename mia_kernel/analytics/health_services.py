@@ -65,6 +65,11 @@ def _stop(status: Mapping[str, Any]) -> Finding:
     stop = str(status["protective_stop"])
     if status.get("position") and stop in ("absent", "unknown"):
         return Finding("protective stop", "red", stop, "`mia halt` flattens; look at the venue")
+    if status.get("position") and stop == "unconfirmed":
+        text = str(status.get("protective_stop_note") or stop)
+        return Finding(
+            "protective stop", "amber", text, "the link must come back; TWS shows the order itself"
+        )
     return Finding("protective stop", "green", stop)
 
 

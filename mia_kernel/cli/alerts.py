@@ -275,6 +275,7 @@ def guardian_facts(status: GuardianStatus) -> dict[str, Any]:
         "trading_state": status.trading_state,
         "position": status.position,
         "protective_stop": status.protective_stop,
+        "protective_stop_note": status.protective_stop_note,
         "day_net_usd": status.day_net_usd,
         "engine_heartbeat_age_s": status.engine_heartbeat_age_s,
         "last_reason": status.last_reason,

@@ -208,10 +208,11 @@ def account(told: GuardianStatus | None, why: str) -> RenderableType:
     if told is None:
         return Panel(Text(why, ALARM), title="guardian", title_align="left", border_style=ALARM)
     safe = told.protective_stop in ("resting at venue", "not needed")
+    doubt = CAUTION if told.protective_stop in ("held by broker", "unconfirmed") else ALARM
     beat = told.engine_heartbeat_age_s
     grid = Table.grid(padding=(0, 2))
     grid.add_row(Text("account", MUTED), Text(f"{told.account} at {told.venue or 'no venue'}"))
-    grid.add_row(Text("protective stop", MUTED), Text(told.protective_stop, "" if safe else f"bold {ALARM}"))
+    grid.add_row(Text("protective stop", MUTED), Text(told.protective_stop, "" if safe else f"bold {doubt}"))
     grid.add_row(Text("working orders", MUTED), Text(str(told.working_orders)))
     grid.add_row(
         Text("engine", MUTED),

@@ -37,10 +37,10 @@ from mia_kernel.core.venue import (
 )
 from mia_kernel.execution import plan
 from mia_kernel.execution.truth import Heard, Truth
-from mia_kernel.guardian import venue
+from mia_kernel.guardian import outbox, venue
 from mia_kernel.guardian.alerts import Alerts
 from mia_kernel.guardian.arming import Arming
-from mia_kernel.guardian.book import SEND, Book, Halted, Kept, Sent
+from mia_kernel.guardian.book import Book, Halted, Kept, Sent
 from mia_kernel.guardian.counting import count
 from mia_kernel.guardian.market import PRIMARY, Marks, facts_of, marks_of
 from mia_kernel.risk.law import Facts, Law
@@ -94,6 +94,9 @@ class Guardian:
         self.push: Push = lambda message: None
         self.last_reason = "started: disarmed"
         self.reconciled = socket is None
+        self.unconfirmed_ns: int | None = (
+            None  # since when a confirmed account is not; None: it is, or never was
+        )
         self.query_asked: tuple[int, int, float] | None = None  # number, venue time, monotonic
         self.next_query = 0.0
         self.flattening: tuple[str, float, bool] | None = None  # reason, since, everything
@@ -120,20 +123,9 @@ class Guardian:
             self.law.memory.restore(self.kept.memory)
             self.law.memory.arm(False)
         for kind, ts, what in past.since:
-            self._again(kind, ts, what)
+            outbox.again(self, kind, ts, what)
 
     # -- coming up ---------------------------------------------------------------------------------
-
-    def _again(self, kind: str, ts: int, what: Sent | VenueEvent | Halted) -> None:
-        """Take a journalled fact once more after a restart; nothing leaves."""
-        if isinstance(what, Halted):
-            self.law.memory.restore(what.memory)
-            self.law.memory.arm(False)
-            self.kept.halt_reason = what.reason
-        elif kind == SEND and isinstance(what, Sent):
-            self._note_sent(what, ts)
-        elif isinstance(what, VenueOrder | Fill | Commission):
-            count(self.law, self.kept, self.truth.apply(what), what)
 
     def start(self, now: float) -> None:
         """Open the journal of the day and ask the venue how things stand."""
@@ -146,7 +138,7 @@ class Guardian:
         day = trading_day_of(ts)
         if day != self.book.day or not self.book.open:
             self.truth.sweep(ts)
-            self._durable(lambda: self.book.turn_to(day, self.keep(), ts))
+            self.durable(lambda: self.book.turn_to(day, self.keep(), ts))
 
     def keep(self) -> Kept:
         """Return what must survive, as it is now."""
@@ -174,7 +166,7 @@ class Guardian:
             self._unsaved = False
             self.save()
         if self.book.unsettled:
-            self._durable(self.book.settle)
+            self.durable(self.book.settle)
         self._tell_state()
 
     def hear(self, events: Sequence[VenueEvent], now: float) -> None:
@@ -236,40 +228,10 @@ class Guardian:
         """Write down, then send, once. False: the record could not be made durable and nothing left."""
         if not instructions or self.socket is None:
             return True
-        sent = Sent(intent_id, why, reference_ticks, tuple(instructions), bracket)
-        ts = self.now_ns()
-        if not self._durable(lambda: self.book.before_send(sent, ts)) and not self._last_resort(sent, ts):
-            return False
-        self._note_sent(sent, ts)
-        try:
-            self.socket.submit(sent.instructions)
-        except OutsideError as error:
-            self._not_sent(instructions)
-            self.last_reason = str(error)
-            self.next_query = 0.0
-        return True
+        return outbox.leave(self, Sent(intent_id, why, reference_ticks, tuple(instructions), bracket))
 
-    def _not_sent(self, instructions: Sequence[Instruction]) -> None:
-        for i in instructions:
-            if isinstance(i, plan.Place):
-                for order in i.orders:
-                    self.truth.doubt(order.ref)
-            elif isinstance(i, plan.Cancel):
-                self.truth.still_works(i.ref, i.perm_id)
-
-    def _last_resort(self, sent: Sent, ts: int) -> bool:
-        """Where the disk is full, what reduces may still leave: its record goes into room kept for it."""
-        return sent.bracket is None and self.book.emergency(sent, ts)
-
-    def _note_sent(self, sent: Sent, ts: int) -> None:
-        if sent.bracket is not None and isinstance(sent.instructions[0], plan.Place):
-            self.truth.open_bracket(sent.bracket, sent.instructions[0].orders)
-        for instruction in sent.instructions:
-            self.truth.sent(instruction, ts, sent.reference_ticks)
-        if sent.intent_id:
-            self.kept.intents.append(sent.intent_id)
-
-    def _durable(self, write: Callable[[], None]) -> bool:
+    def durable(self, write: Callable[[], None]) -> bool:
+        """Write something durably; False where the disk refuses, which disarms."""
         try:
             write()
         except OutsideError as error:
@@ -286,11 +248,11 @@ class Guardian:
 
     def write_down(self, what: str, **facts: object) -> bool:
         """Write an act of a person or of the engine down; False if the disk refuses."""
-        return self._durable(lambda: self.book.note(self.now_ns(), what, **facts))
+        return self.durable(lambda: self.book.note(self.now_ns(), what, **facts))
 
     def save(self) -> None:
         """Write everything down; a halt in the room kept for it where the disk refuses."""
-        if self._durable(lambda: self.book.state(self.keep(), self.now_ns())):
+        if self.durable(lambda: self.book.state(self.keep(), self.now_ns())):
             self._halt_kept = ""
         elif self.state is TradingState.HALTED and self._halt_kept != self.kept.halt_reason:
             halted = Halted(self.kept.memory, self.kept.halt_reason)
@@ -314,6 +276,14 @@ class Guardian:
     def armed(self) -> bool:
         """Whether entries were allowed by a person since the start."""
         return bool(self.law.memory.record["armed"][0])
+
+    def unconfirm(self, *, contradicted: bool = False) -> None:
+        """Position and orders are not confirmed any more: nobody can be asked, or the venue said otherwise."""
+        if contradicted:
+            self.unconfirmed_ns = None
+        elif self.reconciled:
+            self.unconfirmed_ns = self.now_ns()
+        self.reconciled = False
 
     def disarm(self, reason: str, now: float) -> None:
         """Allow only what reduces: entries are withdrawn, positions keep their protection."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from mia_kernel.adapters.messages import GuardianStatus, LimitUse
 from mia_kernel.core.contract import MIN_TRADING_DAYS_LEFT
-from mia_kernel.core.orders import Role
+from mia_kernel.core.orders import OrderStatus, Role
 from mia_kernel.core.venue import Rests
 from mia_kernel.execution.truth_record import money
 from mia_kernel.guardian.core import Guardian
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from mia_kernel.guardian.watch import Watch
 
 TICK = 0.25
-ABSENT, NOT_NEEDED, UNKNOWN = "absent", "not needed", "unknown"
+ABSENT, NOT_NEEDED, UNKNOWN, UNCONFIRMED = "absent", "not needed", "unknown", "unconfirmed"
+ACKNOWLEDGED = (OrderStatus.WORKING, OrderStatus.PARTIALLY_FILLED)
 
 
 def status_of(g: Guardian, watch: Watch, now: float) -> GuardianStatus:
@@ -75,12 +77,25 @@ def protective_stop(g: Guardian) -> tuple[str, str]:
     """Return where the protective stops rest now, and a sentence about it."""
     if g.socket is None:
         return UNKNOWN, "simulated fills: the stop lives in the engine"
-    if not g.reconciled:
+    if g.reconciled:
+        return _known_stop(g)
+    if g.unconfirmed_ns is None:
         return UNKNOWN, "position and orders are not confirmed by the venue"
+    place, note = _known_stop(g, acknowledged=True)
+    since = dt.datetime.fromtimestamp(g.unconfirmed_ns / 1e9, dt.UTC)
+    if place in (ABSENT, UNKNOWN):
+        return place, f"{note}; not confirmed since {since:%H:%M:%S} UTC"
+    return UNCONFIRMED, f"not confirmed since {since:%H:%M:%S} UTC, last known: {note}"
+
+
+def _known_stop(g: Guardian, *, acknowledged: bool = False) -> tuple[str, str]:
+    """Return the same by our own book; `acknowledged`: of stops the venue had confirmed."""
     if not g.truth.es_position() and not any(b.open for b in g.truth.state.brackets.values()):
         return NOT_NEEDED, "nothing is open"
     held = sum(abs(q) for q in g.truth.state.positions.values())
     stops = [r for r in g.truth.live_orders() if r.role is Role.STOP or r.order.stop_ticks is not None]
+    if acknowledged:
+        stops = [r for r in stops if r.status in ACKNOWLEDGED]
     covered = sum(r.left for r in stops)
     if covered < held:
         return ABSENT, f"{held} contracts are open, stops cover {covered}"

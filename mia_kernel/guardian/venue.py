@@ -38,6 +38,7 @@ def compare(g: Guardian, snapshot: Snapshot, now: float) -> None:
     for note in (*found.notes, *map(str, found.differences)):
         g.alert("critical" if found.differences else "warning", "reconcile", note, now)
     if found.equal:
+        g.unconfirmed_ns = None
         if not g.reconciled:
             g.reconciled = True
             g.save()
@@ -45,7 +46,7 @@ def compare(g: Guardian, snapshot: Snapshot, now: float) -> None:
     g.next_query = now + AGAIN_S
     if not found.differences:
         return  # only crossed by a fill: what was confirmed stays so until the answer to the next question
-    g.reconciled = False
+    g.unconfirm(contradicted=True)
     g.disarm("; ".join(map(str, found.differences)), now)
 
 
@@ -63,7 +64,7 @@ def moved(g: Guardian, now: float) -> None:
 
 def link(g: Guardian, said: Link, now: float) -> None:
     """Take a change of the link: whatever it was, the account must be confirmed anew."""
-    g.reconciled = False
+    g.unconfirm()
     if said.up:
         g.link_down_since = None
         g.ask_venue(now)

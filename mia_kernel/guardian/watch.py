@@ -87,7 +87,7 @@ class Watch:
             return
         if g.link_down_since is None:
             g.link_down_since = now
-            g.reconciled = False
+            g.unconfirm()
             g.query_asked = None
             g.disarm("the link to the broker is lost", now)
         elif now - g.link_down_since >= g.params.link_lost_s:
@@ -125,7 +125,7 @@ class Watch:
         asked = g.query_asked
         if asked is not None and now - asked[2] > g.params.answer_s:
             g.query_asked, g.next_query = None, now
-            g.reconciled = False
+            g.unconfirm()
             g.disarm("the venue does not answer a query", now)
 
     def _overdue(self, now: float) -> None:

@@ -19,7 +19,7 @@ export const stampOf = (frame) => (frame ? frame.stamp || STAMPS[frame.source_ta
 export const isSimulated = (guard) => Boolean(guard && guard.mode === "dry-run");
 
 /** Say how much a protective stop's place is worth: IB holds futures stops itself, which is its rule and no fault. */
-export const stopKind = (place) => (place === "resting at venue" || place === "not needed" ? "fine" : place === "held by broker" ? "caution" : "alarm");
+export const stopKind = (place) => (place === "resting at venue" || place === "not needed" ? "fine" : place === "held by broker" || place === "unconfirmed" ? "caution" : "alarm");
 
 export function make(tag, className, text) {
   const node = document.createElement(tag);

@@ -53,6 +53,9 @@ def test_a_position_without_a_stop_is_an_emergency() -> None:
     ):
         found = firings({"position": 1.0, "protective_stop": stop}, P)
         assert [f.level for f in found] == (["emergency"] if fires else [])
+    note = "not confirmed since 14:03:07 UTC, last known: stops over 1 contracts"
+    facts = {"position": 1.0, "protective_stop": "unconfirmed", "protective_stop_note": note}
+    assert [(f.level, note in f.text) for f in firings(facts, P)] == [("warning", True)]
     assert firings({"position": 0.0, "protective_stop": "absent"}, P) == []
 
 

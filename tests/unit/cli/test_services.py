@@ -34,6 +34,7 @@ def test_a_healthy_guardian_is_green_all_through() -> None:
     [
         ({"trading_state": "halted", "last_reason": "daily loss"}, "guardian", "red"),
         ({"protective_stop": "unknown"}, "protective stop", "red"),
+        ({"protective_stop": "unconfirmed"}, "protective stop", "amber"),
         ({"connected": False}, "venue", "amber"),
         ({"reconciled": False}, "venue", "amber"),
         ({"engine_heartbeat_age_s": 3.0}, "engine heartbeat", "amber"),

@@ -18,10 +18,10 @@ from mia_kernel.adapters.messages import (
     Refused,
     Resume,
 )
-from mia_kernel.core.orders import CancelEntry, ClosePosition, OrderStatus, ReplaceStop
+from mia_kernel.core.orders import CancelEntry, ClosePosition, OrderStatus, ReplaceStop, Role
 from mia_kernel.core.venue import Cancel, Place, WireType
 from tests.fakes.guarded import ACCOUNT, ASK, BID, Guarded, bracket
-from tests.fakes.venue import Venue
+from tests.fakes.venue import Socket, Venue
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
 
@@ -409,6 +409,24 @@ def test_an_unseen_critical_alert_disarms(guarded: Guarded) -> None:
     assert not guarded.g.armed
 
 
+def test_a_stop_never_confirmed_before_the_link_was_lost_is_no_protection(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded.arm()
+    guarded.enter()
+    guarded.run(0.2)
+    stop = next(r for r in guarded.g.truth.live_orders() if r.role is Role.STOP)
+    guarded.g.truth.doubt(stop.order.ref)
+    guarded.socket.cut()
+    guarded.run(0.1)
+    assert guarded.status().protective_stop == "absent"
+    unreached = Socket(guarded.venue)
+    unreached.cut()
+    monkeypatch.setattr("tests.fakes.guarded.Socket", lambda venue: unreached)
+    guarded.restart()  # a guardian that comes up while nobody can be asked has confirmed nothing
+    assert guarded.status().protective_stop == "unknown"
+
+
 def test_a_lost_link_disarms_and_a_restored_one_is_reconciled(guarded: Guarded) -> None:
     guarded.arm()
     guarded.enter()
@@ -416,7 +434,10 @@ def test_a_lost_link_disarms_and_a_restored_one_is_reconciled(guarded: Guarded) 
     guarded.socket.cut()
     guarded.run(0.1)
     assert not guarded.g.armed
-    assert guarded.status().protective_stop == "unknown"
+    status = guarded.status()
+    assert status.protective_stop == "unconfirmed"
+    assert status.protective_stop_note.startswith("not confirmed since ")
+    assert "last known: stops over 1 contracts" in status.protective_stop_note
     guarded.venue.quote(ASK - 9, ASK - 8)
     guarded.venue.events.clear()
     guarded.run(0.5)
