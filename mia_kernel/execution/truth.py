@@ -92,8 +92,14 @@ class Truth:
                 orders[order.ref] = OrderRecord(
                     order, bracket_id, role, OrderStatus.SUBMITTED, ts, reference_ticks=reference_ticks
                 )
+                if bracket_id in self.state.brackets:
+                    self.state.brackets[bracket_id].sent(order.ref, role)
         elif isinstance(instruction, Modify):
-            orders[instruction.order.ref].order = instruction.order
+            record = orders[instruction.order.ref]
+            record.order = instruction.order
+            bracket = self.state.brackets.get(record.bracket_id)
+            if bracket is not None and bracket.stop == instruction.order.ref:
+                bracket.stop_ticks = instruction.order.stop_ticks or bracket.stop_ticks
         else:
             record = self.find(instruction.ref, instruction.perm_id)
             if record is not None and record.live:

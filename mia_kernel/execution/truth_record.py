@@ -72,6 +72,17 @@ class BracketRecord:
         """Contracts held."""
         return self.filled - self.exited
 
+    def sent(self, ref: str, role: Role) -> None:
+        """Note an order of it as sent, so that a restart never gives its name to another one."""
+        number = ref.rpartition("-")[2].partition(".")[2]
+        self.attempts = max(self.attempts, int(number) if number.isdecimal() else 0)
+        if role is Role.STOP:
+            self.stop = ref
+        elif role is Role.TARGET:
+            self.target = ref
+        elif role is Role.EXIT:
+            self.closing = self.closing or "it was being closed"
+
 
 @dataclass(slots=True)
 class FillRecord:

@@ -486,3 +486,24 @@ def test_orders_above_the_rate_are_denied_and_then_disarm(tmp_path: Path) -> Non
     placed = [i for _, i in guarded.venue.received if isinstance(i, Place)]
     assert len(placed) == 1
     assert any(isinstance(i, Cancel) for _, i in guarded.venue.received)
+
+
+def test_a_restart_never_gives_a_name_twice_and_keeps_a_moved_stop(guarded: Guarded) -> None:
+    """Killed before anything was saved: what was sent is known from the record of the send alone."""
+    guarded.arm()
+    guarded.enter()
+    guarded.run(0.2)
+    name = next(iter(guarded.g.truth.state.brackets))
+    moved = guarded.g.truth.state.brackets[name].stop_ticks + 2
+    guarded.submit(ReplaceStop(guarded.venue.now, name, moved, "test"))
+    guarded.run(0.2)
+    guarded.restart()
+    assert guarded.g.truth.state.brackets[name].stop_ticks == moved
+    guarded.venue.reject_next = 1
+    for resting in list(guarded.venue.working()):
+        guarded.venue._cancel(Cancel(resting.order.ref, resting.perm_id))
+    guarded.run(0.5)
+    guarded.restart()
+    guarded.run(1.5)
+    assert max(guarded.venue.refs_seen.values()) == 1, guarded.venue.refs_seen
+    guarded.agrees()
