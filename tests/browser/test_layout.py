@@ -179,3 +179,27 @@ def test_what_speaks_against_arming_is_seen_in_the_sheet(still: Any) -> None:
     still.unroute("**/command/acknowledge")
     assert asked == [{"alert_id": 7}]
     sheet.get_by_role("button", name="Close").click()
+
+
+@pytest.mark.safety
+def test_words_from_outside_are_shown_and_never_run(still: Any) -> None:
+    sized(still, LAPTOP)
+    hostile = "<img src=x onerror='window.hit=1'><script>window.hit=1</script>\u202e=cmd()"
+    still.evaluate(
+        "text => { const one = { ...window.signal(9), sentence: text, grade: text, code: text };"
+        " window.put({ contract: text, source_name: text, signals: [one],"
+        " decision: { ...window.kept.decision, why_not: text, grade: text,"
+        " refusals: [{ code: text, sentence: text, level: 'blocking' }] } },"
+        " { account: text, last_reason: text, phrase: text,"
+        " alerts: [{ alert_id: 9, ts: 0, level: 'critical', code: text, text, acknowledged: false }] }); }",
+        hostile,
+    )
+    still.locator(".mia-strip button.arm").click()
+    still.wait_for_timeout(300)
+    assert still.evaluate("() => window.hit") is None
+    assert (
+        still.evaluate("() => document.querySelectorAll('.mia-console img, .mia-console script').length") == 0
+    )
+    for place in (".mia-why", ".mia-signals p", ".unseen .text", ".allows", ".mia-strip .price"):
+        assert "<img src=x" in still.locator(place).first.inner_text(), place
+    still.locator("dialog[data-sheet='arm']").get_by_role("button", name="Close").click()

@@ -167,7 +167,7 @@ CONTRAST = """
     return [255, 255, 255];
   };
   const worst = [];
-  for (const node of document.querySelectorAll(".mia-console *")) {
+  for (const node of document.querySelectorAll(".mia-console *, #machine *")) {
     const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
     if (!own || !node.offsetParent || node.disabled) continue;
     const [a, b] = [light(rgb(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
@@ -188,6 +188,9 @@ def test_text_stands_out_from_its_ground(opened: Any, scheme: str, palette: str)
         opened.keyboard.press("p")
     until(opened, f"{CONSOLE}.dataset.theme === '{scheme}' && {CONSOLE}.dataset.palette === '{palette}'")
     opened.wait_for_timeout(200)
+    assert opened.evaluate(CONTRAST) == []
+    opened.keyboard.press("a")  # the sheet's words too
+    assert opened.locator("dialog[data-sheet='arm']").is_visible()
     assert opened.evaluate(CONTRAST) == []
 
 
