@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -23,8 +24,14 @@ WORDS = ("compiling", "compiled")
 """How every line of this module begins: who starts a loop may pass them on."""
 
 
-def compile_once(settings: Settings) -> None:
-    """Compile before the run what is not compiled in this environment, and say what: everything, or what changed."""
+def compile_once(settings: Settings, source: str = "synthetic:") -> None:
+    """Compile before the run what is not compiled in this environment, and say what: everything, or what changed.
+
+    Before `source` is read: reading compiles too, in silence, and nothing would count as cold after it. A file that is
+    not there is left to the reading to refuse, at once.
+    """
+    if ":" not in source and not Path(source).exists():
+        return
     found = compiled.look()
     if found.cold:
         click.echo("compiling the engine for this machine (once, one to two minutes)", err=True)

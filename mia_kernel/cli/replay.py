@@ -70,8 +70,8 @@ def replay(
     The same source gives the same decision digest, however it is sliced.
     """
     settings = effective(profile, weights, assignments)
+    compile_once(settings, source)
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
-    compile_once(settings)
     run = runtime.Run(settings, with_window(recording, instant(start), instant(end)), journal)
     note_asked(run, source, extra, symbol=symbol, tz=tz, start=start, end=end)
     run.drive()

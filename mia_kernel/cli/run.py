@@ -90,12 +90,12 @@ def run(
     if mode != "dry-run":
         with_broker(Wanted(mode, source, profile, weights, assignments, extra), settings, resume, headless)
         return
+    compile_once(settings, source)
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
     path = journal or settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     logs.start(settings.home, "run", logs.secret_values(settings.secrets))
     log.info("dry-run started", extra={"source": source, "speed": speed, "journal": str(path)})
-    compile_once(settings)
     first = 0 if start is None else row_at(recording.events, start)
     quiet = headless or json_path == "-"
     with contextlib.nullcontext() if quiet else TerminalView() as view:

@@ -55,7 +55,7 @@ def train(
     store: Any = importlib.import_module(STORE)
     given = assignments if out is None else (*assignments, f'home="{out}"')
     settings = effective(None, weights, given)
-    compile_once(settings)
+    compile_once(settings, source)
     chosen = store.GROUPS if groups is None else tuple(filter(None, groups.split(",")))
     with _bar() as bar:
         task = bar.add_task("reading", total=None)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
-from mia_kernel.cli import compiling
-from mia_kernel.core import kernel
+from mia_kernel.cli import compiling, replay
+from mia_kernel.core import compiled, kernel
 
 pytestmark = pytest.mark.unit
 
@@ -18,10 +19,26 @@ def test_progress_counts_the_kernels_that_lie_compiled(capsys: pytest.CaptureFix
         time.sleep(0.2)
     lines = capsys.readouterr().err.splitlines()
     assert lines
-    found = re.fullmatch(r"compiling: (\d+) of at most (\d+) kernels after 0 s", lines[0])
+    found = re.fullmatch(r"compiling: (\d+) of at most (\d+) kernels after \d+ s", lines[0])
     assert found is not None
     assert int(found[1]) == kernel.compiled() <= int(found[2])
     assert lines[0].startswith(compiling.WORDS)
+
+
+def test_compiling_comes_before_reading_but_a_missing_file_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        compiling.compiled, "look", lambda: asked.append("look") or compiled.Compiled(False, ())
+    )
+    monkeypatch.setattr(replay, "open_recording", lambda *_, **__: asked.append("read") or 1 / 0)
+    here = tmp_path / "day.csv"
+    here.write_text("x")
+    for source in (str(here), "synthetic:1", str(tmp_path / "none.csv")):
+        with pytest.raises(ZeroDivisionError):
+            replay.replay.main([source], standalone_mode=False)
+    assert asked == ["look", "read", "look", "read", "read"]
 
 
 def test_what_fails_while_compiling_is_raised_and_the_telling_ends(
