@@ -236,14 +236,13 @@ class Broker:
 
     def on_up(self, session: IbkrSession) -> None:
         """Ask for the contracts, the quotes and the account of a fresh connection."""
-        self.heard.query = None
         self._asked.clear()
         for symbol in SYMBOLS:
             request = session.next_id()
             self._asked[request] = symbol
             session.client.reqContractDetails(request, front(symbol, session.clock.now_ns()))
         session.client.reqAccountUpdates(True, self.account or (session.accounts or ("",))[0])
-        session.client.reqOpenOrders()
+        self.heard.fresh()
 
     def on_resubscribe(self, reason: str) -> None:
         """Ask for the quotes again where the data was lost."""
@@ -256,7 +255,7 @@ class Broker:
     def on_link(self, up: bool, reason: str, data_lost: bool) -> None:
         """Tell the guardian; what was asked is void."""
         if not up:
-            self.heard.query = None
+            self.heard.void()
         self._say(Link(up, reason, data_lost))
 
     def on_skew(self, seconds: float) -> None:

@@ -2,11 +2,13 @@
 
 How it moves: every message updates what is known of its order and, if that changed something, is told on as
 an event. Nothing is concluded from an error about an order that is alive: only the venue ends an order. While
-a query runs, what belongs to it is kept apart and told as one snapshot when all three lists have ended.
+a query runs, what belongs to it is kept apart and told as one snapshot when all three lists have ended. Once a
+second the open orders of every client are asked for besides: nobody pushes an order that was typed in by hand.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -80,6 +82,9 @@ class Hearing:
         self.by_id: dict[tuple[int, int], Known] = {}
         self.by_perm: dict[int, Known] = {}
         self.query: Query | None = None
+        self._lists: deque[int] = (
+            deque()
+        )  # lists of open orders asked for and not ended: of which query, 0 of none
         self._early: dict[int, tuple[Any, ...]] = {}
         self._fees: dict[str, Decimal] = {}
         self._holdings: dict[Held, tuple[str, int]] = {}
@@ -94,11 +99,31 @@ class Hearing:
 
     def ask(self, query_id: int) -> None:
         """Ask for positions, open orders of every client and today's executions."""
+        if self.query is not None:
+            self._lists.clear()  # one that never ended must not put off all later ones
         self.query = Query(query_id, self.session.next_id())
         client = self.session.client
         client.reqPositions()
+        self._lists.append(query_id)
         client.reqAllOpenOrders()
         client.reqExecutions(self.query.request, execution_filter())
+
+    def fresh(self) -> None:
+        """Begin on a fresh connection: ask for the orders of this client, which binds them to it."""
+        self.void()
+        self._lists.append(0)
+        self.session.client.reqOpenOrders()
+
+    def void(self) -> None:
+        """Forget what was asked: the link was lost."""
+        self.query = None
+        self._lists.clear()
+
+    def on_probe(self) -> None:
+        """Look whether somebody has placed an order elsewhere; one message a second of the fifty allowed."""
+        if self.query is None and not self._lists:
+            self._lists.append(0)
+            self.session.client.reqAllOpenOrders()
 
     def on_openOrder(self, order_id: int, contract: Any, order: Any, state: Any) -> None:
         """Take an order in full, of whatever client."""
@@ -141,8 +166,10 @@ class Hearing:
         self._tell(known)
 
     def on_openOrderEnd(self) -> None:
-        """The list of open orders is complete."""
-        self._part("orders")
+        """A list of open orders is complete: it is the query's only if no other one was asked for before it."""
+        number = self._lists.popleft() if self._lists else 0
+        if self.query is not None and number == self.query.number:
+            self._part("orders")
 
     def on_execDetails(self, request: int, contract: Any, execution: Any) -> None:
         """Take an execution, of now or of a query."""

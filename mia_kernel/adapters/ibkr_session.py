@@ -79,8 +79,8 @@ class IbkrSession(threading.Thread):
     Notes
     -----
     Listeners are called in the session's thread. They may have `on_up(session)` (a fresh connection: subscribe,
-    ask), `on_down(reason)`, `on_link(up, reason, data_lost)`, `on_resubscribe(reason)`, `on_skew(seconds)` and
-    `on_<name>` for every message of the wire.
+    ask), `on_probe()` (once a second), `on_down(reason)`, `on_link(up, reason, data_lost)`,
+    `on_resubscribe(reason)`, `on_skew(seconds)` and `on_<name>` for every message of the wire.
     """
 
     def __init__(
@@ -290,6 +290,7 @@ class IbkrSession(threading.Thread):
                 self._probe = now
                 with suppress(ConnectionError):
                     self.client.reqCurrentTime()
+                    self._tell("on_probe")
             elif now - max(self._probe, self._last_word) > SILENCE_S:
                 self.reason = f"half-open: no word for {now - self._last_word:.1f} s"
                 return

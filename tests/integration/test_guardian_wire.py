@@ -229,6 +229,36 @@ def _agree(wired: Wired, gateway: LiveGateway) -> bool:
     return ours == there and not any("-entry" in ref for ref in there) and held == book_of(gateway)["held"]
 
 
+def test_an_order_by_hand_that_only_rests_is_known_within_two_seconds(
+    gateway: LiveGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(limits_file.CAPS, "max_orders_per_hour", 256)
+    broker = open_socket("gateway", "127.0.0.1", gateway.port, account=ACCOUNT)
+    wired = Wired(tmp_path / "home", broker)
+    try:
+        wired.until(lambda: broker.connected and wired.g.reconciled, 30.0, "not reconciled before")
+        wired.until(lambda: broker.top_of_book("ES") is not None, 5.0, "no quote")
+        wired.until(lambda: wired.g.query_asked is None, 5.0, "still asking")
+        wired.g.next_query = wired.now + 3600.0  # the look at everything is far away
+        listing = gateway.gateway.listings.front["ES"]
+        far = (near(gateway._recording, broker.now_ns()) - 200) * 0.25
+        placed = gateway.inside(lambda: gateway.gateway.venue.place_by_hand(listing, by_hand("BUY", 1, far)))
+
+        def strangers() -> list[Any]:
+            return [r for r in wired.g.truth.live_orders() if r.external]
+
+        took = wired.until(strangers, 5.0, "not noticed")
+        assert took <= 2.0
+        assert [r.perm_id for r in strangers()] == [placed.perm_id]
+        assert any("was not placed here" in note.text for note in wired.g.alerts.notes())
+        with capsys.disabled():
+            print(f"\nan order by hand that rests: known after {took:.2f} s")
+    finally:
+        gateway.inside(gateway.gateway.venue.cancel_all)
+        wired.g.book.close()
+        broker.close()
+
+
 def test_a_position_taken_by_hand_is_found_at_once(
     gateway: LiveGateway,
     tmp_path: Path,
