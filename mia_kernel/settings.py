@@ -381,7 +381,7 @@ def _explained(error: ValidationError, origins: Mapping[str, str], profile: Path
         path=str(profile) if in_file else None,
         line=line_of(profile, dotted) if in_file else None,
         field=dotted,
-        value=None if dotted.startswith("secrets") else first["input"],
+        value=None if unknown or dotted.startswith("secrets") else first["input"],  # it may be a secret
         rule=_known_beside(dotted) if unknown else f"{first['msg']} (from {origin})",
         way_out=f"correct it in: {origin}",
     )

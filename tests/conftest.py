@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.fakes import planted
 
 # A failing example is printed so that it can be pasted back; the first call of a kernel may compile, which
 # is no reason to call an example slow.
@@ -23,6 +26,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("long") is not None:
             skip = pytest.mark.skip(reason="long form: give --long")
             item.add_marker(pytest.mark.timeout(0) if config.getoption("--long") else skip)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Plant secrets in the environment of every test and of every process that it starts (S3)."""
+    os.environ.update(planted.SECRETS)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Search every file the session has left for them; one that holds any fails the session."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    base = getattr(factory, "_basetemp", None)
+    if base is None or hasattr(session.config, "workerinput"):
+        return  # nothing was written, or a worker, whose files lie below those of the session
+    found = planted.found_in(base)
+    if found:
+        print(f"\nS3: a planted secret was written to {', '.join(map(str, found[:10]))}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

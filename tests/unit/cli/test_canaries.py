@@ -7,6 +7,7 @@ everything printed is searched, byte for byte, zipped rows of the journal includ
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import zlib
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from mia_kernel import cli
+from tests.fakes import planted
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety]
 
@@ -102,3 +104,34 @@ def test_a_secret_under_a_mistyped_name_is_refused_without_its_value(
     said = capsys.readouterr()
     assert "MIA_DISCORD_WEBHOOK" in said.err
     assert CANARY not in said.out + said.err
+
+
+def test_a_secret_of_a_dotenv_file_is_masked_and_its_mistakes_are_told_without_it(
+    mia_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mia_kernel.settings.PROJECT", mia_home)
+    dotenv = mia_home / ".env"
+    url = PLANTED["MIA_SECRETS__DISCORD_WEBHOOK"]
+    dotenv.write_text(f"MIA_SECRETS__DISCORD_WEBHOOK={url}\n")
+    assert cli.main(["config", "show"]) == 0
+    assert cli.main(["alerts", "ls", "--json", "-"]) in (0, 1, 3)
+    for wrong in (f"MIA_DISCORD_WEBHOOK={url}\n", f"MIA_SECRETS__WEBHOK={url}\n"):
+        dotenv.write_text(wrong)
+        assert cli.main(["config", "show"]) == 2
+    said = capsys.readouterr()
+    assert "discord_webhook" in said.out
+    assert CANARY not in said.out + said.err
+    dotenv.unlink()
+    assert found_in(mia_home) == []
+
+
+def test_what_a_whole_session_writes_is_searched(tmp_path: Path) -> None:
+    assert set(planted.SECRETS.items()) <= set(os.environ.items()), "nothing is planted in this session"
+    (tmp_path / "clean.log").write_text("nothing")
+    (tmp_path / "empty").touch()
+    dump = tmp_path / "dump.json"
+    dump.write_text(planted.SECRETS["IB_PASSWORD"])
+    try:
+        assert planted.found_in(tmp_path) == [dump]
+    finally:
+        dump.unlink()
