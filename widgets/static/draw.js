@@ -210,7 +210,12 @@ export class Pen {
   }
 
   empty(text) {
-    this.label(text, (this.box.left + this.box.right) / 2, this.height / 2, this.theme.muted, "center");
+    const lines = [""], middle = this.width / 2, room = this.width - 16;
+    for (const word of text.split(" ")) {
+      const longer = `${lines.at(-1)} ${word}`.trim();
+      if (this.c.measureText(longer).width <= room) lines[lines.length - 1] = longer; else lines.push(word);
+    }
+    lines.forEach((line, i) => this.label(line, middle, this.height / 2 + (i - (lines.length - 1) / 2) * 16, this.theme.muted, "center"));
   }
 }
 
