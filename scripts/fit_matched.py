@@ -19,7 +19,7 @@ from mia_kernel.adapters.synthetic import first_rows
 from mia_kernel.adapters.synthetic_params import SyntheticParams, matched
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
-from mia_kernel.desk.likeness import figures, minute_of_day
+from mia_kernel.desk.likeness import figures, level_means, minute_of_day
 
 FloatArray = NDArray[np.float64]
 
@@ -30,13 +30,6 @@ ORDER_SHARES = (0.06, 0.08, 0.10, 0.12, 0.15)
 ROUNDS = 5
 CALM = 0.95
 """Chance that an opened spread is closed at once, after the second hour."""
-
-
-def levels(books: EventArray) -> FloatArray:
-    """Return the time-weighted contracts of each level, mean of both sides."""
-    stay = np.diff(books["ts_event"], append=books["ts_event"][-1]).astype(np.float64)
-    both = (books["b"].astype(np.float64) + books["a"]) / 2
-    return np.asarray((both * stay[:, None]).sum(axis=0) / stay.sum(), np.float64)
 
 
 def depth_shape(quotes: EventArray, knots: tuple[int, ...], reach: int = 15) -> list[list[float]]:
@@ -50,15 +43,20 @@ def depth_shape(quotes: EventArray, knots: tuple[int, ...], reach: int = 15) -> 
     ]
 
 
+def points(pairs: list[list[float]]) -> tuple[tuple[int, float], ...]:
+    """Return pairs of minute and value as the parameters hold them."""
+    return tuple((int(at), float(value)) for at, value in pairs)
+
+
 def made(params: SyntheticParams) -> tuple[FloatArray, dict[str, float]]:
     """Return levels and figures of the generator's first hours, means over the seeds."""
     hours = [first_rows(seed, HOUR_S, params) for seed in SEEDS]
     told = [figures(rows) for rows in hours]
     mean = {
-        name: float(np.mean([one[name] for one in told]))
-        for name in ("spread_one_tick", "ofi_r2", "ofi_slope")
+        name: float(np.nanmean([one.get(name, np.nan) for one in told]))
+        for name in ("spread_one_tick", "ofi_r2", "ofi_slope", "ofi_response", "arrival_cv", "arrival_quick")
     }
-    return np.mean([levels(rows[rows["kind"] == ev.BOOK]) for rows in hours], axis=0), mean
+    return np.mean([level_means(rows[rows["kind"] == ev.BOOK]) for rows in hours], axis=0), mean
 
 
 def brought(params: SyntheticParams, real: FloatArray, spread: float) -> SyntheticParams:
@@ -76,21 +74,46 @@ def brought(params: SyntheticParams, real: FloatArray, spread: float) -> Synthet
     return params
 
 
-def fit_matched(data: Path, knots: tuple[int, ...]) -> dict[str, Any]:
-    """Return the parameters of the book and how far the generator's first hour stays from the real one."""
+def fit_matched(
+    data: Path,
+    knots: tuple[int, ...],
+    arrivals: dict[str, Any],
+    profile: FloatArray,
+    flow: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the parameters of the book and how far the generator's first hours stay from the real ones.
+
+    Parameters
+    ----------
+    data : Path
+        The folder of recordings.
+    knots : tuple of int
+        Minutes at which depth is told.
+    arrivals : dict
+        Fitted parameters of the group `arrivals`, with which the hours are made.
+    profile : ndarray of shape (10,)
+        Contracts of each level over those of the best; how many the best has is the hour's.
+    flow : dict
+        R² and response of all real books: `ofi_r2` and `ofi_response`.
+    """
     quotes = [
         open_source(data / "lean_es_minute_quotes" / f"202001{day}_quote.zip").events for day in ("05", "06")
     ]
     hour = open_source(data / "dbn/esh4-glbx-mdp3-20231225.mbo.dbn.zst").events
-    real, told = levels(hour[hour["kind"] == ev.BOOK]), figures(hour)
+    told = figures(hour)
+    real = told["level_1"] * profile
     shape = depth_shape(np.concatenate(quotes), knots)
-    start = matched().model_copy(update={"depth": tuple((int(at), x) for at, x in shape)})
+    start = matched().model_copy(update={
+        "depth": points(shape), "burst_spread": points(arrivals["burst_spread"]),
+        "burst_persistence": arrivals["burst_persistence"],
+        "follow_share": points(arrivals["follow_share"]), "follow_us": arrivals["follow_us"]})  # fmt: skip
     best, found, away = np.inf, start, {}
     for share in ORDER_SHARES:
         tried = brought(start.model_copy(update={"order_share": share}), real, told["spread_one_tick"])
         _, mean = made(tried)
-        ratio = {name: mean[name] / told[name] for name in ("ofi_r2", "ofi_slope")}
+        ratio = {name: mean[name] / flow[name] for name in ("ofi_r2", "ofi_response")}
         distance = float(np.hypot(*np.log(list(ratio.values()))))
+        ratio |= {name: mean[name] / told[name] for name in ("arrival_cv", "arrival_quick")}
         print(share, mean, round(distance, 3), flush=True)
         if distance < best:
             best, found, away = distance, tried, ratio

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fit the SYNTHETIC market to real recordings and write the parameters with their source and date.
 
-    python scripts/fit_synthetic.py [FOLDER] [--only=GROUP]      # default ../shared/data, every group
+    python scripts/fit_synthetic.py [FOLDER] [--only=GROUP]...   # default ../shared/data, every group
 
 Writes `mia_kernel/adapters/synthetic_fitted.toml`. Every value names the files and the estimator it came from;
 a group whose file is absent, and with --only every other one, stays as it was. Nothing here looks at a strategy.
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fit_flow import fit_bursts, fit_flow, fit_followers, profile
 from fit_matched import fit_matched
 from numpy.typing import NDArray
 
@@ -27,7 +28,7 @@ from mia_kernel.adapters.synthetic_path import make_path
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.session import session_row
-from mia_kernel.desk.likeness import HOURS, burst, by_hour, figures, lasting, minute_of_day
+from mia_kernel.desk.likeness import by_hour, figures, minute_of_day
 
 FloatArray = NDArray[np.float64]
 
@@ -203,26 +204,6 @@ def fit_levels(books: EventArray) -> list[float]:
     return [round(float((both[:, k] * stay).sum() / stay.sum()), 1) for k in range(ev.DEPTH)]
 
 
-def fit_bursts(trades: EventArray) -> dict[str, Any]:
-    """Return how far the rate strays from second to second at the middle of each hour, and how long that lasts.
-
-    One persistence for all hours: the median of what is left at 4 to 8 seconds of what is there at 1 to 3.
-    """
-    ts = trades["ts_event"]
-    hour = minute_of_day(ts) // 60
-    hours = [(h, ts[hour == h]) for h in range(HOURS) if (hour == h).sum() >= 200]
-    left = []
-    for _, part in hours:
-        base = lasting(part, range(55, 66))
-        near, far = lasting(part, range(1, 4)) - base, lasting(part, range(4, 9)) - base
-        if near > 0.05:
-            left.append(max(far, 0.0) / near)
-    keep = float(np.median(left)) ** 0.25  # four seconds lie between the middles of both
-    shown = float(np.sqrt(np.mean([keep**k for k in range(1, 4)])))
-    spread = [[60 * h + 30, round(burst(part) / shown, 3)] for h, part in hours]
-    return {"burst_spread": spread, "burst_persistence": round(keep, 3)}
-
-
 def fit_sizes(trades: EventArray) -> list[list[float]]:
     """Return quantiles of trade sizes, contracts."""
     shares = (0.0, 0.25, 0.42, 0.5, 0.6, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9998, 1.0)
@@ -316,7 +297,8 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         usual = {name: float(np.median([one[name] for one in told if name in one]))
                  for name in ("minute_sd", "largest_minute", "clustering")}  # fmt: skip
         sizes = {name: value for name, value in day.items() if name.startswith("size_")}
-        together = {**first_hour(), **sizes, **usual, "nq_correlation": pair()["nq_correlation"]}
+        flow = {name: value for name, value in fit_flow(data).items() if name != "books"}
+        together = {**first_hour(), **sizes, **usual, **flow, "nq_correlation": pair()["nq_correlation"]}
         return {name: round(value, 4) for name, value in together.items()}
 
     def first_hour() -> dict[str, Any]:
@@ -338,6 +320,9 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         shapes["burst"] = by_hour(day_of_trades())["burst"]
         return {name: [round(float(value), 4) for value in shape] for name, shape in shapes.items()}
 
+    def arrivals() -> dict[str, Any]:
+        return {**fit_bursts(day_of_trades()), **fit_followers(data)}
+
     def vix() -> dict[str, Any]:
         rows = open_source(data / "vix/VIX_daily.csv").events
         return fit_vix(rows, joined())
@@ -351,7 +336,8 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         ("vix", "CBOE VIX daily beside FirstRate ES 2019 and 2021", vix),
         (
             "likeness",
-            "Databento ESH4 2023-12-25 (spread, levels, arrivals, OFI), CME ESU19 2019-08-09 (sizes), "
+            "Databento ESH4 2023-12-25 (spread, levels, arrivals, slope), the books of `flow` (OFI R² and response), "
+            "CME ESU19 2019-08-09 (sizes), "
             "FirstRate 1-min 2019 and 2021 (minutes, median day), TradingView 5-min (NQ)",
             alike,
         ),
@@ -364,14 +350,20 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
         ),
         (
             "arrivals",
-            "CME time and sales ESU19 2019-08-09, trades per second",
-            lambda: fit_bursts(day_of_trades()),
+            "CME time and sales ESU19 2019-08-09 (trades per second), Databento mbo ESH4 2023-12-25 and "
+            "Sierra ES 2022-01-24 08:30 (trades that follow at once)",
+            arrivals,
+        ),
+        (
+            "flow",
+            "Databento mbo ESH4 2023-12-25, Sierra DOM 2022-01-24 08:30, ACSIL quotes and DOM ESU25 2025-09-05",
+            lambda: fit_flow(data),
         ),
         (
             "matched",
-            "Lean minute quotes ESH20 2020-01-05/06 (depth by time of day), Databento mbo ESH4 2023-12-25 "
-            "(levels, spread, OFI of the first hour)",
-            lambda: fit_matched(data, KNOTS),
+            "Lean minute quotes ESH20 2020-01-05/06 (depth by time of day), Databento mbo ESH4 2023-12-25 (best level, "
+            "spread), with Sierra DOM 2022-01-24 and ACSIL ESU25 2025-09-05 (levels behind it, OFI)",
+            lambda: fit_matched(data, KNOTS, arrivals(), profile(data), fit_flow(data)),
         ),
     ]
 

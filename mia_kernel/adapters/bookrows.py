@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.quality import Findings
+from mia_kernel.adapters.running_repeats import note_frozen
 from mia_kernel.adapters.silence import stale_term
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import DEPTH, EventArray
@@ -78,6 +79,7 @@ def usable(rows: EventArray, findings: Findings, *, sampled: bool = False) -> In
     findings.term("crossed", float(bad.mean()) if len(rows) else 0.0)
     if not sampled:
         stale_term(findings, np.maximum.accumulate(rows["ts_event"][~closed]))
+        note_frozen(findings, rows[~closed])
     keep = np.flatnonzero(~closed & ~crossed)
     kept = keep[changed(rows[keep])]
     if len(keep) - len(kept):

@@ -13,6 +13,7 @@ from mia_kernel.adapters.parts import Ask, Part, ticks_per_point
 from mia_kernel.adapters.quality import Findings, judge_sides, prevailing
 from mia_kernel.adapters.rawbars import RawBars, bar_rows
 from mia_kernel.adapters.rawtrades import RawTrades, check_trades
+from mia_kernel.adapters.running_repeats import note_frozen
 from mia_kernel.adapters.silence import stale_term
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import DEPTH, Aggressor, Carries, EventArray, SourceInfo
@@ -264,6 +265,8 @@ def _usable_views(
     findings.aside("crossed", int(bad.sum()), f"{int(bad.sum())} books crossed or locked in open hours")
     findings.term("crossed", float(bad.mean()))
     stale_term(findings, np.maximum.accumulate(views["ts_event"][~closed]))
+    if not sampled:
+        note_frozen(findings, views[~closed])
     # A sampled quote is whole by itself; its flags are those of the update it was taken from.
     final = ((records["flags"] & _LAST) != 0) | sampled
     usable = np.flatnonzero(~off & ~closed & ~crossed & (final | (records["action"] == b"T")))

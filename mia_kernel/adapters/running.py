@@ -22,7 +22,7 @@ from mia_kernel.adapters.quality import (
     prevailing,
     side_agreement,
 )
-from mia_kernel.adapters.running_repeats import FROZEN_SECONDS, Frozen, Repeats, in_day_session
+from mia_kernel.adapters.running_repeats import Frozen, Repeats, frozen_words, in_day_session
 from mia_kernel.adapters.silence import Silence
 from mia_kernel.adapters.stamps import NS
 from mia_kernel.core import events as ev
@@ -220,8 +220,7 @@ class RunningChecks:
                        f"at most {feed.book.longest_s} s")  # fmt: skip
         if "frozen_book" in counts:
             seconds = max(frozen.told()[1] for frozen in feed.frozen.values())
-            out.append(f"frozen_book: {counts['frozen_book']} times the same book for over {FROZEN_SECONDS:g} s of the "
-                       f"day session while it kept coming, {seconds} s in all")  # fmt: skip
+            out.append(f"frozen_book: {frozen_words(counts['frozen_book'], seconds)}")
         said = {
             "duplicates": "rows came again behind the newest: a reload",
             "crossed": "books crossed or locked in open hours",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_kernel.adapters.quality import Findings
 from mia_kernel.adapters.stamps import NS
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.session import sessions, trading_days_of
@@ -37,6 +38,45 @@ def in_day_session(ts: NDArray[np.int64]) -> NDArray[np.bool_]:
     table = sessions()
     row = table[np.minimum(np.searchsorted(table["trading_day"], trading_days_of(ts)), len(table) - 1)]
     return (ts >= row["rth_open_ns"]) & (ts < row["rth_close_ns"])
+
+
+def note_frozen(findings: Findings, books: EventArray) -> None:
+    """Tell where a file's book stays the same for over a minute of the day session although it keeps coming.
+
+    Parameters
+    ----------
+    findings : Findings
+        Its stale term is raised to the frozen share of the covered time.
+    books : EventArray of shape (n,)
+        QUOTE and BOOK rows in open hours, in order of arrival, before unchanged ones are left out.
+    """
+    count, seconds, covered = 0, 0, 0
+    for kind in np.unique(books["kind"]).tolist():
+        rows = books[books["kind"] == kind]
+        ts, day = np.maximum.accumulate(rows["ts_event"]), trading_days_of(rows["ts_event"])
+        other = np.r_[True, day[1:] != day[:-1], True]
+        ends = np.flatnonzero(other)
+        covered = max(covered, int((ts[ends[1:] - 1] - ts[ends[:-1]]).sum()) // NS)
+        inside = in_day_session(ts)
+        rows, ts, day = rows[inside], ts[inside], day[inside]
+        if len(rows) == 0:
+            continue
+        key = keys(rows, ("bid", "ask", "b", "a"))
+        edge = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]) | (day[1:] != day[:-1])])
+        lasted = ts[np.r_[edge[1:] - 1, len(ts) - 1]] - ts[edge]
+        stood = lasted[lasted > FROZEN_SECONDS * NS] // NS
+        count, seconds = count + len(stood), max(seconds, int(stood.sum()))
+    if count:
+        findings.note("frozen_book", count, frozen_words(count, seconds))
+        findings.term("stale", max(findings.terms.get("stale", 0.0), seconds / max(covered, 1)))
+
+
+def frozen_words(count: int, seconds: int) -> str:
+    """Return what is said of a book that stood still, of a file and of a feed alike."""
+    return (
+        f"{count} times the same book for over {FROZEN_SECONDS:g} s of the day session while it kept coming, "
+        f"{seconds} s in all"
+    )
 
 
 @dataclass

@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 from mia_kernel.adapters.synthetic_book import UNIFORMS, fill_book, size_table
 from mia_kernel.adapters.synthetic_others import NS, nq_rows, vix_rows
 from mia_kernel.adapters.synthetic_params import SyntheticParams, fitted, matched
-from mia_kernel.adapters.synthetic_path import EXPONENTIAL, FloatArray, Path, draw, make_path, shape
+from mia_kernel.adapters.synthetic_path import (
+    EXPONENTIAL,
+    FloatArray,
+    Path,
+    draw,
+    following,
+    make_path,
+    shape,
+)
 from mia_kernel.core import events as ev
 from mia_kernel.core.contract import calendar_front, may_enter
 from mia_kernel.core.errors import InputError
@@ -154,6 +162,7 @@ def first_rows(seed: int, seconds: int, params: SyntheticParams) -> EventArray:
     path = make_path(rng, params, opened, es_points / float(ES.tick_size))
     at = _times(rng, path.rate, params.book_updates)
     has_trade = _trading(rng, params, path, at)
+    at, has_trade = following(rng, params, at, has_trade, opened)
     at, has_trade = at[at < seconds], has_trade[at < seconds]
     return _book(rng, params, row, opened, path, at, has_trade, levels=ev.DEPTH, sweeps=True)
 
@@ -191,6 +200,7 @@ def _one_session(
     path = make_path(rng, params, seconds, start)
     at = _times(rng, path.rate, books)
     has_trade = _trading(rng, params, path, at)
+    at, has_trade = following(rng, params, at, has_trade, seconds)
     es = _book(rng, params, row, seconds, path, at, has_trade, levels=ev.DEPTH, sweeps=True)
     anchor = int(row["anchor_ns"])
     mids = _mids(es, anchor, seconds)

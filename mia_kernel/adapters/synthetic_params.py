@@ -124,6 +124,13 @@ class SyntheticParams(BaseModel):
         description="standard deviation of the log of the event rate from second to second, at the same minutes",
     )
     burst_persistence: float = Field(default=0.0, ge=0, lt=1, description="AR(1) of that log, per second")
+    follow_share: tuple[tuple[int, float], ...] = Field(
+        default=((0, 0.0),),
+        description="share of trades that answer the one before at once, at the same minutes",
+    )
+    follow_us: float = Field(
+        default=1_000.0, gt=0, description="mean time such an answer takes, microseconds"
+    )
     volatility_persistence: float = Field(
         default=0.98, ge=0, lt=1, description="AR(1) of log volatility, per minute"
     )
@@ -170,7 +177,7 @@ class SyntheticParams(BaseModel):
 FITTED_FILE = Path(__file__).with_name("synthetic_fitted.toml")
 _NAMES = {"size_quantiles": "size_points"}
 _TOLD = ("source", "fitted_on", "regime_distance", "made_over_real")
-_APART = ("likeness", "first_hour", "by_hour", "arrivals", "matched")
+_APART = ("likeness", "first_hour", "by_hour", "arrivals", "flow", "matched")
 
 
 @lru_cache(maxsize=1)

@@ -118,6 +118,46 @@ def _bursts(rng: np.random.Generator, params: SyntheticParams, minute: FloatArra
     return factors.round(9)
 
 
+def following(
+    rng: np.random.Generator,
+    params: SyntheticParams,
+    at: FloatArray,
+    has_trade: NDArray[np.uint8],
+    seconds: NDArray[np.int64],
+) -> tuple[FloatArray, NDArray[np.uint8]]:
+    """Let a share of the trades answer the one before within moments; their number stays what it was.
+
+    Parameters
+    ----------
+    at : ndarray of shape (n,)
+        Times of the events in seconds of the session, ascending.
+    has_trade : ndarray of uint8
+        Which of them trade.
+    seconds : ndarray of int64
+        Seconds after 18:00 New York at which the market is open.
+
+    Returns
+    -------
+    at, has_trade
+        An answer is the event right behind the trade it answers, brought as near to it as `follow_us` says.
+    """
+    if not any(share > 0 for _, share in params.follow_share):
+        return at, has_trade
+    trades = np.flatnonzero(has_trade)
+    minute = seconds[np.minimum(at[trades].astype(np.int64), len(seconds) - 1)] / 60.0
+    answers = rng.random(len(trades)) < shape(params.follow_share, minute)
+    wait = draw(EXPONENTIAL, rng.random(len(trades))) * params.follow_us * 1e-6
+    times, out = at.copy(), np.zeros(len(at), np.uint8)
+    before = -1
+    for index, answer, delay in zip(trades.tolist(), answers.tolist(), wait.tolist(), strict=True):
+        here = max(index, before + 1)
+        if answer and before >= 0:
+            here = before + 1
+            times[here] = min(times[here], times[before] + delay)
+        out[here], before = 1, here
+    return times, out
+
+
 def _news(
     rng: np.random.Generator, params: SyntheticParams, seconds: NDArray[np.int64]
 ) -> tuple[FloatArray, FloatArray]:

@@ -33,8 +33,10 @@ FIGURES = {
     "size_p90": "90 % quantile",
     "size_p99": "99 % quantile",
     "arrival_cv": "deviation over mean of the times between instants with a trade: 1 if they came at random",
+    "arrival_quick": "share of those times under 10 ms (needs a clock that fine)",
     "ofi_r2": "R² of ten-second mid moves on order-flow imbalance of the best level",
     "ofi_slope": "ticks per contract of that imbalance",
+    "ofi_response": "that slope times the contracts at the best: comparable between books of any depth",
     "minute_sd": "standard deviation of one-minute changes in the day session, ticks",
     "largest_minute": "the largest of them in such deviations",
     "clustering": "correlation of neighbouring absolute one-minute changes in the day session",
@@ -50,6 +52,8 @@ BY_HOUR = {
 }
 """What is told of each hour after 18:00 New York."""
 HOURS = 23
+QUICK_NS = 10_000_000
+"""A trade that comes sooner after the one before is taken for an answer to it."""
 _NS = 1_000_000_000
 _MINUTE_NS = 60 * _NS
 
@@ -122,11 +126,12 @@ def figures(events: EventArray) -> dict[str, float]:
     out: dict[str, float] = {}
     if len(trades) > 100:
         median, p90, p99 = np.quantile(trades["sz"], [0.5, 0.9, 0.99])
-        wait = np.diff(np.unique(trades["ts_event"])).astype(np.float64)
+        wait = np.diff(instants(trades)).astype(np.float64)
         wait = wait[wait < _MINUTE_NS]
         out |= {"size_median": float(median), "size_p90": float(p90), "size_p99": float(p99)}
         if len(wait) > 100:
             out["arrival_cv"] = float(wait.std() / wait.mean())
+            out["arrival_quick"] = float((wait < QUICK_NS).mean())
     if len(books) > 100:
         out |= _book(books)
     priced = trades if len(trades) else es[es["kind"] == ev.BAR]
@@ -148,23 +153,48 @@ def minute_closes(rows: EventArray, minutes: int = 1) -> pd.Series:
     return pd.Series(rows["px"].astype(np.float64), index=stretch).groupby(level=0).last()
 
 
-def _book(books: EventArray) -> dict[str, float]:
-    stay = np.diff(books["ts_event"], append=books["ts_event"][-1]).astype(np.float64)
-    stay = np.minimum(stay, 60.0 * _NS) / max(float(np.minimum(stay, 60.0 * _NS).sum()), 1.0)
+def instants(trades: EventArray) -> NDArray[np.int64]:
+    """Return the instants at which trades happened, each once: the prints of one order share theirs."""
+    return np.unique(trades["ts_event"])
+
+
+def level_means(books: EventArray) -> FloatArray:
+    """Return the contracts of each level, mean of both sides, weighted by time (a silence counts a minute at most)."""
     both = (books["b"].astype(np.float64) + books["a"]) / 2
-    out = {"spread_one_tick": float(stay[books["ask"] - books["bid"] == 1].sum())}
-    out |= {f"level_{k + 1}": float((both[:, k] * stay).sum()) for k in (0, 1, 4)}
+    return np.asarray((both * _stay(books)[:, None]).sum(axis=0), np.float64)
+
+
+def _stay(books: EventArray) -> FloatArray:
+    stay = np.minimum(np.diff(books["ts_event"], append=books["ts_event"][-1]).astype(np.float64), 60.0 * _NS)
+    return stay / max(float(stay.sum()), 1.0)
+
+
+def ofi_response(books: EventArray, seconds: int = 10) -> tuple[int, float, float]:
+    """Return (windows, R², ticks per contract) of mid moves on order-flow imbalance of the best level.
+
+    What happened over a silence of a minute or more is no answer to a flow that was not seen: left out.
+    """
+    near = np.diff(books["ts_event"]) < _MINUTE_NS
     bid, ask = books["bid"].astype(np.int64), books["ask"].astype(np.int64)
     qb, qa = books["b"][:, 0].astype(np.float64), books["a"][:, 0].astype(np.float64)
     flow = (bid[1:] >= bid[:-1]) * qb[1:] - (bid[1:] <= bid[:-1]) * qb[:-1]
     flow -= (ask[1:] <= ask[:-1]) * qa[1:] - (ask[1:] >= ask[:-1]) * qa[:-1]
-    window = books["ts_event"][1:] // (10 * _NS)
+    window = books["ts_event"][1:] // (seconds * _NS)
     edges = np.flatnonzero(np.r_[True, window[1:] != window[:-1]])
-    x = np.add.reduceat(flow, edges)
-    y = np.add.reduceat(np.diff(0.5 * (bid + ask)), edges)
-    if len(x) > 60 and x.std() > 0 and y.std() > 0:
-        out["ofi_r2"] = float(np.corrcoef(x, y)[0, 1] ** 2)
-        out["ofi_slope"] = float((x * y).sum() / (x * x).sum())
+    x = np.add.reduceat(flow * near, edges)
+    y = np.add.reduceat(np.diff(0.5 * (bid + ask)) * near, edges)
+    if x.std() == 0 or y.std() == 0:
+        return len(x), float("nan"), float("nan")
+    return len(x), float(np.corrcoef(x, y)[0, 1] ** 2), float((x * y).sum() / (x * x).sum())
+
+
+def _book(books: EventArray) -> dict[str, float]:
+    out = {"spread_one_tick": float(_stay(books)[books["ask"] - books["bid"] == 1].sum())}
+    means = level_means(books)
+    out |= {f"level_{k + 1}": float(means[k]) for k in (0, 1, 4)}
+    windows, r2, slope = ofi_response(books)
+    if windows > 60 and not np.isnan(slope):
+        out |= {"ofi_r2": r2, "ofi_slope": slope, "ofi_response": slope * float(means[0])}
     return out
 
 

@@ -6,8 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.catalog_query import verify
+from mia_kernel.adapters.importing import import_sources
 from mia_kernel.adapters.parts import Ask
 from mia_kernel.adapters.sources import open_recording, open_source, read_folder
 from mia_kernel.core import events as ev
@@ -134,3 +138,46 @@ def test_the_real_contracts_are_joined_at_the_roll() -> None:
     assert (seqs == np.arange(len(seqs))).all()
     at = int(np.searchsorted(recording.events["seq"], first.seq))
     assert recording.events["ts_recv"][at - 1] <= first.ts_recv < recording.events["ts_recv"][at]
+
+
+@pytest.mark.long
+@pytest.mark.integration
+def test_the_joined_contracts_equal_a_hand_computation_and_stored_prices_stay(tmp_path: Path) -> None:
+    """Plain pandas: front is the next contract from the day after its volume was larger, at the latest on the Monday of
+    the expiry week (where no file holds it yet, nothing does); prices are those of the files.
+    """
+    folder = shared_file("sierra_es_5min_contracts")
+    frames = []
+    for file in sorted(folder.iterdir()):
+        frame = pd.read_csv(file, skipinitialspace=True)
+        local = pd.to_datetime(frame["Date"] + " " + frame["Time"])
+        end = local.dt.tz_localize("America/Chicago").dt.tz_convert("UTC") + pd.Timedelta(minutes=5)
+        day = (local + pd.Timedelta(hours=7)).dt.normalize()  # a trading day begins at 17:00 Chicago
+        frames.append(pd.DataFrame({"end": end, "day": day, "px": (frame["Last"] * 4).round().astype(int),
+                                    "sz": frame["Volume"], "contract": file.name[:5]}))  # fmt: skip
+    bars = pd.concat(frames, ignore_index=True)
+    order = bars.groupby("contract")["end"].min().sort_values().index.tolist()
+    volume = bars.groupby(["day", "contract"])["sz"].sum().unstack().reindex(columns=order)
+    months = {"H": 3, "M": 6, "U": 9, "Z": 12}
+    firsts = {c: pd.Timestamp(2000 + int(c[3:]), months[c[2]], 1) for c in order}
+    monday = {
+        c: first + pd.offsets.WeekOfMonth(week=2, weekday=4) - pd.Timedelta(days=4)
+        for c, first in firsts.items()
+    }
+    front, chosen = 0, {}
+    for day, row in volume.iterrows():
+        while front + 1 < len(order) and (day >= monday[order[front]] or pd.isna(row.iloc[front])):
+            front += 1
+        chosen[day] = order[front]
+        if front + 1 < len(order) and row.iloc[front + 1] > row.iloc[front]:
+            front += 1  # from the next day on
+    mine = bars[bars["contract"] == bars["day"].map(chosen)].sort_values("end")
+    catalog = Catalog(tmp_path)
+    import_sources([folder], catalog)
+    before = {s.segment.file: s.segment.sha256 for s in catalog.stored()}
+    joined = open_source(folder).events
+    assert joined["ts_event"].tolist() == mine["end"].astype("datetime64[ns, UTC]").astype(np.int64).tolist()
+    assert joined["px"].tolist() == mine["px"].tolist()
+    assert joined["sz"].tolist() == mine["sz"].tolist()
+    assert verify(catalog).ok
+    assert {s.segment.file: s.segment.sha256 for s in catalog.stored()} == before

@@ -200,7 +200,7 @@ def test_fitted_parameters_come_from_the_file_with_their_sources() -> None:
     told = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
     assert list(told) == [
         "minutes", "rate", "book", "sizes", "pair", "vix", "likeness", "first_hour", "by_hour", "arrivals",
-        "matched",
+        "matched", "flow",
     ]  # fmt: skip
     assert all(group["source"] and len(group["fitted_on"]) == 10 for group in told.values())
     assert fitted().nq_correlation == told["pair"]["nq_correlation"]
@@ -222,13 +222,13 @@ def test_the_matched_market_says_so_and_leaves_the_other_alone(monkeypatch: pyte
 def test_the_matched_book_is_as_deep_and_wide_as_the_real_one() -> None:
     real = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
     told = [figures(first_rows(seed, 3600, matched())) for seed in range(200, 208)]  # not those of the fit
-    mean = {
-        name: np.mean([one[name] for one in told])
-        for name in ("spread_one_tick", "level_1", "level_2", "ofi_r2")
-    }
-    hour = real["first_hour"]
+    hour = {**real["first_hour"], **{name: real["flow"][name] for name in ("ofi_r2", "ofi_response")}}
+    mean = {name: np.nanmean([one.get(name, np.nan) for one in told]) for name in hour if name in told[0]}
     assert abs(mean["spread_one_tick"] - hour["spread_one_tick"]) < 0.03
-    for name, least, most in (("level_1", 0.8, 1.25), ("level_2", 0.8, 1.25), ("ofi_r2", 0.6, 1.3)):
+    for name, least, most in (
+        ("level_1", 0.8, 1.25), ("level_2", 0.8, 1.25), ("level_5", 0.8, 1.4), ("ofi_r2", 0.6, 1.3),
+        ("ofi_response", 0.75, 1.3), ("arrival_cv", 0.6, 1.1), ("arrival_quick", 0.8, 1.25),
+    ):  # fmt: skip
         assert least < mean[name] / hour[name] < most, (name, mean[name], hour[name])
     # Hours of a whole session against a day of quotes: 0.56 to 1.3 at seed 1; the default book is a fifth as deep.
     shapes = by_hour(synthetic_recording(1, warm_up=False, params=matched()).events)
@@ -238,7 +238,8 @@ def test_the_matched_book_is_as_deep_and_wide_as_the_real_one() -> None:
     # Trades come in bursts as on the real day, hour by hour; those of the other market come at random.
     bursts = shapes["burst"] / np.array(real["by_hour"]["burst"])
     assert 0.8 < np.median(bursts) < 1.25
-    assert 0.3 < bursts.min() <= bursts.max() < 2.0
+    # In its first hour half of the trades answer one before, and what is left is too few to tell bursts by.
+    assert 0.3 < bursts[1:].min() <= bursts.max() < 2.0
     plain = by_hour(synthetic_recording(1, warm_up=False).events)["burst"] / np.array(
         real["by_hour"]["burst"]
     )

@@ -387,3 +387,36 @@ def test_crossed_and_locked_books_in_open_hours_are_set_aside() -> None:
     findings = Findings("ES.csv", 10)
     assert usable(rows, findings).tolist() == [0, 1, 2, 5, 6, 7, 8, 9]
     assert findings.quarantined["crossed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("hour", "told"), [(15, 1), (3, 0)]
+)  # UTC: in the day session of New York, and at night
+def test_a_book_that_is_written_on_but_stands_still_is_told(hour: int, told: int) -> None:
+    rows = ev.empty(300)
+    start = (T // 86_400) * 86_400 + hour * 3_600
+    rows["ts_event"] = rows["ts_recv"] = (start + np.arange(300)) * NS
+    rows["kind"], rows["bid"], rows["ask"] = ev.BOOK, 26_000, 26_001
+    rows["b"][:, 0], rows["a"][:, 0] = 5 + np.arange(300) % 7, 9
+    rows["b"][100:190, 0] = 33  # a minute and a half of the same, a row a second
+    findings = Findings("x", 300)
+    usable(rows, findings)
+    assert findings.counts.get("frozen_book", 0) == told
+    assert findings.terms["stale"] == pytest.approx(89 / 299 * told)
+    assert (
+        any("the day session while it kept coming, 89 s in all" in c for c in findings.causes)
+        == told
+    )
+    rows["b"][145, 0] = 34  # one change in the middle: no stretch is over a minute
+    findings = Findings("x", 300)
+    usable(rows, findings)
+    assert "frozen_book" not in findings.counts
+
+
+def test_a_book_of_one_quote_a_minute_cannot_stand_still() -> None:
+    rows = ev.empty(20)
+    rows["ts_event"] = rows["ts_recv"] = (T + 3_600 + 60 * np.arange(20)) * NS
+    rows["kind"], rows["bid"], rows["ask"] = ev.QUOTE, 26_000, 26_001
+    findings = Findings("x", 20)
+    usable(rows, findings, sampled=True)
+    assert "frozen_book" not in findings.counts
