@@ -403,10 +403,7 @@ def test_a_book_that_is_written_on_but_stands_still_is_told(hour: int, told: int
     usable(rows, findings)
     assert findings.counts.get("frozen_book", 0) == told
     assert findings.terms["stale"] == pytest.approx(89 / 299 * told)
-    assert (
-        any("the day session while it kept coming, 89 s in all" in c for c in findings.causes)
-        == told
-    )
+    assert any("the day session while it kept coming, 89 s in all" in c for c in findings.causes) == told
     rows["b"][145, 0] = 34  # one change in the middle: no stretch is over a minute
     findings = Findings("x", 300)
     usable(rows, findings)
