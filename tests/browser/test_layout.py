@@ -91,6 +91,12 @@ def test_components_battle_and_limits_are_seen_without_scrolling(still: Any, siz
             "s => { const n = document.querySelector(s); return [n.scrollHeight, n.clientHeight]; }", place
         )
         assert high <= shown + 1, place
+    still.evaluate(
+        "() => window.put({ decision: { ...window.kept.decision, grade: 'NO_TRADE', side: -1, percent: 58.94 } })"
+    )
+    time = still.locator(".mia-grade .time").bounding_box()
+    frame = box(still, "decision")
+    assert time["x"] + time["width"] <= frame["x"] + frame["width"], "the decision's time is cut"
     body = still.locator("[data-panel='account'] .mia-body").bounding_box()
     last = still.locator(".mia-limits li").last.bounding_box()
     assert last["y"] + last["height"] <= body["y"] + body["height"] + 1

@@ -137,7 +137,7 @@ function showJudges(lamp, frame) {
       : `${ml.model}: ${words(ml.reason || ml.off || "no signal has been judged yet")}`);
   const parity = frame && frame.health ? frame.health.parity : null;
   const same = parity && parity[0] === parity[1];
-  lamp("parity", !parity ? "off" : same ? "fine" : "alarm", parity ? `parity ${parity[0]}/${parity[1]}` : "parity —",
-    !parity ? "no session before this one has been compared with its replay"
+  lamp("parity", !parity || !parity[1] ? "off" : same ? "fine" : "alarm", parity ? `parity ${parity[0]}/${parity[1]}` : "parity —",
+    !parity ? "no session before this one has been compared with its replay" : !parity[1] ? "the last session held no decision to compare"
       : same ? "the last session replayed to the same decisions" : "the last session did NOT replay to the same decisions: see its daily page");
 }
