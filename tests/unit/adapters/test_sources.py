@@ -166,9 +166,11 @@ def test_the_joined_contracts_equal_a_hand_computation_and_stored_prices_stay(tm
     }
     front, chosen = 0, {}
     for day, row in volume.iterrows():
-        while front + 1 < len(order) and (day >= monday[order[front]] or pd.isna(row.iloc[front])):
+        while front + 1 < len(order) and day >= monday[order[front]]:
             front += 1
-        chosen[day] = order[front]
+        if pd.isna(row.iloc[front]) and front + 1 < len(order) and not pd.isna(row.iloc[front + 1]):
+            front += 1
+        chosen[day] = order[front] if day < monday[order[front]] else ""
         if front + 1 < len(order) and row.iloc[front + 1] > row.iloc[front]:
             front += 1  # from the next day on
     mine = bars[bars["contract"] == bars["day"].map(chosen)].sort_values("end")
