@@ -29,7 +29,7 @@ from mia_kernel.adapters.papermill_report import find_chromium  # noqa: E402
 from tests.browser.desk import page_server, until  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
-MOST_BYTES = 300_000
+MOST_BYTES = 350_000
 FRAMES = "Number(document.querySelector('.mia-console')?.dataset.frames || 0)"
 LIVES = f"{FRAMES} > 12 && document.querySelector('.mia-decision').dataset.sequence > ''"
 CLOCK = "document.querySelector('.mia-decision .time').textContent"
