@@ -35,6 +35,7 @@ class Relink:
         self.home = home
         self.run_id = run_id
         self.lost = False
+        self._why = GONE
         self._link = link
         self._known = self._started()
         self._next = time.monotonic() + LOOK_S
@@ -47,7 +48,7 @@ class Relink:
     @property
     def state_reason(self) -> str:
         """Why."""
-        return GONE if self.lost else self._link.state_reason
+        return self._why if self.lost else self._link.state_reason
 
     def beat(self, ts_event: int) -> None:
         """Say that the engine lives; look after the guardian once a second."""
@@ -80,7 +81,7 @@ class Relink:
     def _look(self) -> None:
         there = self._started()
         if there is None:
-            self.lost = True
+            self.lost, self._why = True, GONE
             return
         if there == self._known and not self.lost:
             return
@@ -90,8 +91,11 @@ class Relink:
                 self.home, build=old.build, settings_id=old.settings_id, mode=old.mode, run_id=self.run_id
             )
             fresh.greet(old.reports_seen)
-        except (OutsideError, InputError):
-            self.lost = True
+        except OutsideError:
+            self.lost, self._why = True, GONE
+            return
+        except InputError as error:  # another build, protocol or mode: it stays, and holds what rests
+            self.lost, self._why = True, f"{error}; way out: end this run and start it again"
             return
         old.close()
         self._link, self._known, self.lost = fresh, there, False
