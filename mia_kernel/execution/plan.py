@@ -252,7 +252,8 @@ def _close_rest(truth: Truth) -> list[Instruction]:
         )
         rest = held - ours + under_way
         if rest:
-            number = sum(ref.startswith(FLAT) for ref in truth.state.orders) + len(out) + truth.state.reports
+            used = sum(ref.startswith(FLAT) for ref in truth.state.orders) + truth.state.reports
+            number = max(used, truth.state.next_flat) + len(out)
             out.append(Place((_market(f"{FLAT}.{number}", symbol, -1 if rest > 0 else 1, abs(rest)),)))
     return out
 

@@ -94,6 +94,8 @@ class Truth:
                 )
                 if bracket_id in self.state.brackets:
                     self.state.brackets[bracket_id].sent(order.ref, role)
+                elif (number := order.ref.rpartition(".")[2]).isdecimal():
+                    self.state.next_flat = max(self.state.next_flat, int(number) + 1)
         elif isinstance(instruction, Modify):
             record = orders[instruction.order.ref]
             record.order = instruction.order

@@ -106,6 +106,7 @@ class TruthState:
     commissions_usd: Decimal = ZERO
     early_commissions: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
     reports: int = 0
+    next_flat: int = 0  # number of the next order that closes what is held beyond all brackets
 
 
 @dataclass(frozen=True, slots=True)
