@@ -6,6 +6,8 @@ calendar, silences inside sessions, sides against quotes, and what the checks re
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -57,14 +59,15 @@ def holdings(
     Parameters
     ----------
     source : str or Path, optional
-        A folder or file to import into a catalog of its own first, `synthetic:` for planted SYNTHETIC files with
-        every defect there is, or nothing: the catalog of MIA_HOME.
+        A folder or file to import into a catalog of its own first, which is gone when this process ends,
+        `synthetic:` for planted SYNTHETIC files with every defect there is, or nothing: the catalog of MIA_HOME.
     symbol, tz : str, optional
         As for `mia import`.
     """
     if source is None:
         return Holdings(_catalog(None), ())
     scratch = Path(tempfile.mkdtemp(prefix="mia-holdings-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     files: Path = Path(source)
     if str(source).startswith("synthetic:"):
         files = plant_files(scratch / "files", seed=int(str(source).removeprefix("synthetic:") or 1))

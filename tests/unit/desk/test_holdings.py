@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -34,6 +37,18 @@ def test_planted_defects_are_found(owned: Holdings) -> None:
     assert sides["aggressor"].filter(like="NQ").tolist() == ["untrusted"]
     assert sides["agreement"].filter(like="scid").min() > 0.99
     assert owned.gaps("ES")["seconds"].max() > 25 * 60
+
+
+def test_a_folder_looked_at_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "ES.csv").write_bytes(bar_csv(session(datetime(2024, 8, 5), step=900)))
+    code = f"import mia_kernel as mia; print(len(mia.holdings({str(tmp_path / 'own')!r}).stored))"
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout.split()[-1]) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
 
 
 def test_the_calendar_names_sessions_and_refuses_what_is_not_there(owned: Holdings) -> None:
