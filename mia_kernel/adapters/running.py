@@ -23,7 +23,7 @@ from mia_kernel.adapters.quality import (
     side_agreement,
 )
 from mia_kernel.adapters.running_repeats import Frozen, Repeats, frozen_words, in_day_session
-from mia_kernel.adapters.silence import Silence
+from mia_kernel.adapters.silence import Silence, in_sessions
 from mia_kernel.adapters.stamps import NS
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
@@ -156,7 +156,7 @@ class RunningChecks:
         # A bar covers its interval: it counts as coming right after the one before it, however long it is.
         if bars.any():
             width = rows["b"][:, ev.BAR_SECONDS].astype(np.int64) * NS
-            start = rows["ts_event"] - np.where(bars, width, 0)
+            start, _ = in_sessions(rows["ts_event"] - np.where(bars, width, 0), rows["ts_event"])
             stamps = np.column_stack([start, rows["ts_event"] - bars])[opened].ravel()
         else:
             stamps = rows["ts_event"][opened].astype(np.int64)

@@ -25,7 +25,8 @@ def gaps_inside_sessions(start: IntArray, end: IntArray, limit_seconds: float) -
     Parameters
     ----------
     start, end : ndarray of shape (n,)
-        Interval covered by each row in ns UTC (equal for a tick), in time order.
+        Interval covered by each row in ns UTC (equal for a tick), in time order and in open hours (`in_sessions`): a
+        row in closed hours stands on the day that has ended and would turn a weekend into a silence of it.
     limit_seconds : float
         Longest silence that is no gap.
 
@@ -53,8 +54,38 @@ def gaps_inside_sessions(start: IntArray, end: IntArray, limit_seconds: float) -
     return at[real].astype(np.int64), (length[real] // NS).astype(np.int64)
 
 
+def in_sessions(start: IntArray, end: IntArray) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Return where each row begins inside its session, and which rows lie in open hours at all.
+
+    Parameters
+    ----------
+    start, end : ndarray of shape (n,)
+        Interval covered by each row in ns UTC (equal for a tick).
+
+    Returns
+    -------
+    begin : ndarray of shape (n,)
+        `start`, or the session's open for a bar that reaches over it: the bar tells nothing of the closed hours.
+    inside : ndarray of shape (n,) of bool
+        Whether the row's last instant is one of open hours.
+    """
+    newest = np.maximum(end - 1, start)
+    inside = open_mask(newest)
+    table = sessions()
+    # Not every closed instant has a session before it; those rows are left out, so their begin says nothing.
+    begin = start.copy()
+    day = trading_days_of(newest[inside])
+    begin[inside] = np.maximum(start[inside], table["open_ns"][np.searchsorted(table["trading_day"], day)])
+    return begin, inside
+
+
 def gap_term(findings: Findings, start: IntArray, end: IntArray, limit_seconds: float) -> None:
-    """Find gaps and absent sessions; the score's gap term is silent seconds over covered session seconds."""
+    """Find gaps and absent sessions; the score's gap term is silent seconds over covered session seconds.
+
+    Rows in closed hours say nothing of a session; where all are, there is no term.
+    """
+    begin, inside = in_sessions(start, end)
+    start, end = begin[inside], end[inside]
     if len(start) == 0:
         return
     at, seconds = gaps_inside_sessions(start, end, limit_seconds)
@@ -173,6 +204,9 @@ class TradingTime:
         if shut.any() and not self.closed:
             self.first_closed = int(ts[int(np.argmax(shut))])
         self.closed += int(shut.sum())
+        ts = ts[~shut]
+        if len(ts) == 0:
+            return
         self.silence.add(ts)
         days = trading_days_of(ts)
         self.days.update(days[np.r_[True, days[1:] != days[:-1]]].tolist())
@@ -194,11 +228,12 @@ class TradingTime:
         row = session_row(day)
         if row is None or not row["open_ns"] <= first <= last < row["close_ns"]:
             return False
-        if first < row["pause_end_ns"] and last >= row["pause_start_ns"]:
-            return False
         before = silence.newest
         if before is not None and trading_day_of(before) == day:
             first = before
+        # Rows inside the pause are left out, so the steps on both sides of it are one: only `add` sees how long.
+        if first < row["pause_end_ns"] and last >= row["pause_start_ns"]:
+            return False
         silence.covered_ns += last - first
         silence.newest = last
         self.days.add(day)
@@ -206,9 +241,10 @@ class TradingTime:
 
     def tell(self, findings: Findings, what: str) -> None:
         """Give the findings what `note_closed` and `gap_term` would of all stamps together."""
+        if self.closed:
+            _tell_closed(findings, self.closed, self.first_closed, what)
         if not self.days:
             return
-        _tell_closed(findings, self.closed, self.first_closed, what)
         findings.counts["sessions"] = len(self.days)
         silence = self.silence
         if silence.count:

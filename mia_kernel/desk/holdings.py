@@ -22,7 +22,7 @@ from mia_kernel.adapters import catalog_query
 from mia_kernel.adapters.catalog import Catalog, Stored
 from mia_kernel.adapters.importing import ImportResult, import_sources
 from mia_kernel.adapters.planted import plant_files
-from mia_kernel.adapters.silence import gaps_inside_sessions
+from mia_kernel.adapters.silence import gaps_inside_sessions, in_sessions
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.instrument import INSTRUMENTS
@@ -151,7 +151,9 @@ class Holdings:
             rows = self.catalog.load(stored)
             end = np.sort(rows["ts_event"])
             width = (stored.source.carries.bar_seconds or 0) * 1_000_000_000 if segment.kind == "bars" else 0
-            at, length = gaps_inside_sessions(end - width, end, max(seconds, 1.0))
+            begin, inside = in_sessions(end - width, end)
+            end = end[inside]
+            at, length = gaps_inside_sessions(begin[inside], end, max(seconds, 1.0))
             name = f"{segment.contract} {stored.source.adapter} {segment.kind}"
             for i, silent in zip(at.tolist(), length.tolist(), strict=True):
                 start = pd.Timestamp(int(end[i - 1]), unit="ns", tz="UTC").tz_convert("America/New_York")

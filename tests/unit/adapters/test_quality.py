@@ -16,7 +16,15 @@ from mia_kernel.adapters.quality import (
     prevailing,
     side_agreement,
 )
-from mia_kernel.adapters.silence import Silence, TradingTime, gap_term, gaps_inside_sessions, stale_term
+from mia_kernel.adapters.silence import (
+    Silence,
+    TradingTime,
+    gap_term,
+    gaps_inside_sessions,
+    in_sessions,
+    note_closed,
+    stale_term,
+)
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError
 
@@ -85,6 +93,53 @@ def test_a_silence_inside_a_session_is_a_gap_and_the_close_is_none() -> None:
     # 1: the planned 300 s; 2: 14:05 to 20:14:59; 4: 20:30 to 20:59:59 (29 min 59 s); 3 and 5 are closed hours.
     assert index.tolist() == [1, 2, 4]
     assert seconds.tolist() == [300, 22_199, 1_799]
+
+
+WEEKEND = [
+    "2021-08-06T20:58", "2021-08-06T20:59",  # the last minutes of Friday
+    "2021-08-08T04:00", "2021-08-08T04:01",  # midnight New York, Sunday: nothing trades
+    "2021-08-08T22:00", "2021-08-08T22:01",  # the open of Monday
+]  # fmt: skip
+
+
+def test_a_bar_in_closed_hours_makes_no_gap_of_the_weekend() -> None:
+    """A real year of one-minute bars has two such bars; the silence told was 111,600 s from Friday 17:00."""
+    start = np.array([_utc(text) for text in WEEKEND])
+    findings = Findings("x", len(start))
+    gap_term(findings, start, start + 60 * S, 60.0)
+    assert findings.terms["gap"] == 0.0
+    assert findings.counts == {"rows": 6, "sessions": 2}
+    both = [Findings("x", len(start)), Findings("x", len(start))]
+    note_closed(both[0], start, "trades")
+    gap_term(both[0], start, start, 60.0)
+    time = TradingTime(Silence(60.0))
+    for part in np.split(start, [1, 3, 5]):
+        time.add(part)
+    time.tell(both[1], "trades")
+    assert both[0].causes == both[1].causes
+    assert both[0].terms == both[1].terms == {"gap": 0.0}
+
+
+def test_rows_all_in_closed_hours_are_told_and_say_nothing_of_gaps() -> None:
+    start = np.array([_utc(text) for text in WEEKEND[2:4]])
+    findings, time = Findings("x", 2), TradingTime(Silence(60.0))
+    gap_term(findings, start, start + 60 * S, 60.0)
+    assert findings.terms == {}
+    assert findings.counts == {"rows": 2}
+    time.add(start)
+    time.tell(findings, "trades")
+    assert findings.terms == {}
+    assert findings.counts == {"rows": 2, "in_closed_hours": 2}
+
+
+def test_a_bar_over_the_open_begins_with_its_session() -> None:
+    """Bars of four hours: Friday 13:00 to 17:00, then Sunday 17:00 to 21:00 New York, an hour of it closed."""
+    start = np.array([_utc(text) for text in ("2021-08-06T17:00", "2021-08-08T21:00", "2021-08-09T01:00")])
+    end = start + 4 * 3_600 * S
+    begin, inside = in_sessions(start, end)
+    assert inside.all()
+    assert begin.tolist() == [start[0], _utc("2021-08-08T22:00"), start[2]]
+    assert len(gaps_inside_sessions(begin, end, 60.0)[0]) == 0
 
 
 def test_absent_sessions_are_named_and_holidays_are_not() -> None:
@@ -164,27 +219,27 @@ def test_verdict_json_is_plain() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     steps=st.lists(
-        st.sampled_from([0, S // 2, 20 * S, 61 * S, 1_300 * S, 4_000 * S]), min_size=2, max_size=60
+        st.sampled_from([0, S // 2, 20 * S, 50 * S, 61 * S, 1_300 * S, 4_000 * S]), min_size=2, max_size=60
     ),
     cuts=st.lists(st.integers(1, 59), max_size=6),
-    begin=st.sampled_from(["2024-01-04T21:40", "2019-08-09T20:05", "2019-08-09T20:25", "2024-01-04T22:30"]),
+    begin=st.sampled_from(
+        ["2024-01-04T21:40", "2024-01-05T21:40", "2019-08-09T20:05", "2019-08-09T20:14", "2019-08-09T20:29"]
+    ),
 )
 def test_stamps_known_by_their_ends_are_told_as_if_each_was_seen(
     steps: list[int], cuts: list[int], begin: str
 ) -> None:
-    """Over the day's close and, in 2019, the pause at 16:15 New York."""
+    """Over a day's close and a week's and, in 2019, into the pause at 16:15 New York and out of it."""
     ts = _utc(begin) + np.cumsum(np.array(steps, np.int64))
     each, ends = TradingTime(Silence(60.0)), TradingTime(Silence(60.0))
     each.add(ts)
-    taken = 0
+    seen = None
     for part in np.split(ts, sorted({cut for cut in cuts if cut < len(ts)})):
-        newest = ends.silence.newest
-        whole = part if newest is None else np.r_[newest, part]
+        whole = part if seen is None else np.r_[seen, part]
         broken = bool((np.diff(whole) > 60 * S).any())
         if broken or not ends.add_unbroken(int(part[0]), int(part[-1])):
             ends.add(part)
-        else:
-            taken += 1
+        seen = part[-1]
     assert ends == each
     found = [Findings("x", len(ts)), Findings("x", len(ts))]
     for time, findings in zip((each, ends), found, strict=True):
