@@ -14,6 +14,17 @@ GOOD, DEGRADED = 0.95, 0.80
 _ABSENT = "rgba(255,59,92,0.35)"
 _FEWEST_WEEKS = 30
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri")
+_FAMILY = (
+    "#a78bfa",
+    "#60a5fa",
+    "#f2c14e",
+    "#2dd4bf",
+    "#f472b6",
+    theme.NEUTRAL,
+    "#fb923c",
+    "#a3e635",
+    "#38bdf8",
+)
 _WHAT = {
     "repaired": theme.CAUTION,
     "quarantined": "#a78bfa",
@@ -72,27 +83,29 @@ def calendar_map(days: Any, *, stamp: str | None = None) -> go.Figure:
 def gap_timeline(gaps: Any, *, stamp: str | None = None) -> go.Figure:
     """Return every silence inside a session: where in the day it lies, how long it was, which series.
 
-    `gaps` has series, day, start (New York) and seconds (`Holdings.gaps`).
+    `gaps` has series, day, start (New York) and seconds (`Holdings.gaps`). Colour is adapter and kind, a disc's name
+    the series; area grows with the length, up to three hours.
     """
     figure = go.Figure()
     if len(gaps) == 0:
         return _nothing("no silence inside a session", stamp)
-    for k, (name, mine) in enumerate(gaps.groupby("series") if len(gaps) else []):
+    families = gaps["series"].str.split(" ", n=1).str[-1]
+    for k, (name, mine) in enumerate(gaps.groupby(families)):
         start = pd.DatetimeIndex(mine["start"])
         hour = (start.hour + start.minute / 60 + start.second / 3600 - 18) % 24
-        colour = (*theme.FAMILIES.values(),)[k % 3]
-        size = np.clip(np.sqrt(mine["seconds"] / 60.0) * 5, 5, 42)
+        size = np.clip(np.sqrt(mine["seconds"] / 60.0) * 3, 4, 42)
         figure.add_trace(go.Scatter(
             x=pd.to_datetime(mine["day"].astype(str)), y=hour, mode="markers", name=str(name),
-            marker={"size": size, "color": colour, "opacity": 0.7, "line": {"width": 0}},
-            customdata=np.column_stack([mine["seconds"] / 60.0, start.strftime("%Y-%m-%d %H:%M:%S")]),
-            hovertemplate="%{customdata[1]}: %{customdata[0]:.1f} min<extra>%{fullData.name}</extra>"))  # fmt: skip
+            marker={"size": size, "color": _FAMILY[k % len(_FAMILY)], "opacity": 0.6, "line": {"width": 0}},
+            customdata=np.column_stack([mine["seconds"] / 60.0, start.strftime("%Y-%m-%d %H:%M:%S"), mine["series"]]),
+            hovertemplate="%{customdata[2]}<br>%{customdata[1]}: %{customdata[0]:.1f} min<extra></extra>"))  # fmt: skip
     hours = list(range(0, 24, 3))
     figure.update_yaxes(theme.axis(range=[23.2, -0.2], tickvals=hours,
                                    ticktext=[f"{(h + 18) % 24}:00" for h in hours],
                                    title={"text": "New York"}))  # fmt: skip
     figure.update_xaxes(theme.axis(type="date", tickformat="%b %d, %Y", **_padded(gaps)))
     figure.update_layout(theme.layout(360, hovermode="closest"))
+    figure.update_layout(legend={"itemsizing": "constant"})
     return _stamped(figure, stamp)
 
 
@@ -108,30 +121,49 @@ def _padded(gaps: Any) -> dict[str, Any]:
 def side_agreement(sides: Any, *, stamp: str | None = None) -> go.Figure:
     """Return how often the feed's side agrees with the quote, per series; the line is the least that is believed.
 
-    `sides` has series, aggressor, decidable and agreement (`Holdings.sides`). A series whose quotes cannot tell
-    says so, and one whose sides were cleared is red.
+    `sides` has series, kind, aggressor, decidable, agree and agreement (`Holdings.sides`); files of one series are
+    summed. Series without a quote of their own are counted below, and one whose sides were cleared is red.
     """
-    shown = sides.iloc[::-1]
-    figure = go.Figure()
+    told = sides["agreement"].notna() if len(sides) else []
+    if not np.any(told):
+        return _nothing(_untold(sides) or "no series has sides", stamp)
+    shown = sides[told].groupby(["series", "kind", "aggressor"], sort=False)
+    shown = shown.agg(decidable=("decidable", "sum"), agree=("agree", "sum")).reset_index().iloc[::-1]
+    values = shown["agree"] / shown["decidable"]
+    words = [
+        f"{value:.1%} of {int(n):,} · {aggressor}"
+        for value, n, aggressor in zip(values, shown["decidable"], shown["aggressor"], strict=True)
+    ]
     colours = [
-        theme.ALARM if a == "untrusted" else theme.BUY if a == "feed" else theme.NEUTRAL
+        theme.BUY if a == "feed" else theme.ALARM if a == "untrusted" else theme.NEUTRAL
         for a in shown["aggressor"]
     ]
-    values = shown["agreement"].fillna(0)
-    words = []
-    for aggressor, decidable, agreement in zip(
-        shown["aggressor"], shown["decidable"], shown["agreement"], strict=True
-    ):
-        told = f"{agreement:.1%} of {int(decidable):,}" if np.isfinite(agreement) else "no quote to compare"
-        words.append(f"{told} · {aggressor}")
-    figure.add_trace(go.Bar(x=values, y=shown["series"] + " " + shown["kind"], orientation="h",
-                            marker={"color": colours},
-                            text=words, textposition="outside", cliponaxis=False, hoverinfo="skip"))  # fmt: skip
+    figure = go.Figure(go.Bar(x=values, y=shown["series"] + " " + shown["kind"], orientation="h", width=0.6,
+                              marker={"color": colours}, text=words, textposition="outside", cliponaxis=False,
+                              hoverinfo="skip"))  # fmt: skip
     figure.add_vline(x=0.9, line={"color": theme.TEXT, "width": 1, "dash": "dot"})
     figure.update_xaxes(theme.axis(range=[0, 1.45], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 0.9, 1]))
     figure.update_yaxes(theme.axis(showgrid=False))
-    figure.update_layout(theme.layout(90 + 34 * max(len(shown), 1), showlegend=False, hovermode="closest"))
+    figure.update_layout(theme.layout(130 + 34 * len(shown), showlegend=False, hovermode="closest"))
+    if rest := _untold(sides):
+        figure.update_layout(margin={"b": 60})
+        figure.add_annotation(text=rest, x=0, y=0, yshift=-44, xref="paper", yref="paper", showarrow=False,
+                              xanchor="left", font={"color": theme.NEUTRAL, "size": theme.SIZES[0]})  # fmt: skip
     return _stamped(figure, stamp)
+
+
+def _untold(sides: Any) -> str:
+    """Return which series have sides that no quote can be held against, by adapter; empty where there is none."""
+    if not len(sides):
+        return ""
+    rest = sides[sides["agreement"].isna()]
+    adapters = rest["series"].str.rsplit(" ", n=1).str[-1]
+    counts = (adapters + " " + rest["kind"] + " (" + rest["aggressor"] + ")").value_counts()
+    return (
+        "no quote to compare: " + ", ".join(f"{n} × {name}" for name, n in counts.items())
+        if len(rest)
+        else ""
+    )
 
 
 def repair_ladder(repairs: Any, *, stamp: str | None = None) -> go.Figure:

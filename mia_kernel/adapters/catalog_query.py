@@ -68,6 +68,11 @@ class SeriesHealth:
     kinds: tuple[str, ...] = ()
 
 
+def day_text(day: int) -> str:
+    """Return a trading day as YYYYMMDD; daily values are kept by the year, told as YYYY."""
+    return str(day // 10_000) if day % 10_000 == 0 else str(day)
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """Result of reading every stored file against its hash."""

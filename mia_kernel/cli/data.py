@@ -149,7 +149,8 @@ def health(json_path: str | None) -> None:
             ("series", "from", "what", "days", "first", "last", "absent sessions", "rows", "worst", "causes"),
             [
                 (
-                    f"{s.symbol} {s.contract}", s.adapter, _what(s), s.days, s.first_day, s.last_day,
+                    f"{s.symbol} {s.contract}", s.adapter, _what(s), s.days,
+                    *map(catalog_query.day_text, (s.first_day, s.last_day)),
                     len(s.missing_days), f"{s.rows:,}", _score(s.worst_score), "; ".join(s.causes),
                 )
                 for s in series

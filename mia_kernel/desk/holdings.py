@@ -103,8 +103,10 @@ class Holdings:
     @property
     def series(self) -> pd.DataFrame:
         """One row per series: days, first, last, absent sessions, rows, worst score, sides, causes."""
-        rows = [asdict(series) for series in catalog_query.health(self.catalog)]
-        return pd.DataFrame(rows)
+        rows = pd.DataFrame([asdict(series) for series in catalog_query.health(self.catalog)])
+        for name in rows.columns.intersection(["first_day", "last_day"]):
+            rows[name] = rows[name].map(catalog_query.day_text)
+        return rows
 
     @property
     def days(self) -> pd.DataFrame:
@@ -162,7 +164,7 @@ class Holdings:
 
     @property
     def sides(self) -> pd.DataFrame:
-        """One row per stored series with sides: decidable trades, share that agrees with the quote, and the verdict."""
+        """One row per file and series with sides: decidable trades, share that agrees with the quote, the verdict."""
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for stored in self.stored:
             counts = stored.verdict["counts"]
@@ -175,6 +177,7 @@ class Holdings:
                 "kind": stored.segment.kind,
                 "aggressor": stored.source.carries.aggressor,
                 "decidable": decidable,
+                "agree": counts["side_agree"] if decidable else 0,
                 "agreement": counts["side_agree"] / decidable if decidable else np.nan,
                 "late_quotes": counts.get("late_quotes", 0),
                 "mismatched": counts.get("side_mismatch", 0),

@@ -42,6 +42,8 @@ def start(home: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
+                # A terminal's Ctrl-C: what runs these tests in the background may have let its children ignore it.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         started.append(process)
         return process

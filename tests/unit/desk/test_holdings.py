@@ -9,11 +9,14 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import mia_kernel as mia
 import widgets
 from mia_kernel.adapters.catalog import Catalog
+from mia_kernel.adapters.catalog_query import day_text
 from mia_kernel.adapters.importing import import_sources
 from mia_kernel.core.errors import InputError
 from mia_kernel.desk import magics
@@ -68,6 +71,27 @@ def test_the_views_are_drawn_and_stamped(owned: Holdings) -> None:
         widgets.repair_ladder(owned.repairs, stamp="SYNTHETIC"),
     )
     assert all(any(a.name == "stamp" for a in figure.layout.annotations) for figure in drawn)
+
+
+def test_files_of_one_series_are_one_bar_and_the_untold_are_counted() -> None:
+    sides = pd.DataFrame(
+        [
+            ("ESH24 databento", "trades", "feed", 30, 30, 1.0),
+            ("ESH24 databento", "trades", "feed", 10, 2, 0.2),
+            ("ESZ19 cme", "trades", "tick_rule", None, 0, np.nan),
+            ("ESU19 cme", "trades", "tick_rule", None, 0, np.nan),
+        ],
+        columns=["series", "kind", "aggressor", "decidable", "agree", "agreement"],
+    )
+    drawn = widgets.side_agreement(sides)
+    assert list(drawn.data[0].x) == [0.8]
+    assert any(a.text == "no quote to compare: 2 × cme trades (tick_rule)" for a in drawn.layout.annotations)
+    assert not widgets.side_agreement(sides[2:]).data
+
+
+def test_years_of_daily_values_are_told_as_years(owned: Holdings) -> None:
+    assert [day_text(day) for day in (19900000, 20240805)] == ["1990", "20240805"]
+    assert set(owned.series["first_day"].str.len()) <= {4, 8}
 
 
 def test_the_book_over_time(owned: Holdings) -> None:

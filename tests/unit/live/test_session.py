@@ -110,8 +110,9 @@ def test_timers_run_on_the_monotonic_clock_while_nothing_comes(tmp_path: Path) -
         timers=[Timer(0.05, lambda: beats.append(time.monotonic()))],
     )
     threading.Timer(0.5, lambda: loop.stop("test")).start()
+    began = time.monotonic()
     loop.turn()
-    assert 4 <= len(beats) <= 11
+    assert 4 <= len(beats) <= (time.monotonic() - began) / 0.05 + 1
     assert min(np.diff(beats)) >= 0.05
 
 
