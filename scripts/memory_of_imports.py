@@ -15,13 +15,13 @@ from pathlib import Path
 
 MOST_MB = 500
 ZONES = {
-    "nq_ticks": "Europe/Madrid",
-    "es_nq_1min_2026": "America/Chicago",
-    "es_ticks_sierra_dom": "UTC",
-    "es_nq_5min_tradingview": "UTC",
-    "sierra": "UTC",
+    "nq_ticks/": "Europe/Madrid",
+    "es_nq_1min_2026/": "America/Chicago",
+    "es_ticks_sierra_dom/": "UTC",
+    "es_nq_5min_tradingview/": "UTC",
+    "sierra/ES_intraday_export": "UTC",
 }
-"""What the README of the real data says of files that do not prove their zone."""
+"""What the README of the real data says of files that do not prove their zone, by the beginning of their place."""
 SYMBOLS = {"20250905_clean": "ES"}
 
 
@@ -29,8 +29,9 @@ def imported(file: Path) -> tuple[int, float, float]:
     """Return exit code, largest resident MB and processor seconds of one import."""
     with tempfile.TemporaryDirectory() as home:
         words = [sys.executable, "-m", "mia_kernel", "import", str(file)]
-        if zone := ZONES.get(file.parent.name):
-            words += ["--tz", zone]
+        place = f"{file.parent.name}/{file.name}"
+        for begin, zone in ZONES.items():
+            words += ["--tz", zone] if place.startswith(begin) else []
         if symbol := SYMBOLS.get(file.parent.name):
             words += ["--symbol", symbol]
         quiet = os.open(os.devnull, os.O_WRONLY)
