@@ -82,9 +82,8 @@ class Hearing:
         self.by_id: dict[tuple[int, int], Known] = {}
         self.by_perm: dict[int, Known] = {}
         self.query: Query | None = None
-        self._lists: deque[int] = (
-            deque()
-        )  # lists of open orders asked for and not ended: of which query, 0 of none
+        # lists of open orders asked for and not ended: of which query, 0 of none
+        self._lists: deque[int] = deque()
         self._early: dict[int, tuple[Any, ...]] = {}
         self._fees: dict[str, Decimal] = {}
         self._holdings: dict[Held, tuple[str, int]] = {}

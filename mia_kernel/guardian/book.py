@@ -1,9 +1,9 @@
 """Keep what must survive, and write before anything leaves.
 
 One journal per trading day (`data/journal/guardian/guardian-<day>.sqlite`), hash-chained, committed and
-flushed before every send. A `state` record holds everything; `send` and `venue` records after it are
-replayed on top at a restart, so a kill at any moment loses nothing that left or was heard and journalled.
-What was heard and not yet journalled is asked of the venue again.
+flushed before every send. A `state` record holds everything; `send`, `venue` and `supposed` records after it
+are replayed on top at a restart, in the order they were taken, so a kill at any moment loses nothing that left
+or was heard and journalled. What was heard and not yet journalled is asked of the venue again.
 
 Where the disk is full, what reduces exposure is written into a file whose room was taken at the start
 (`guardian.emergency`), so that a flatten never waits for space.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +41,7 @@ from mia_kernel.core.venue import (
 from mia_kernel.execution.truth import TruthState
 from mia_kernel.risk.law import Figures
 
-STATE, SEND, VENUE, EVENT, HALTED = "state", "send", "venue", "guardian", "halted"
+STATE, SEND, VENUE, SUPPOSED, EVENT, HALTED = "state", "send", "venue", "supposed", "guardian", "halted"
 SPARE, SPARE_BYTES = "guardian.emergency", 262_144
 AGAIN_S = 1.0
 _INSTRUCTIONS: dict[str, Any] = {c.__name__: c for c in (Place, Modify, Cancel)}
@@ -83,6 +82,23 @@ class Halted:
 
     memory: bytes
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """What silence or a refused send means: refs whose outcome is unknown, cancellations that never left."""
+
+    unknown: tuple[str, ...] = ()
+    not_cancelled: tuple[tuple[str, int], ...] = ()  # ref, perm_id
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A snapshot as it was compared: when it had been asked for, and the marks in ticks by symbol."""
+
+    snapshot: Snapshot
+    asked_ts: int
+    marks: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +157,8 @@ class Book:
                     since.append((kind, ts, _sent_of(payload)))
                 elif kind == VENUE:
                     since.append((kind, ts, _event_of(payload)))
+                elif kind == SUPPOSED:
+                    since.append((kind, ts, msgspec.convert(payload, Supposed, strict=False)))
                 elif kind == HALTED:
                     since.append((kind, ts, msgspec.convert(payload, Halted, strict=False)))
         except (msgspec.MsgspecError, KeyError) as error:
@@ -178,9 +196,15 @@ class Book:
         """
         self._write([(SEND, _send_payload(sent))], ts)
 
-    def heard(self, events: Sequence[VenueEvent], ts: int) -> None:
-        """Take down what the venue said: durable with the next record, which may be an order, or by `settle`."""
-        self._heard += [(VENUE, ts, {"event": [type(event).__name__, event]}) for event in events]
+    def heard(self, event: VenueEvent | Compared | Supposed, ts: int) -> None:
+        """Take down what the venue said, or is taken to mean: durable with the next record, or by `settle`."""
+        if isinstance(event, Supposed):
+            self._heard.append((SUPPOSED, ts, msgspec.to_builtins(event)))
+        elif isinstance(event, Compared):
+            said = {"event": [Snapshot.__name__, event.snapshot]}
+            self._heard.append((VENUE, ts, {**said, "asked_ts": event.asked_ts, "marks": event.marks}))
+        else:
+            self._heard.append((VENUE, ts, {"event": [type(event).__name__, event]}))
 
     @property
     def unsettled(self) -> bool:
@@ -329,6 +353,9 @@ def _sent_of(payload: dict[str, Any]) -> Sent:
     )
 
 
-def _event_of(payload: dict[str, Any]) -> VenueEvent:
+def _event_of(payload: dict[str, Any]) -> VenueEvent | Compared:
     name, body = payload["event"]
-    return msgspec.convert(body, _EVENTS[name], strict=False)
+    event = msgspec.convert(body, _EVENTS[name], strict=False)
+    if "asked_ts" not in payload:
+        return event
+    return Compared(event, payload["asked_ts"], msgspec.convert(payload["marks"], dict[str, int]))

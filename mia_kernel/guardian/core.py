@@ -21,7 +21,7 @@ from mia_kernel.adapters.limits_file import GuardianParams, LimitsFile
 from mia_kernel.adapters.messages import Message, Report, State, report_bytes
 from mia_kernel.core.contract import parse_contract, trading_days_left
 from mia_kernel.core.errors import OutsideError
-from mia_kernel.core.orders import PlaceBracket, TradingState
+from mia_kernel.core.orders import OrderReport, PlaceBracket, TradingState
 from mia_kernel.core.session import trading_day_of
 from mia_kernel.core.venue import (
     Commission,
@@ -94,9 +94,8 @@ class Guardian:
         self.push: Push = lambda message: None
         self.last_reason = "started: disarmed"
         self.reconciled = socket is None
-        self.unconfirmed_ns: int | None = (
-            None  # since when a confirmed account is not; None: it is, or never was
-        )
+        # since when a confirmed account is not; None: it is, or never was
+        self.unconfirmed_ns: int | None = None
         self.query_asked: tuple[int, int, float] | None = None  # number, venue time, monotonic
         self.next_query = 0.0
         self.flattening: tuple[str, float, bool] | None = None  # reason, since, everything
@@ -114,6 +113,7 @@ class Guardian:
         self._told_state: tuple[str, bool] = ("", False)
         self._halt_kept = ""
         self._unsaved = False
+        self.untold: list[OrderReport] = []  # reports that are not durable yet
         past = book.past()
         self.kept = past.kept
         self.fees = {symbol: costs.fee_cents(symbol) for symbol in SYMBOLS}
@@ -167,13 +167,25 @@ class Guardian:
             self.save()
         if self.book.unsettled:
             self.durable(self.book.settle)
+        self._tell_reports()
         self._tell_state()
+
+    def _tell_reports(self) -> None:
+        """Tell the engine what is durable.
+
+        A report told and then forgotten by a kill would give its number to another one, which the engine then
+        takes for a repetition. While the disk refuses, nothing is told; it is once the record is whole again.
+        """
+        if self.untold and not self.disk_failed:
+            for report in self.untold:
+                self.push(Report(report_bytes(report)))
+            self.untold.clear()
 
     def hear(self, events: Sequence[VenueEvent], now: float) -> None:
         """Take what the venue said; it is written down with what leaves because of it, or at the end of the turn."""
-        if not events:
-            return
         for event in events:
+            if not isinstance(event, Snapshot):
+                self.book.heard(event, self.now_ns())
             if isinstance(event, Snapshot):
                 venue.compare(self, event, now)
             elif isinstance(event, Link):
@@ -184,18 +196,16 @@ class Guardian:
                 self.moved[event.symbol] = (event.qty, now)
             else:
                 self._take(self.truth.apply(event), event, now)
-        self.book.heard(events, self.now_ns())
 
     def _take(self, heard: Heard, event: VenueOrder | Fill | Commission, now: float) -> None:
         count(self.law, self.kept, heard, event)
+        self.untold += heard.reports
         for note in heard.notes:
             level = "critical" if "over-fill" in note else "warning"
             self.alert(level, "venue", note, now)
             if level == "critical":
                 self.disarm("over-fill", now)
                 self.send(plan.reverse_excess(self.truth), "reverse over-fill")
-        for report in heard.reports:
-            self.push(Report(report_bytes(report)))
         self._unsaved |= bool(heard.closed)
 
     def facts(self) -> Facts:

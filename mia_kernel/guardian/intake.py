@@ -89,7 +89,8 @@ class Intake:
         first = Limits(toml, g.account, g.state.value, open_brackets)
         if hello.reports_seen is None:
             return (first,)
-        return (first, *(Report(report_bytes(r)) for r in g.kept.reports if r.seq > hello.reports_seen))
+        told = [r for r in g.kept.reports if r.seq > hello.reports_seen and r not in g.untold]
+        return (first, *(Report(report_bytes(r)) for r in told))
 
     def _beat(self, now: float) -> None:
         g = self.g

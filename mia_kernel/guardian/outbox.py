@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.venue import Cancel, Commission, Fill, Instruction, Place, VenueEvent, VenueOrder
-from mia_kernel.guardian.book import SEND, Halted, Sent
+from mia_kernel.guardian import venue
+from mia_kernel.guardian.book import SEND, Compared, Halted, Sent, Supposed
 from mia_kernel.guardian.counting import count
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def leave(g: Guardian, sent: Sent) -> bool:
     return True
 
 
-def again(g: Guardian, kind: str, ts: int, what: Sent | VenueEvent | Halted) -> None:
+def again(g: Guardian, kind: str, ts: int, what: Sent | VenueEvent | Compared | Supposed | Halted) -> None:
     """Take a journalled fact once more after a restart; nothing leaves."""
     if isinstance(what, Halted):
         g.law.memory.restore(what.memory)
@@ -42,6 +43,10 @@ def again(g: Guardian, kind: str, ts: int, what: Sent | VenueEvent | Halted) -> 
         g.kept.halt_reason = what.reason
     elif kind == SEND and isinstance(what, Sent):
         _note(g, what, ts)
+    elif isinstance(what, Supposed):
+        _take_as(g, what)
+    elif isinstance(what, Compared):
+        venue.take(g, what)
     elif isinstance(what, VenueOrder | Fill | Commission):
         count(g.law, g.kept, g.truth.apply(what), what)
 
@@ -55,13 +60,22 @@ def _note(g: Guardian, sent: Sent, ts: int) -> None:
         g.kept.intents.append(sent.intent_id)
 
 
+def suppose(g: Guardian, what: Supposed) -> None:
+    """Take an outcome as unknown, or a cancellation as never sent; it is written down like what the venue says."""
+    g.book.heard(what, g.now_ns())
+    _take_as(g, what)
+
+
+def _take_as(g: Guardian, what: Supposed) -> None:
+    for ref in what.unknown:
+        g.truth.doubt(ref)
+    for ref, perm_id in what.not_cancelled:
+        g.truth.still_works(ref, perm_id)
+
+
 def _not_sent(g: Guardian, instructions: Sequence[Instruction]) -> None:
-    for i in instructions:
-        if isinstance(i, Place):
-            for order in i.orders:
-                g.truth.doubt(order.ref)
-        elif isinstance(i, Cancel):
-            g.truth.still_works(i.ref, i.perm_id)
+    placed = tuple(order.ref for i in instructions if isinstance(i, Place) for order in i.orders)
+    suppose(g, Supposed(placed, tuple((i.ref, i.perm_id) for i in instructions if isinstance(i, Cancel))))
 
 
 def _last_resort(g: Guardian, sent: Sent, ts: int) -> bool:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mia_kernel.adapters.messages import Report, report_bytes
 from mia_kernel.core.venue import CLOCK, HALTED, Link, Snapshot, Trouble
-from mia_kernel.execution.reconcile import reconcile
+from mia_kernel.execution.reconcile import Reconciled, reconcile
+from mia_kernel.guardian.book import Compared
 
 if TYPE_CHECKING:
     from mia_kernel.guardian.core import Guardian
@@ -29,12 +29,10 @@ def compare(g: Guardian, snapshot: Snapshot, now: float) -> None:
         return  # an answer to an older question is old news
     g.query_asked = None
     g.facts()
-    found = reconcile(g.truth, snapshot, asked_ts=asked[1], marks=g.marks)
-    for report in found.reports:
-        g.kept.reports.append(report)
-        g.push(Report(report_bytes(report)))
-    for trip in found.closed:
-        g.law.closed(trip.net_usd, trip.closed_ts)
+    compared = Compared(snapshot, asked[1], dict(g.marks))
+    g.book.heard(compared, g.now_ns())
+    found = take(g, compared)
+    g.untold += found.reports
     for note in (*found.notes, *map(str, found.differences)):
         g.alert("critical" if found.differences else "warning", "reconcile", note, now)
     if found.equal:
@@ -48,6 +46,15 @@ def compare(g: Guardian, snapshot: Snapshot, now: float) -> None:
         return  # only crossed by a fill: what was confirmed stays so until the answer to the next question
     g.unconfirm(contradicted=True)
     g.disarm("; ".join(map(str, found.differences)), now)
+
+
+def take(g: Guardian, compared: Compared) -> Reconciled:
+    """Bring our account to a snapshot, now or once more after a restart."""
+    found = reconcile(g.truth, compared.snapshot, asked_ts=compared.asked_ts, marks=compared.marks)
+    g.kept.reports += found.reports
+    for trip in found.closed:
+        g.law.closed(trip.net_usd, trip.closed_ts)
+    return found
 
 
 def moved(g: Guardian, now: float) -> None:

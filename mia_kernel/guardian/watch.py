@@ -11,7 +11,8 @@ from mia_kernel.core.orders import OrderStatus, Role, TradingState
 from mia_kernel.core.venue import Instruction, WireType
 from mia_kernel.execution import plan
 from mia_kernel.execution.truth_record import BracketRecord, OrderRecord
-from mia_kernel.guardian import venue
+from mia_kernel.guardian import outbox, venue
+from mia_kernel.guardian.book import Supposed
 from mia_kernel.guardian.core import Guardian
 from mia_kernel.guardian.market import PRIMARY
 
@@ -118,7 +119,7 @@ class Watch:
                 self._next_doubt = now + g.params.answer_s
                 g.ask_venue(now)
             if record.status is OrderStatus.SUBMITTED and ts - record.sent_ts > waited:
-                g.truth.doubt(record.order.ref)
+                outbox.suppose(g, Supposed((record.order.ref,)))
                 g.alert("warning", "no_answer", f"no answer about {record.order.ref}: asking the venue", now)
                 if g.query_asked is None:
                     g.ask_venue(now)

@@ -297,6 +297,8 @@ def _sequences(runs: int, machine: type[RuleBasedStateMachine]) -> None:
             max_examples=runs,
             stateful_step_count=25,
             deadline=None,
+            database=None,  # what another run found must not shape this one
+            derandomize=True,  # a seed of the machine's own goes before it
             suppress_health_check=[
                 HealthCheck.too_slow,
                 HealthCheck.data_too_large,
