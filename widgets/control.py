@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from widgets import theme
+from widgets.blank import blank
 
 NOTHING = "Nothing was entered: there is no result to hold against chance."
 
@@ -22,12 +23,11 @@ def control(found: Any, *, stamp: str | None = None) -> go.Figure:
     stamp : str, optional
         Word across the picture.
     """
+    if found.strategy_usd is None:
+        return blank(NOTHING, stamp)
     figure = go.Figure(
         layout=theme.layout(280, showlegend=False, bargap=0.02, annotations=theme.stamp(stamp))
     )
-    if found.strategy_usd is None:
-        figure.add_annotation(text=NOTHING, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
-        return figure
     counts, edges = np.histogram(found.random_usd, bins=40)
     middle = (edges[:-1] + edges[1:]) / 2
     figure.add_trace(

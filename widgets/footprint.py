@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from widgets import theme
 from widgets.base import new_york
+from widgets.blank import blank
 
 ROW_PX, MOST_ROWS = 17, 60
 NO_SIDES = "No footprint: the source does not say who was the aggressor."
@@ -30,9 +31,7 @@ def footprint(table: Any, bars: Any = None, absorbed: Any = None, *, stamp: str 
         Word across the picture.
     """
     if len(table) == 0:
-        figure = go.Figure(layout=theme.layout(160, annotations=theme.stamp(stamp)))
-        figure.add_annotation(text=NO_SIDES, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
-        return figure
+        return blank(NO_SIDES, stamp)
     starts = np.unique(table["start"])
     prices = np.unique(table["price"])
     rows = round((prices[-1] - prices[0]) / 0.25) + 1

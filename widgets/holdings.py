@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from widgets import theme
+from widgets.blank import blank
 
 GOOD, DEGRADED = 0.95, 0.80
 _ABSENT = "rgba(255,59,92,0.35)"
@@ -88,7 +89,7 @@ def gap_timeline(gaps: Any, *, stamp: str | None = None) -> go.Figure:
     """
     figure = go.Figure()
     if len(gaps) == 0:
-        return _nothing("no silence inside a session", stamp)
+        return blank("no silence inside a session", stamp)
     families = gaps["series"].str.split(" ", n=1).str[-1]
     for k, (name, mine) in enumerate(gaps.groupby(families)):
         start = pd.DatetimeIndex(mine["start"])
@@ -126,7 +127,7 @@ def side_agreement(sides: Any, *, stamp: str | None = None) -> go.Figure:
     """
     told = sides["agreement"].notna() if len(sides) else []
     if not np.any(told):
-        return _nothing(_untold(sides) or "no series has sides", stamp)
+        return blank(_untold(sides) or "no series has sides", stamp)
     shown = sides[told].groupby(["series", "kind", "aggressor"], sort=False)
     shown = shown.agg(decidable=("decidable", "sum"), agree=("agree", "sum")).reset_index().iloc[::-1]
     values = shown["agree"] / shown["decidable"]
@@ -174,7 +175,7 @@ def repair_ladder(repairs: Any, *, stamp: str | None = None) -> go.Figure:
     figure = go.Figure()
     repairs = repairs[repairs["what"] != "options"]
     if len(repairs) == 0:
-        return _nothing("nothing was repaired or set aside", stamp)
+        return blank("nothing was repaired or set aside", stamp)
     shown = repairs.sort_values("rows")
     for what, mine in shown.groupby("what", sort=False) if len(shown) else []:
         label = mine["finding"].str.replace("_", " ") + " · " + mine["file"].str.slice(0, 34)
@@ -192,16 +193,6 @@ def repair_ladder(repairs: Any, *, stamp: str | None = None) -> go.Figure:
     figure.update_layout(
         theme.layout(110 + 26 * max(len(shown), 1), hovermode="closest", bargap=0.3, barmode="overlay")
     )
-    return _stamped(figure, stamp)
-
-
-def _nothing(words: str, stamp: str | None) -> go.Figure:
-    """Return a picture that says that there is nothing to draw, without axes that would invent a time."""
-    figure = go.Figure(layout=theme.layout(120, showlegend=False))
-    figure.add_annotation(text=words, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper",
-                          font={"color": theme.TEXT})  # fmt: skip
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
     return _stamped(figure, stamp)
 
 

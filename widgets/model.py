@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from mia_kernel.analytics.bootstrap import wilson
 from widgets import theme
 from widgets.base import new_york
+from widgets.blank import blank
 
 NO_MODEL = "No model: there is nothing to judge."
 
@@ -28,13 +29,6 @@ def _figure(height: int, title: str, stamp: str | None, **more: Any) -> go.Figur
     return figure
 
 
-def _empty(height: int, text: str = NO_MODEL) -> go.Figure:
-    figure = go.Figure(layout=theme.layout(height))
-    figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
-    figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False})
-    return figure
-
-
 def label_outcomes(frame: Mapping[str, Any]) -> go.Figure:
     """Return how labelled signals ended, in net ticks: one histogram per ending.
 
@@ -45,7 +39,7 @@ def label_outcomes(frame: Mapping[str, Any]) -> go.Figure:
     """
     net, ending = np.asarray(frame["net_ticks"]), np.asarray(frame["ending"])
     if len(net) == 0:
-        return _empty(260, "No signal was labelled.")
+        return blank("No signal was labelled.", height=260)
     won = float((net > 0).mean())
     title = f"{len(net):,} labelled signals: {won:.1%} won net of costs, mean {net.mean():+.2f} ticks"
     figure = _figure(280, title, frame.get("stamp"), barmode="stack", bargap=0.02)
@@ -63,7 +57,7 @@ def label_outcomes(frame: Mapping[str, Any]) -> go.Figure:
 def calibration(report: Mapping[str, Any] | None) -> go.Figure:
     """Return said against seen share of wins, out of sample, in bins of equal mass."""
     if report is None:
-        return _empty(300)
+        return blank(NO_MODEL, height=300)
     rows = report["calibration"]["curve"]
     said, seen = [r["said"] for r in rows], [r["seen"] for r in rows]
     z = report["calibration"]["spiegelhalter_z"]
@@ -89,7 +83,7 @@ def calibration(report: Mapping[str, Any] | None) -> go.Figure:
 def signal_equity(frame: Mapping[str, Any] | None) -> go.Figure:
     """Return what one contract per signal would have made out of sample: every signal, and those taken."""
     if frame is None or len(frame["ts"]) == 0:
-        return _empty(280)
+        return blank(NO_MODEL, height=280)
     x = new_york(np.asarray(frame["ts"], np.int64))
     net = np.asarray(frame["net_ticks"])
     figure = _figure(320, "one ES contract per signal, walk-forward, costs on (USD)", frame.get("stamp"))
@@ -126,7 +120,7 @@ def threshold(frame: Mapping[str, Any] | None) -> go.Figure:
         `score`, `break_even`, `net_ticks` per signal out of sample, `stamp`.
     """
     if frame is None or len(frame["score"]) == 0:
-        return _empty(260)
+        return blank(NO_MODEL, height=260)
     above = np.asarray(frame["score"]) - np.asarray(frame["break_even"])
     net = np.asarray(frame["net_ticks"])[np.argsort(-above, kind="stable")]
     above = np.sort(above)[::-1]
@@ -157,7 +151,7 @@ def threshold(frame: Mapping[str, Any] | None) -> go.Figure:
 def stability(report: Mapping[str, Any] | None) -> go.Figure:
     """Return the share of wins in each part of the sessions, with its 95 % interval, beside that of all."""
     if report is None:
-        return _empty(220)
+        return blank(NO_MODEL, height=220)
     rows = [r for r in report["stability"] if "win_rate" in r]
     seen = np.array([r["win_rate"] for r in rows])
     low, high = np.array([_interval(r) for r in rows]).T
@@ -185,10 +179,10 @@ def _interval(row: Mapping[str, Any]) -> tuple[float, float]:
 def path_fan(report: Mapping[str, Any] | None) -> go.Figure:
     """Return the whole paths of the combinatorial split: a distribution instead of one lucky number."""
     if report is None:
-        return _empty(220)
+        return blank(NO_MODEL, height=220)
     rows = [r for r in report["fan"] if r["mean_net_ticks"] is not None]
     if not rows:
-        return _empty(220, "The rule took no signal on any path.")
+        return blank("The rule took no signal on any path.", height=220)
     title = f"mean net ticks a signal on {len(rows)} whole CPCV paths ({report['verdict_of']})"
     figure = _figure(240, title, report.get("stamp"), showlegend=False)
     y = [f"path {i + 1}, n = {r['n']:,}" for i, r in enumerate(rows)]
@@ -202,10 +196,10 @@ def path_fan(report: Mapping[str, Any] | None) -> go.Figure:
 def chance(report: Mapping[str, Any] | None) -> go.Figure:
     """Return random entries with the same sides and exits, the signals' own mean as a line."""
     if report is None:
-        return _empty(240)
+        return blank(NO_MODEL, height=240)
     found = report["control"]
     if found["own"] is None:
-        return _empty(240, "No random entry could be drawn.")
+        return blank("No random entry could be drawn.", height=240)
     share = found["share_at_least"]
     title = f"{share:.1%} of {found['sets']} random sets did at least as well (n = {found['n']:,} each)"
     figure = _figure(260, title, report.get("stamp"), showlegend=False, bargap=0.02)
@@ -221,10 +215,10 @@ def chance(report: Mapping[str, Any] | None) -> go.Figure:
 def overfit(report: Mapping[str, Any] | None) -> go.Figure:
     """Return where the best try of one half of the days landed in the other half."""
     if report is None:
-        return _empty(240)
+        return blank(NO_MODEL, height=240)
     found = report["overfitting"]
     if found is None:
-        return _empty(240, "Too few tries that moved: overfitting cannot be measured.")
+        return blank("Too few tries that moved: overfitting cannot be measured.", height=240)
     title = f"PBO {found['pbo']:.2f} over {found['tries']} tries: share at or under 0 fell to the lower half"
     figure = _figure(260, title, report.get("stamp"), showlegend=False, bargap=0.05)
     # λ takes few values, one for each rank among the tries: bars of one width, both halves always in sight, and a bar
@@ -256,7 +250,7 @@ def importance(rows: Any) -> go.Figure:
         `name`, `mean`, `sd` (over the shuffles), `repeats`.
     """
     if not rows:
-        return _empty(240)
+        return blank(NO_MODEL, height=240)
     kept = sorted(rows, key=lambda row: row["mean"])[-15:]
     height = 120 + 18 * len(kept)
     figure = _figure(

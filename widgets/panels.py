@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from widgets import theme
 from widgets.base import new_york
+from widgets.blank import blank
 
 ROW_PX = 110
 GAP_NS = 30 * 60 * 10**9
@@ -53,11 +54,7 @@ def es_nq(prices: Any, measures: Any, *, stamp: str | None = None) -> go.Figure:
         Word across the picture.
     """
     if len(prices) == 0:
-        figure = go.Figure(layout=theme.layout(160, annotations=theme.stamp(stamp)))
-        figure.add_annotation(
-            text="No NQ beside this run.", showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper"
-        )
-        return figure
+        return blank("No NQ beside this run.", stamp)
     rows = (
         ("es_nq_corr_60", "correlation of 60 returns", (0.0,)),
         ("es_nq_beta_60", "beta: ES return per NQ return, 60 bars", ()),

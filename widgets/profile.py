@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from widgets import theme
+from widgets.blank import blank
 
 NONE_YET = "No volume yet at this anchor."
 
@@ -27,10 +28,9 @@ def profile(
     stamp : str, optional
         Word across the picture.
     """
-    figure = go.Figure(layout=theme.layout(460, showlegend=False, bargap=0, annotations=theme.stamp(stamp)))
     if len(rows) == 0:
-        figure.add_annotation(text=NONE_YET, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
-        return figure
+        return blank(NONE_YET, stamp)
+    figure = go.Figure(layout=theme.layout(460, showlegend=False, bargap=0, annotations=theme.stamp(stamp)))
     blue = theme.FAMILIES["profile"]
     figure.add_trace(
         go.Bar(
