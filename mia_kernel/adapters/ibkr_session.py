@@ -18,8 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC
-from types import SimpleNamespace
 from typing import Any
 
 try:
@@ -27,6 +25,7 @@ try:
 except ImportError:  # the maintained successor; the two cannot share an environment
     import ib_async as ib  # pyright: ignore[reportMissingImports]
 
+from mia_kernel.adapters.ibkr_ear import Ear, Listeners
 from mia_kernel.adapters.ibkr_farms import Farms
 from mia_kernel.adapters.ibkr_params import Address
 from mia_kernel.adapters.session_clock import SessionClock
@@ -45,24 +44,8 @@ CLOCK_SAMPLES, CLOCK_EVERY_S = 100, 0.03
 LINK_LOST, DATA_LOST, DATA_KEPT = 1100, 1101, 1102
 ID_IN_USE = 326
 
-for _name in ("client", "wrapper", "ib"):
-    logging.getLogger(f"{ib.__name__}.{_name}").setLevel(
-        logging.CRITICAL
-    )  # what matters is told by listeners
-
-
-class _Ear:
-    """What the library's decoder calls: every message of the wire by its name."""
-
-    def __init__(self, heard: Callable[..., None]) -> None:
-        self._heard = heard
-        self.ib = SimpleNamespace(TimezoneTWS=None)  # what the decoder asks for a time without zone
-        self.defaultTimezone = UTC  # what ib_async tells times in: without it every fill is lost
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *args: self._heard(name, args)
+for _name in ("client", "wrapper", "ib"):  # what matters is told by listeners
+    logging.getLogger(f"{ib.__name__}.{_name}").setLevel(logging.CRITICAL)
 
 
 class IbkrSession(threading.Thread):
@@ -97,8 +80,8 @@ class IbkrSession(threading.Thread):
         self.reason = "not connected yet"
         self.skew_s = 0.0
         self.failure: Exception | None = None
-        self._listeners: list[Any] = []
-        self._bound: dict[str, list[Callable[..., None]]] = {}
+        self._listeners = Listeners()
+        self._tell = self._listeners.tell
         self._loop = asyncio.new_event_loop()
         self._socket_up = self._link_up = False
         self._ready = threading.Event()
@@ -126,8 +109,7 @@ class IbkrSession(threading.Thread):
 
     def add(self, listener: Any) -> None:
         """Add a listener; before `start`."""
-        self._listeners.append(listener)
-        self._bound.clear()
+        self._listeners.add(listener)
 
     def wait_ready(self, timeout_s: float) -> None:
         """Wait for the first connection.
@@ -234,7 +216,7 @@ class IbkrSession(threading.Thread):
     async def _connect(self) -> None:
         self.in_use = False
         self._lost, self._answered = asyncio.Event(), asyncio.Event()
-        ear: Any = _Ear(self._hear)
+        ear: Any = Ear(self._hear)
         self.client = ib.Client(ear)
         self.client.apiEnd += self._lost.set
         await self._shake_hands()
@@ -345,14 +327,6 @@ class IbkrSession(threading.Thread):
         elif name == "error":
             self._on_error(int(args[0]), int(args[1]), str(args[2]))
         self._tell(f"on_{name}", *args)
-
-    def _tell(self, name: str, *args: Any) -> None:
-        bound = self._bound.get(name)
-        if bound is None:
-            found = (getattr(listener, name, None) for listener in self._listeners)
-            bound = self._bound[name] = [call for call in found if call is not None]
-        for call in bound:
-            call(*args)
 
     def _on_time(self, seconds: int) -> None:
         asked, heard = self._probe, time.monotonic()
