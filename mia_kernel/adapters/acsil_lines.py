@@ -22,7 +22,7 @@ from mia_kernel.adapters.bookrows import book_rows, usable
 from mia_kernel.adapters.clocks import best_lag
 from mia_kernel.adapters.parts import Ask, Part, split_symbol, to_ticks
 from mia_kernel.adapters.quality import Findings, judge_sides, prevailing
-from mia_kernel.adapters.sierra_config import SierraConfig, sierra_of
+from mia_kernel.adapters.sierra_config import SierraConfig, multiplier_of, sierra_of
 from mia_kernel.adapters.stamps import resolve_zone, to_utc
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
@@ -59,6 +59,10 @@ def read_lines(members: list[Member], ask: Ask) -> list[Part]:
             "a list of studies without any of their rows", path=path, rule="quote or trade lines beside it"
         )
     config = sierra_of(ask, path)
+    if (scale := multiplier_of(ask, path)) != 1:
+        raise InputError("a price multiplier on lines of ACSIL", path=path, field="price_multiplier", value=scale,
+                         rule="their prices are the traded ones", way_out="name it for other files alone, as "
+                         "[[files]] match = \"*.scid\" price_multiplier = 0.01 in sierra.toml")  # fmt: skip
     rows = [row for found in streams.values() for row in found]
     symbols = {str(row.get("sym")) for row in rows}
     if len(symbols) != 1:

@@ -101,6 +101,9 @@ def checked_studies(
     if name == "correlation" and not any("sym2" in row or "symbol2" in row for row in rows):
         absent["cc"] = "the second symbol is not told"
     absent.update(_miswired(name, rows, study, inventory, set(columns)))
+    for field in sorted(set(study.subgraphs) - set(columns)) if study is not None else ():
+        findings.note(f"unknown_{name}_{field}", 1, f"sierra.toml names {name}.{field}, which no line of it carries; "
+                                                    f"there are {', '.join(sorted(columns))}")  # fmt: skip
     for field, rule in absent.items():
         findings.note(f"absent_{name}_{field}", len(rows), f"{name}.{field} breaks its rule ({rule}): absent")
     content: dict[str, Any] = {"ts_event": pa.array(ts)}

@@ -103,7 +103,7 @@ WEEKEND = [
 
 
 def test_a_bar_in_closed_hours_makes_no_gap_of_the_weekend() -> None:
-    """A real year of one-minute bars has two such bars; the silence told was 111,600 s from Friday 17:00."""
+    """A real year of one-minute bars has such a bar; the silence told was 111,600 s from Friday 17:00."""
     start = np.array([_utc(text) for text in WEEKEND])
     findings = Findings("x", len(start))
     gap_term(findings, start, start + 60 * S, 60.0)

@@ -17,7 +17,7 @@ from mia_kernel.adapters.lobster import read_lobster
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import Findings
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
-from mia_kernel.adapters.sierra_config import Chart, SierraConfig
+from mia_kernel.adapters.sierra_config import Chart, SierraConfig, Study
 from mia_kernel.adapters.sierra_dom import fraction_ns, read_sierra_dom
 from mia_kernel.adapters.sources import open_source, read_parts
 from mia_kernel.adapters.ticks import read_tick_csv
@@ -334,6 +334,32 @@ def test_sierra_toml_names_the_field_that_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "NQ_x.csv").write_bytes(_ticks("BID").data)
     (part,) = read_parts(tmp_path / "NQ_x.csv", Ask())
     assert part.source.zone == "Europe/Madrid"
+
+
+@needs_shared_data
+def test_a_study_wired_wrong_in_sierra_toml_is_told_beside_the_real_export() -> None:
+    """The export says study 45 for atr, and sub-graph 3 of study 32 for the cumulative delta."""
+    wired = {"atr": Study(study=44), "cumulative_delta": Study(study=32, subgraphs={"close": 0, "clsoe": 3})}
+    part = _raw(Ask(sierra=SierraConfig(charts={3: Chart(zones=PARIS.charts[3].zones, studies=wired)})))
+    told = " ".join(part.verdict.causes)
+    assert "study [45] in the file, 44 in sierra.toml" in told
+    assert "sub-graph [3] in the file, 0 in sierra.toml" in told
+    assert "names cumulative_delta.clsoe, which no line of it carries" in told
+    assert part.tables["study_atr"]["atr"].null_count == len(part.tables["study_atr"])
+    right = {
+        "atr": Study(study=45, subgraphs={"atr": 0}),
+        "cumulative_delta": Study(study=32, subgraphs={"close": 3}),
+    }
+    part = _raw(Ask(sierra=SierraConfig(charts={3: Chart(zones=PARIS.charts[3].zones, studies=right)})))
+    assert part.tables["study_atr"]["atr"].null_count == 0
+    assert "sierra.toml names" not in " ".join(part.verdict.causes)
+
+
+@needs_shared_data
+def test_a_price_multiplier_on_lines_of_acsil_is_refused() -> None:
+    config = SierraConfig(price_multiplier=0.01, charts=PARIS.charts)
+    with pytest.raises(InputError, match="price_multiplier"):
+        _raw(Ask(sierra=config))
 
 
 def _raw_trades(seconds: list[float], ticks: int = 26_000) -> tuple[RawTrades, Findings]:
