@@ -161,7 +161,11 @@ def show(now: GuardianStatus, json_path: str | None) -> None:
     click.echo(f"{now.mode.upper()} {now.account} · {now.trading_state.upper()} · {armed}{simulated}")
     print_table(("", ""), _lines(now))
     used = sorted(now.limits.items(), key=lambda item: _share(item[1].limit, item[1].used), reverse=True)
-    rows = [(name, use.used, use.limit, use.unit, use.level) for name, use in used if use.level != "normal"]
+    rows = [
+        (name, use.used, use.limit, use.unit, use.level)
+        for name, use in used
+        if use.level != "normal" and name != "trading_state"  # the headline says it: disarmed is no emergency
+    ]
     if rows:
         print_table(("limit", "used", "limit", "unit", "level"), rows)
     for alert in now.alerts[-5:]:

@@ -60,7 +60,9 @@ def test_without_a_guardian_the_way_out_is_said(mia_home: Path, capsys: pytest.C
 
 def test_arm_disarm_halt_resume_as_a_person_does(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status"]) == 0
-    assert "REDUCING" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "REDUCING" in said
+    assert "emergency" not in said
     assert cli.main(["arm", "--phrase", "ARM PRODUCTION", "--account", ACCOUNT]) == 1
     assert "refused (phrase)" in capsys.readouterr().err
     assert cli.main(["arm", "--phrase", "ARM PAPER", "--account", "DU0000000"]) == 1
