@@ -28,7 +28,18 @@ from mia_kernel.adapters.synthetic_path import make_path
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.session import session_row
-from mia_kernel.desk.likeness import by_hour, figures, minute_of_day
+from mia_kernel.desk.likeness import by_hour, figures
+from mia_kernel.desk.likeness_sessions import (
+    NEWS,
+    bar_steps,
+    day_sessions,
+    deviation,
+    minute_of_day,
+    news,
+    of_bars,
+    regimes,
+    slope,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -60,8 +71,6 @@ KNOTS = (
     1380,
 )
 """Minutes after 18:00 New York at which the shapes by time of day are told."""
-NEWS = (870, 960, 1200)
-"""08:30, 10:00 and 14:00 New York."""
 EXCITED = 2.2
 """By what the generator multiplies the deviation in the minute of news, before it adds the jump."""
 YEARS = ("ES_1min_2019.tar.xz", "ES_1min_2021.tar.xz")
@@ -71,18 +80,6 @@ def window(minute: NDArray[np.int64], knot: int) -> NDArray[np.bool_]:
     """Return which minutes speak for a knot: fifteen around it, two beside the open and close of the day session."""
     reach = 2 if knot in (928, 932, 1318, 1322) else 15
     return np.abs(minute - knot) <= reach
-
-
-def bar_steps(bars: EventArray) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Return one-minute changes in ticks of neighbouring bars, and their minute of the day."""
-    close, ts = bars["px"].astype(np.float64), bars["ts_event"]
-    near = np.diff(ts) == MINUTE_NS
-    return np.diff(close)[near], minute_of_day(ts[1:][near] - 1)
-
-
-def deviation(values: FloatArray) -> float:
-    """Return the standard deviation of a bell with this mean absolute value: steps of whole ticks, few wild ones."""
-    return float(np.abs(values).mean() * np.sqrt(np.pi / 2))
 
 
 def fit_sigma(steps: FloatArray, minute: NDArray[np.int64]) -> list[list[float]]:
@@ -128,53 +125,14 @@ def fit_news(steps: FloatArray, minute: NDArray[np.int64]) -> dict[str, Any]:
     News is a first minute of over three times the deviation of the quarter of an hour before; what such a
     minute is by chance (measured 25 minutes earlier) is taken off.
     """
-    chances, jumps = [], []
-    for at in NEWS:
-        calm = deviation(steps[(minute >= at - 16) & (minute < at - 1)])
-        first, control = np.abs(steps[minute == at]) / calm, np.abs(steps[minute == at - 25]) / calm
-        chances.append([at, round(float(max((first > 3).mean() - (control > 3).mean(), 0.0)), 3)])
-        jumps += (first[first > 3]).tolist()
-    return {"news_chance": chances, "news_jump": round(float(np.quantile(jumps, 0.95)) / EXCITED, 2)}
-
-
-def regime_moments(days: list[FloatArray]) -> FloatArray:
-    """Return what regimes show in one-minute closes of day sessions: efficiency, variance ratios of 10 and 30 minutes.
-
-    Efficiency is net move over path of half hours; a ratio is the variance of k-minute moves over k times that of
-    one-minute moves: 1 for a walk without memory, more with trends, less with ranges.
-    """
-    ratios, one, ten, thirty = [], [], [], []
-    for path in days:
-        steps = np.diff(path)
-        halves = [steps[k : k + 30] for k in range(0, len(steps) - 29, 30)]
-        ratios += [abs(half.sum()) / max(float(np.abs(half).sum()), 1.0) for half in halves]
-        one.append((steps**2).mean())
-        ten.append(((path[10:] - path[:-10]) ** 2).mean() / 10)
-        thirty.append(((path[30:] - path[:-30]) ** 2).mean() / 30)
-    base = float(np.median(one))
-    return np.array(
-        [
-            float(np.mean(ratios)),
-            float(np.median(np.array(ten) / one)),
-            float(np.median(np.array(thirty) / one)),
-            base,
-        ]
-    )
-
-
-def day_sessions(bars: EventArray) -> list[FloatArray]:
-    """Return the closes of each whole day session (390 minutes)."""
-    minute = minute_of_day(bars["ts_event"] - 1)
-    inside = (minute >= 930) & (minute < 1320)
-    close, day = bars["px"][inside].astype(np.float64), bars["ts_event"][inside] // (86_400 * 10**9)
-    edges = np.flatnonzero(np.r_[True, day[1:] != day[:-1], True])
-    days = [close[a:b] for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]
-    return [path for path in days if len(path) >= 385]
+    told = news(steps, minute)
+    chances = [[at, round(told[name], 3)] for name, at in zip(list(told), NEWS, strict=False)]
+    return {"news_chance": chances, "news_jump": round(told["news_move"] / EXCITED, 2)}
 
 
 def fit_regimes(bars: EventArray, values: dict[str, Any]) -> dict[str, float]:
     """Return the share of ranges and the strength of trends whose generated sessions show the real moments best."""
-    real = regime_moments(day_sessions(bars))[:3]
+    real = np.array(list(regimes(day_sessions(bars)).values()))
     row = session_row(20210602)
     assert row is not None
     anchor = int(row["anchor_ns"])
@@ -187,7 +145,8 @@ def fit_regimes(bars: EventArray, values: dict[str, Any]) -> dict[str, float]:
             for seed in range(24):
                 path = make_path(np.random.Generator(np.random.PCG64(seed)), params, seconds, 17_000.0)
                 days.append(path.value[(seconds >= 930 * 60) & (seconds < 1320 * 60)][59::60])
-            distance = float((((regime_moments(days)[:3] - real) / real) ** 2).sum())
+            made = np.array(list(regimes(days).values()))
+            distance = float((((made - real) / real) ** 2).sum())
             if distance < best:
                 best, found = distance, (share, strength)
     return {
@@ -232,9 +191,8 @@ def fit_vix(vix: EventArray, bars: EventArray) -> dict[str, float]:
     es = np.array([close[d] for d, _ in known], np.float64)
     points = np.array([v for _, v in known], np.float64) / 100
     move, change = 100 * np.diff(es) / es[:-1], np.diff(points)
-    keep = np.abs(move) > 0.2
     low, high = np.quantile(points, [0.1, 0.8])
-    return {"vix_slope": round(float((move * change)[keep].sum() / (move * move)[keep].sum()), 3),
+    return {"vix_slope": round(slope(move, change), 3),
             "vix_start_low": round(float(low), 1), "vix_start_high": round(float(high), 1)}  # fmt: skip
 
 
@@ -323,6 +281,11 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
     def arrivals() -> dict[str, Any]:
         return {**fit_bursts(day_of_trades()), **fit_followers(data)}
 
+    def many() -> dict[str, Any]:
+        """The real figures of `mia.likeness(view="sessions")`."""
+        told = {**of_bars(joined()), "vix_per_percent": vix()["vix_slope"]}
+        return {name: round(value, 4) for name, value in told.items()}
+
     def vix() -> dict[str, Any]:
         rows = open_source(data / "vix/VIX_daily.csv").events
         return fit_vix(rows, joined())
@@ -348,6 +311,7 @@ def sections(data: Path) -> list[tuple[str, str, Callable[[], dict[str, Any]]]]:
             "FirstRate 1-min 2019 and 2021 (minute_sd), CME time and sales ESU19 2019-08-09 (burst)",
             hours,
         ),
+        ("sessions", "FirstRate 1-min ES 2019 and 2021, CBOE VIX daily", many),
         (
             "arrivals",
             "CME time and sales ESU19 2019-08-09 (trades per second), Databento mbo ESH4 2023-12-25 and "

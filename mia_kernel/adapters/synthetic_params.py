@@ -177,7 +177,7 @@ class SyntheticParams(BaseModel):
 FITTED_FILE = Path(__file__).with_name("synthetic_fitted.toml")
 _NAMES = {"size_quantiles": "size_points"}
 _TOLD = ("source", "fitted_on", "regime_distance", "made_over_real")
-_APART = ("likeness", "first_hour", "by_hour", "arrivals", "flow", "matched")
+_APART = ("likeness", "first_hour", "by_hour", "sessions", "arrivals", "flow", "matched")
 
 
 @lru_cache(maxsize=1)

@@ -7,22 +7,24 @@ made with stand beside them (`real`), their files in `synthetic_fitted.toml`; a 
 from __future__ import annotations
 
 import tomllib
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mia_kernel.adapters.sources import open_recording
-from mia_kernel.adapters.stamps import NEW_YORK, to_local
-from mia_kernel.adapters.synthetic_params import FITTED_FILE
+from mia_kernel.adapters.synthetic_params import FITTED_FILE, fitted
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import InputError
 from mia_kernel.core.events import EventArray
 from mia_kernel.core.session import session_at
+from mia_kernel.desk import likeness_sessions
+from mia_kernel.desk.likeness_sessions import minute_of_day
 
 FloatArray = NDArray[np.float64]
-View = Literal["session", "first_hour", "by_hour"]
+View = Literal["session", "first_hour", "by_hour", "sessions"]
+VIEWS: tuple[View, ...] = get_args(View)
 
 FIGURES = {
     "spread_one_tick": "share of time at a spread of one tick",
@@ -69,7 +71,8 @@ def likeness(
         As for `mia.day`.
     view : str
         `session`: all rows. `first_hour`: from 18:00 to 19:00 New York, the one hour of which a real book order by
-        order is at hand. `by_hour`: the shapes of a session.
+        order is at hand. `by_hour`: the shapes of a session. `sessions`: regimes, news and the VIX over many
+        sessions; sources are minutes of many days, `synthetic` stands beside them without being named.
 
     Returns
     -------
@@ -81,11 +84,13 @@ def likeness(
     InputError
         For another view.
     """
-    if view not in ("session", "first_hour", "by_hour"):
-        raise InputError("unknown view", field="view", value=view, rule="session, first_hour or by_hour",
+    if view not in VIEWS:
+        raise InputError("unknown view", field="view", value=view, rule=", ".join(VIEWS),
                          way_out="view='session'")  # fmt: skip
     stored = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
     rows = {source: open_recording(source, symbol=symbol, tz=tz).events for source in sources}
+    if view == "sessions":
+        return _sessions(rows, stored.get("sessions", {}))
     if view == "by_hour":
         return _hours(rows, stored.get("by_hour", {}))
     if view == "first_hour":
@@ -98,6 +103,17 @@ def likeness(
     return table if view == "session" else table.loc[table["real"].notna()]
 
 
+def _sessions(rows: dict[str, EventArray], real: dict[str, Any]) -> pd.DataFrame:
+    names = list(likeness_sessions.FIGURES)
+    told = {name: likeness_sessions.of_bars(_own(events)) for name, events in rows.items()}
+    told["synthetic"] = likeness_sessions.of_generator(fitted())
+    columns: dict[str, Any] = {name: pd.Series(values) for name, values in told.items()}
+    table = pd.DataFrame(columns, index=pd.Index(names))
+    table["real"] = [real.get(name, np.nan) for name in names]
+    table["what"] = list(likeness_sessions.FIGURES.values())
+    return table
+
+
 def _hours(rows: dict[str, EventArray], real: dict[str, Any]) -> pd.DataFrame:
     told = {source: by_hour(events) for source, events in rows.items()}
     columns: dict[tuple[str, str], Any] = {}
@@ -107,11 +123,6 @@ def _hours(rows: dict[str, EventArray], real: dict[str, Any]) -> pd.DataFrame:
         columns[name, "real"] = real.get(name, np.full(HOURS, np.nan))
     hours = [f"{(18 + hour) % 24:02d}:00" for hour in range(HOURS)]
     return pd.DataFrame(columns, index=pd.Index(hours, name="New York"))
-
-
-def minute_of_day(ts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return minutes after 18:00 New York of instants in ns UTC."""
-    return ((to_local(ts, NEW_YORK) // _MINUTE_NS) % 1440 - 1080) % 1440
 
 
 def _own(events: EventArray) -> EventArray:

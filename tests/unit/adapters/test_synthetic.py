@@ -200,7 +200,7 @@ def test_fitted_parameters_come_from_the_file_with_their_sources() -> None:
     told = tomllib.loads(FITTED_FILE.read_text(encoding="utf-8"))
     assert list(told) == [
         "minutes", "rate", "book", "sizes", "pair", "vix", "likeness", "first_hour", "by_hour", "arrivals",
-        "matched", "flow",
+        "matched", "flow", "sessions",
     ]  # fmt: skip
     assert all(group["source"] and len(group["fitted_on"]) == 10 for group in told.values())
     assert fitted().nq_correlation == told["pair"]["nq_correlation"]

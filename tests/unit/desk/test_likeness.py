@@ -13,6 +13,7 @@ from mia_kernel.adapters.replay import write_recording
 from mia_kernel.adapters.synthetic import synthetic_recording
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import InputError
+from mia_kernel.desk import likeness_sessions
 from mia_kernel.desk.likeness import BY_HOUR, FIGURES, by_hour, figures
 
 pytestmark = pytest.mark.unit
@@ -65,3 +66,29 @@ def test_known_quotes_give_known_hours() -> None:
     assert told["level"][16:18].tolist() == [15, 25]
     assert told["wide"][16:18].tolist() == [0.25, 0]
     assert np.isnan(told["volume"]).all()
+
+
+def test_many_sessions_stand_beside_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likeness_sessions.of_generator, "__defaults__", (60,))
+    table = mia.likeness(view="sessions")
+    assert list(table.index) == list(likeness_sessions.FIGURES)
+    assert table["real"].notna().all()
+    near = table["synthetic"] / table["real"]
+    assert near[["efficiency", "variance_ratio_10", "variance_ratio_30"]].between(0.85, 1.2).all()
+    assert near["vix_per_percent"] == pytest.approx(1, abs=0.15)
+    assert 0 < table.loc["news_0830", "synthetic"] < 0.4
+
+
+def test_planted_news_and_trends_are_seen() -> None:
+    minute = np.tile(np.arange(800, 1300), 20)
+    steps = np.tile([1.0, -1.0], 5_000)
+    steps[(minute == 870) & (np.arange(10_000) < 5_000)] = 40.0
+    told = likeness_sessions.news(steps, minute)
+    assert told["news_0830"] == 0.5
+    assert (told["news_1000"], told["news_1400"]) == (0.0, 0.0)
+    assert told["news_move"] == pytest.approx(40 / np.sqrt(np.pi / 2))
+    straight, saw = np.arange(390.0), np.tile([0.0, 1.0], 195)
+    assert likeness_sessions.regimes([straight])["efficiency"] == 1
+    assert likeness_sessions.regimes([straight])["variance_ratio_10"] == pytest.approx(10)
+    assert likeness_sessions.regimes([saw])["variance_ratio_10"] == 0
+    assert likeness_sessions.news(steps, np.zeros(10_000, np.int64)) == {}
