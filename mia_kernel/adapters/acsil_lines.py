@@ -10,6 +10,7 @@ breaks its rule is absent.
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -82,6 +83,7 @@ def read_lines(members: list[Member], ask: Ask) -> list[Part]:
     findings = Findings(path, sum(len(found) for found in streams.values()), ask.quality)
     for name, found in streams.items():
         findings.counts[f"lines_{name}"] = len(found)
+    _tell_misspelt(config, chart, list(streams), findings)
     market, zone, how = _market(streams, root, chart, config, ask, path, findings)
     books, tables = _others(streams, inventory, root, chart, config, market, zone, path, findings)
     aggressor = judge_sides(market, *prevailing(market), findings)
@@ -97,6 +99,16 @@ def read_lines(members: list[Member], ask: Ask) -> list[Part]:
         notes=(f"zone {zone} {how}", "stamps are 1e-6 day = 86.4 ms wide; no finer latency can be told"),
     )  # fmt: skip
     return [Part(joined, info, findings.verdict(), path, tables)]
+
+
+def _tell_misspelt(config: SierraConfig, chart: int, streams: list[str], findings: Findings) -> None:
+    """Tell a name of `sierra.toml` that is nearly a stream's; another one may stand in another file of the chart."""
+    told = config.charts.get(chart)
+    for name in () if told is None else sorted({*told.zones, *told.studies} - set(streams)):
+        for near in get_close_matches(name, streams, 1, 0.75):
+            findings.note(
+                f"unknown_{name}", 1, f"sierra.toml names {name} of chart {chart}, the file has {near}"
+            )
 
 
 def _nothing(findings: Findings, path: str) -> DataError:

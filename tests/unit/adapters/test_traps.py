@@ -356,6 +356,14 @@ def test_a_study_wired_wrong_in_sierra_toml_is_told_beside_the_real_export() -> 
 
 
 @needs_shared_data
+def test_a_stream_misspelt_in_sierra_toml_is_told_beside_the_real_export() -> None:
+    zones = {("deepth" if name == "depth" else name): zone for name, zone in PARIS.charts[3].zones.items()}
+    part = _raw(Ask(sierra=SierraConfig(charts={3: Chart(zones=zones)})))
+    assert "sierra.toml names deepth of chart 3, the file has depth" in " ".join(part.verdict.causes)
+    assert "sierra.toml names" not in " ".join(_raw(Ask(sierra=PARIS)).verdict.causes)
+
+
+@needs_shared_data
 def test_a_price_multiplier_on_lines_of_acsil_is_refused() -> None:
     config = SierraConfig(price_multiplier=0.01, charts=PARIS.charts)
     with pytest.raises(InputError, match="price_multiplier"):
