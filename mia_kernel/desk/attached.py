@@ -195,7 +195,7 @@ class Desk:
         with guardian(self.home) as client:
             answer = client.ask(message)
         if isinstance(answer, Refused):
-            raise InputError(f"refused: {answer.reason}", field=answer.code)
+            raise InputError(f"refused ({answer.code}): {answer.reason}")
         return answer
 
     def _way_out(self) -> str:
