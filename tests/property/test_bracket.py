@@ -200,7 +200,9 @@ def test_more_latency_never_helps_a_round_trip(kind: str, data: st.DataObject, m
     side = data.draw(st.sampled_from([-1, 1]))
     place = bracket(0, side, limit=None, stop=CENTRE - side * 900, target=CENTRE + side * 900)
     close = ClosePosition(at(4), place.bracket_id, "close")
-    rows = merge([rows, quote(20, CENTRE, CENTRE + 1) if kind == "mixed" else trade(20, CENTRE)])
+    # A market of prints fills with the next one: one for the entry before the close is asked for, one for the exit.
+    known = [quote(20, CENTRE, CENTRE + 1)] if kind == "mixed" else [trade(3, CENTRE), trade(20, CENTRE)]
+    rows = merge([rows, *known])
     quick = Desk(simulator=SimulatorParams(latency_ms=100)).run(rows, place, close)
     slow = Desk(simulator=SimulatorParams(latency_ms=100 + more)).run(rows, place, close)
     if kind == "mixed":
