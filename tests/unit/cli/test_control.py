@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mia_kernel import cli
-from tests.fakes.guarded import ACCOUNT, Guarded
+from tests.fakes.guarded import ACCOUNT
 from tests.fakes.served import Served
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety, pytest.mark.integration]
-
-
-@pytest.fixture
-def served(mia_home: Path) -> Iterator[Served]:
-    served = Served(Guarded(mia_home))
-    served.beat()
-    yield served
-    served.close()
 
 
 def test_without_a_guardian_the_way_out_is_said(mia_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

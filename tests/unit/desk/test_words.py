@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,10 @@ from mia_kernel.adapters.messages import Challenge, Reveal
 from mia_kernel.cli.control import ask
 from mia_kernel.core.errors import InputError
 from mia_kernel.desk import magics
-from tests.fakes.guarded import ACCOUNT, Guarded
+from tests.fakes.guarded import ACCOUNT
 from tests.fakes.served import Served
 
 pytestmark = [pytest.mark.unit, pytest.mark.safety, pytest.mark.integration]
-
-
-@pytest.fixture
-def served(mia_home: Path) -> Iterator[Served]:
-    served = Served(Guarded(mia_home))
-    served.beat()
-    yield served
-    served.close()
 
 
 def test_a_notebook_arms_by_both_steps_disarms_and_halts(served: Served) -> None:
