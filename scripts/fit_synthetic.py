@@ -24,19 +24,20 @@ from numpy.typing import NDArray
 from mia_kernel.adapters.sources import open_source
 from mia_kernel.adapters.stamps import NEW_YORK, to_local
 from mia_kernel.adapters.synthetic_params import SyntheticParams
-from mia_kernel.adapters.synthetic_path import make_path
 from mia_kernel.core import events as ev
 from mia_kernel.core.events import EventArray
-from mia_kernel.core.session import session_row
 from mia_kernel.desk.likeness import by_hour, figures
 from mia_kernel.desk.likeness_sessions import (
     NEWS,
     bar_steps,
+    day_closes,
     day_sessions,
     deviation,
+    generated,
     minute_of_day,
     news,
     of_bars,
+    open_seconds,
     regimes,
     slope,
 )
@@ -126,25 +127,19 @@ def fit_news(steps: FloatArray, minute: NDArray[np.int64]) -> dict[str, Any]:
     minute is by chance (measured 25 minutes earlier) is taken off.
     """
     told = news(steps, minute)
-    chances = [[at, round(told[name], 3)] for name, at in zip(list(told), NEWS, strict=False)]
+    chances = [[at, round(told[name], 3)] for name, at in NEWS.items()]
     return {"news_chance": chances, "news_jump": round(told["news_move"] / EXCITED, 2)}
 
 
 def fit_regimes(bars: EventArray, values: dict[str, Any]) -> dict[str, float]:
     """Return the share of ranges and the strength of trends whose generated sessions show the real moments best."""
     real = np.array(list(regimes(day_sessions(bars)).values()))
-    row = session_row(20210602)
-    assert row is not None
-    anchor = int(row["anchor_ns"])
-    seconds = np.arange((int(row["open_ns"]) - anchor) // 10**9, (int(row["close_ns"]) - anchor) // 10**9)
+    _, seconds = open_seconds()
     best, found = np.inf, (0.4, 0.22)
     for share in (0.0, 0.2, 0.4, 0.6):
         for strength in (0.0, 0.08, 0.16, 0.24):
             params = SyntheticParams(**{**values, "range_share": share, "trend_strength": strength})
-            days = []
-            for seed in range(24):
-                path = make_path(np.random.Generator(np.random.PCG64(seed)), params, seconds, 17_000.0)
-                days.append(path.value[(seconds >= 930 * 60) & (seconds < 1320 * 60)][59::60])
+            days = [day_closes(seconds, value) for _, value in generated(params, seconds, 24)]
             made = np.array(list(regimes(days).values()))
             distance = float((((made - real) / real) ** 2).sum())
             if distance < best:

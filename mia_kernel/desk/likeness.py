@@ -106,7 +106,7 @@ def likeness(
 def _sessions(rows: dict[str, EventArray], real: dict[str, Any]) -> pd.DataFrame:
     names = list(likeness_sessions.FIGURES)
     told = {name: likeness_sessions.of_bars(_own(events)) for name, events in rows.items()}
-    told["synthetic"] = likeness_sessions.of_generator(fitted())
+    told["synthetic"] = likeness_sessions.of_generator(fitted(), likeness_sessions.SESSIONS)
     columns: dict[str, Any] = {name: pd.Series(values) for name, values in told.items()}
     table = pd.DataFrame(columns, index=pd.Index(names))
     table["real"] = [real.get(name, np.nan) for name in names]

@@ -6,6 +6,8 @@ book and trades: a path takes a few hundredths of a second, so that enough of th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,6 @@ from mia_kernel.adapters.synthetic_others import vix_rows
 from mia_kernel.adapters.synthetic_params import SyntheticParams
 from mia_kernel.adapters.synthetic_path import make_path
 from mia_kernel.core.events import EventArray
-from mia_kernel.core.instrument import VIX
 from mia_kernel.core.session import session_row
 
 FloatArray = NDArray[np.float64]
@@ -30,8 +31,8 @@ FIGURES = {
     "vix_per_percent": "VIX points for one percent of ES over a day",
 }
 """Name of a figure to what it is."""
-NEWS = (870, 960, 1200)
-"""08:30, 10:00 and 14:00 New York, in minutes after 18:00."""
+NEWS = {"news_0830": 870, "news_1000": 960, "news_1400": 1200}
+"""Usual times of news, in minutes after 18:00 New York."""
 SESSIONS = 400
 _DAY = 20210602
 _START_TICKS, _START_VIX = 17_000.0, 18.0
@@ -96,7 +97,7 @@ def news(steps: FloatArray, minute: NDArray[np.int64]) -> dict[str, float]:
     """
     out: dict[str, float] = {}
     moves: list[float] = []
-    for name, at in zip(("news_0830", "news_1000", "news_1400"), NEWS, strict=True):
+    for name, at in NEWS.items():
         before = steps[(minute >= at - 16) & (minute < at - 1)]
         if not len(before) or not (minute == at).any() or not (minute == at - 25).any():
             return {}
@@ -118,23 +119,41 @@ def of_bars(bars: EventArray) -> dict[str, float]:
     return {**regimes(day_sessions(bars)), **news(*bar_steps(bars))}
 
 
-def of_generator(params: SyntheticParams, sessions: int = SESSIONS) -> dict[str, float]:
-    """Return the same of generated sessions, seeds 0 to `sessions` - 1, and how their VIX leans."""
+def open_seconds() -> tuple[int, NDArray[np.int64]]:
+    """Return 18:00 New York of a usual session in ns UTC, and the seconds after it at which the market is open."""
     row = session_row(_DAY)
     assert row is not None
     anchor = int(row["anchor_ns"])
-    seconds = np.arange((int(row["open_ns"]) - anchor) // 10**9, (int(row["close_ns"]) - anchor) // 10**9)
-    inside = (seconds >= 930 * 60) & (seconds < 1320 * 60)
-    minute = (seconds // 60)[59::60]
-    days, steps, percent, points = [], [], [], []
+    return anchor, np.arange(
+        (int(row["open_ns"]) - anchor) // 10**9, (int(row["close_ns"]) - anchor) // 10**9
+    )
+
+
+def generated(
+    params: SyntheticParams, seconds: NDArray[np.int64], sessions: int
+) -> Iterator[tuple[np.random.Generator, FloatArray]]:
+    """Yield SYNTHETIC paths in ticks, one value a second, of seeds 0 to `sessions` - 1, each with its generator."""
     for seed in range(sessions):
         rng = np.random.Generator(np.random.PCG64(seed))
-        value = make_path(rng, params, seconds, _START_TICKS).value
-        days.append(value[inside][59::60])
+        yield rng, make_path(rng, params, seconds, _START_TICKS).value
+
+
+def day_closes(seconds: NDArray[np.int64], value: FloatArray) -> FloatArray:
+    """Return the one-minute closes of the day session of a path."""
+    return value[(seconds >= 930 * 60) & (seconds < 1320 * 60)][59::60]
+
+
+def of_generator(params: SyntheticParams, sessions: int) -> dict[str, float]:
+    """Return the same of generated sessions, and how their VIX leans."""
+    anchor, seconds = open_seconds()
+    minute = (seconds // 60)[59::60]
+    days, steps, percent, points = [], [], [], []
+    for rng, value in generated(params, seconds, sessions):
+        days.append(day_closes(seconds, value))
         steps.append(np.diff(value[59::60]))
         rows, last = vix_rows(rng, params, anchor, seconds, value, _START_VIX)
         at = int(np.searchsorted(seconds, (int(rows["ts_event"][-1]) - anchor) // 10**9))
         percent.append(100.0 * (value[at] / value[0] - 1.0))
-        points.append(round(last / float(VIX.tick_size)) * float(VIX.tick_size) - _START_VIX)
+        points.append(last - _START_VIX)
     told = news(np.concatenate(steps), np.tile(minute[1:], sessions))
     return {**regimes(days), **told, "vix_per_percent": slope(np.array(percent), np.array(points))}

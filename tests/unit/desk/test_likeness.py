@@ -69,7 +69,7 @@ def test_known_quotes_give_known_hours() -> None:
 
 
 def test_many_sessions_stand_beside_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(likeness_sessions.of_generator, "__defaults__", (60,))
+    monkeypatch.setattr(likeness_sessions, "SESSIONS", 60)
     table = mia.likeness(view="sessions")
     assert list(table.index) == list(likeness_sessions.FIGURES)
     assert table["real"].notna().all()
