@@ -18,6 +18,9 @@ BID, ASK = (1, 0), (2, 3)
 LAST, LAST_SIZE, HIGH, LOW, VOLUME, CLOSE, OPEN = 4, 5, 6, 7, 8, 9, 14
 LAST_STAMP, RT_VOLUME, HALTED = 45, 48, 49
 INSERT, UPDATE, DELETE = 0, 1, 2
+INFERRED_HOLDS_NS, INFERRED_EVERY_NS = 60 * NS, NS
+"""A market inferred from prints is told again once a second for a minute after its last print: between prints a real
+book goes on changing. In the CME session of 9 August 2019 prints pause for 8 s at most in RTH and for 51 s outside."""
 _NO_PRICE = -1.0
 
 
@@ -44,7 +47,7 @@ class LevelOne:
         self.listing = listing
         self._generic = {word.strip().split(":")[0] for word in generic.split(",") if word.strip()}
         self._conflation_ns = conflation_ns
-        self._due_ns = 0
+        self._due_ns = self._quoted_ns = 0
         self._sent: dict[int, object] = {}
         self._trade_seq = -1
         session.send([81, request, listing.tick, "9c0001", 3])
@@ -57,8 +60,7 @@ class LevelOne:
         self._due_ns = now_ns + self._conflation_ns
         m = self._market
         if self.listing.sec_type != "IND":
-            self._side(BID, m.price(m.bid), m.bids)
-            self._side(ASK, m.price(m.ask), m.asks)
+            self._quotes(now_ns)
         if m.trade_seq != self._trade_seq and m.last is not None:
             self._trade_seq = m.trade_seq
             self._last()
@@ -70,17 +72,30 @@ class LevelOne:
             self._sent[HALTED] = m.halted
             self._session.send([45, 6, self._request, HALTED, m.halted])
 
-    def _side(self, kinds: tuple[int, int], price: float, sizes: list[int]) -> None:
+    def _quotes(self, now_ns: int) -> None:
+        m = self._market
+        stands = m.infers and not m.halted and now_ns - m.last_ts < INFERRED_HOLDS_NS
+        if stands and now_ns - self._quoted_ns >= INFERRED_EVERY_NS:
+            self._sent.pop(BID[1], None)
+            self._sent.pop(ASK[1], None)
+        told = (self._side(BID, m.price(m.bid), m.bids), self._side(ASK, m.price(m.ask), m.asks))
+        if any(told):
+            self._quoted_ns = now_ns
+
+    def _side(self, kinds: tuple[int, int], price: float, sizes: list[int]) -> bool:
         size = sizes[0] if sizes and price != _NO_PRICE else 0
         if self._sent.get(kinds[0]) != price:
             if price == _NO_PRICE and kinds[0] not in self._sent:
-                return  # never quoted: nothing to take back
+                return False  # never quoted: nothing to take back
             self._sent[kinds[0]], self._sent[kinds[1]] = price, size
             self._session.send([1, 6, self._request, kinds[0], price, size, 1])
             self._session.send([2, 6, self._request, kinds[1], size])
         elif self._sent.get(kinds[1]) != size:
             self._sent[kinds[1]] = size
             self._session.send([2, 6, self._request, kinds[1], size])
+        else:
+            return False
+        return True
 
     def _last(self) -> None:
         m, send, request = self._market, self._session.send, self._request
