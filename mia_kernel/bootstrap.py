@@ -18,12 +18,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 OLDEST = (3, 11)
 NEWEST = (3, 12)
 MARKER = "mia-environment.json"
 LOG = "mia-setup.log"
+SILENT_S = 10.0  # after this long without a word from the installer a line says that it is still at work
 
 _NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectionError|ConnectTimeout|ReadTimeout|Name or service not known|No address associated"
@@ -325,20 +327,46 @@ def _run(command, total=0, log=None):
     )
     lines = []
     seen = 0
-    for line in child.stdout or ():
-        lines.append(line)
-        if total and line.startswith(("Collecting ", "Downloaded ")):
-            seen += 1
-            _show_progress(seen, total, line.split()[1])
-        elif total and line.startswith(("Installing collected", "Resolved", "Prepared", "Installed")):
-            _show_progress(seen, total, line.split(":")[0].strip(), last=True)
-    code = child.wait()
+    heard = {"at": time.time(), "doing": "still at work"}
+    with _patience(heard):
+        for line in child.stdout or ():
+            lines.append(line)
+            heard["at"] = time.time()
+            if total and line.startswith(("Collecting ", "Downloaded ")):
+                seen += 1
+                _show_progress(seen, total, line.split()[1])
+            elif total and line.startswith(("Installing collected", "Resolved", "Prepared", "Installed")):
+                _show_progress(seen, total, line.split(":")[0].strip(), last=True)
+                if line.startswith("Install"):
+                    heard["doing"] = "writing and compiling the packages, once"
+        code = child.wait()
     if child.stdout:
         child.stdout.close()
     if log is not None:
         with open(log, "a") as handle:
             handle.write("".join(lines))
     return code, "".join(lines)
+
+
+@contextlib.contextmanager
+def _patience(heard):
+    """Say every SILENT_S that the installer works on: uv compiles for a minute without a word."""
+    over = threading.Event()
+
+    def watch():
+        while not over.wait(SILENT_S):
+            silent = time.time() - heard["at"]
+            if silent >= SILENT_S:
+                _show_progress(0, 0, "%s (%d s)" % (heard["doing"], silent), last=True)
+
+    thread = threading.Thread(target=watch)
+    thread.daemon = True
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _clean_environment():

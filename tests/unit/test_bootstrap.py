@@ -118,6 +118,21 @@ def test_an_interrupted_start_leaves_no_marker(
     assert not (recorder.environment / bootstrap.MARKER).exists()
 
 
+def test_a_silent_installer_is_said_to_be_at_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "SILENT_S", 0.05)
+    compiling = (
+        "import time; print('Installed 153 packages in 1s', flush=True); time.sleep(0.5); print('Bytecode')"
+    )
+    code, text = bootstrap._run([sys.executable, "-c", compiling], total=153)
+    said = capsys.readouterr().out
+    assert (code, text.splitlines()) == (0, ["Installed 153 packages in 1s", "Bytecode"])
+    assert "writing and compiling the packages, once (" in said
+    time.sleep(0.15)
+    assert capsys.readouterr().out == ""  # and it ends with the installer
+
+
 def test_two_starts_at_once_set_up_once(
     tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
