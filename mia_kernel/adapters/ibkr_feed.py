@@ -4,24 +4,26 @@ How it moves: messages of the wire become rows of the inbox in the order they ca
 level; a book row is made once per packet, when the whole of it was applied, and before every print. Prints
 come tick by tick, stamped by the exchange in whole seconds: the arrival is taken, held inside that second.
 Where tick-by-tick is refused, prints come from the level-1 volume string, and the source says so; five-second
-bars count what was traded, so that missing prints show. Nothing is filled in: a side that is gone is gone.
+bars count what was traded, so that missing prints show. Nothing is filled in: a side that is gone is gone. A number
+that cannot be (no number, unset, below zero, off the grid) is counted and dropped; where it was a row of the depth, the
+rows behind it are no longer known: the depth is left, and asked for again a little later.
 
 Level 1 makes quote rows only while there is no depth: it is a snapshot every 250 ms and would contradict it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from mia_kernel.adapters.ibkr_depth import DELETE, Depth
+from mia_kernel.adapters.ibkr_numbers import Counts
 from mia_kernel.adapters.ibkr_params import IbkrParams
 from mia_kernel.adapters.ibkr_session import IbkrSession, contract_of
 from mia_kernel.adapters.ibkr_wire import NS, UNSET, future
 from mia_kernel.adapters.inbox import Inbox
 from mia_kernel.core.contract import Contract, calendar_front
 from mia_kernel.core.events import (
-    BOOK,
-    DEPTH,
     PRIMARY,
     QUOTE,
     SECOND,
@@ -32,35 +34,19 @@ from mia_kernel.core.events import (
     EventArray,
     empty,
 )
-from mia_kernel.core.instrument import instrument
 from mia_kernel.core.session import trading_day_of
 
 QUIET_S = 0.25
 """After so long without a row a TIMER row says that time passes; it is recorded and replayed."""
 
-INSERT, UPDATE, DELETE = range(3)
-ASK_SIDE, BID_SIDE = 0, 1
 RESET = 317
 TICK_REFUSED = frozenset((10189, 10190))
 DEPTH_REFUSED = frozenset((309, 10092, 354, 10089, 10090))
 DATA_REFUSED = frozenset((200, 354, 10089, 10090, 10091, 10168, 10197))
 VOLUME_STRING = 48
 _BAR_S = 5
-
-
-@dataclass
-class Counts:
-    """What the feed has seen and could not use, by cause."""
-
-    prints: int = 0
-    books: int = 0
-    crossed: int = 0
-    off_grid: int = 0
-    unknown_level: int = 0
-    resets: int = 0
-    resubscribed: int = 0
-    printed_volume: int = 0
-    bar_volume: int = 0
+DEPTH_AGAIN_S = 5.0
+"""So long a depth that told an impossible row is left alone: a feed that goes on so must not use up the pace."""
 
 
 @dataclass
@@ -69,13 +55,6 @@ class _Line:
 
     what: str
     place: int
-
-
-@dataclass
-class _Side:
-    """One side of the book as the wire tells it, best first: (ticks, size)."""
-
-    levels: list[tuple[int, int]] = field(default_factory=list)
 
 
 class IbkrFeed:
@@ -104,16 +83,12 @@ class IbkrFeed:
         self.tick_by_tick = {PRIMARY: True, SECOND: True}
         self.refused: dict[int, str] = {}
         """Instruments beside the traded one that the broker gives no data of, and what it said."""
-        self._tick = {
-            PRIMARY: float(instrument("ES").tick_size), SECOND: float(instrument("NQ").tick_size),
-            VIX: float(instrument("VIX").tick_size),
-        }  # fmt: skip
         self._lines: dict[int, _Line] = {}
         self._contracts: dict[int, Any] = {}
-        self._book = (_Side(), _Side())
-        self._dirty = False
+        self._depth = Depth()
         self._quote = [0, 0, 0, 0]
         self._last_row_ns = 0
+        self._depth_again_ns: int | None = None
         session.add(self)
 
     # -- what the loop calls -----------------------------------------------------------------------
@@ -125,6 +100,8 @@ class IbkrFeed:
             row = empty(1)
             row["kind"], row["ts_event"] = TIMER, now
             self._give(row, now)
+        if self._depth_again_ns is not None and now >= self._depth_again_ns and PRIMARY in self._contracts:
+            self._ask_depth()
 
     # -- the session -------------------------------------------------------------------------------
 
@@ -157,6 +134,7 @@ class IbkrFeed:
 
     def on_down(self, reason: str) -> None:
         """A book that nobody updates any more is no book."""
+        self._depth_again_ns = None
         self._forget_book()
 
     def _ask(self, what: str, place: int, send: Any) -> None:
@@ -173,11 +151,24 @@ class IbkrFeed:
         if self.tick_by_tick[place]:
             self._ask("ticks", place, lambda r: client.reqTickByTickData(r, contract, "AllLast", 0, False))
         if place == PRIMARY:
-            rows = self.params.depth_rows
-            self._ask("depth", place, lambda r: client.reqMktDepth(r, contract, rows, False, []))
+            self._ask_depth()
             self._ask(
                 "bars", place, lambda r: client.reqRealTimeBars(r, contract, _BAR_S, "TRADES", False, [])
             )
+
+    def _ask_depth(self) -> None:
+        self._depth_again_ns = None
+        contract, rows = self._contracts[PRIMARY], self.params.depth_rows
+        self._ask("depth", PRIMARY, lambda r: self.session.client.reqMktDepth(r, contract, rows, False, []))
+
+    def _leave_depth(self, request: int) -> None:
+        """Forget a book that can no longer be known, and ask for it again later."""
+        self.counts.depth_left += 1
+        self.session.client.cancelMktDepth(request, False)
+        del self._lines[request]
+        self._forget_book()
+        wait = DEPTH_AGAIN_S * NS * self.session.clock.speed
+        self._depth_again_ns = self.session.clock.now_ns() + round(wait)
 
     def _cancel_all(self) -> None:
         client = self.session.client
@@ -241,20 +232,12 @@ class IbkrFeed:
         """Apply one change of a level."""
         if self._line(request, "depth") is None:
             return
-        levels = self._book[side].levels
-        ticks = self._ticks(price, PRIMARY) if operation != DELETE else 0
-        if ticks is None:
-            return
-        if operation == DELETE and at < len(levels):
-            del levels[at]
-        elif operation == INSERT and at <= len(levels):
-            levels.insert(at, (ticks, round(size)))
-        elif operation == UPDATE and at < len(levels):
-            levels[at] = (ticks, round(size))
-        else:
+        ticks = self.counts.ticks(price, PRIMARY) if operation != DELETE else 0
+        contracts = self.counts.size(size) if operation != DELETE else 0
+        if ticks is None or contracts is None:
+            self._leave_depth(request)
+        elif not self._depth.change(at, operation, side, ticks, contracts):
             self.counts.unknown_level += 1
-            return
-        self._dirty = True
 
     def on_updateMktDepthL2(
         self,
@@ -272,7 +255,7 @@ class IbkrFeed:
 
     def on_tcpDataProcessed(self) -> None:
         """A packet is through: the book is whole again."""
-        if self._dirty:
+        if self._depth.dirty:
             self._give_book()
 
     def on_tickByTickAllLast(
@@ -282,17 +265,27 @@ class IbkrFeed:
         line = self._line(request, "ticks")
         if line is not None:
             now = self.session.clock.now_ns()
-            self._print(line.place, price, size, min(max(now, time * NS), time * NS + NS - 1), now)
+            told = self.counts.instant(time * NS, now, self.session.clock.speed)
+            if told is not None:
+                self._print(line.place, price, size, min(max(now, told), told + NS - 1), now)
 
     def on_tickString(self, request: int, kind: int, value: str) -> None:
         """Take a print from the volume string, where tick by tick was refused."""
         line = self._line(request, "level1")
         if line is None or kind != VOLUME_STRING or self.tick_by_tick.get(line.place, True):
             return
-        price, size, ms = value.split(";")[:3]
-        if price and size and ms:
-            now = self.session.clock.now_ns()
-            self._print(line.place, float(price), float(size), int(ms) * 1_000_000, now)
+        price, size, ms = (value.split(";") + ["", ""])[:3]
+        if not (price and size and ms):
+            return
+        try:
+            numbers = float(price), float(size), int(ms)
+        except ValueError:
+            self.counts.impossible += 1
+            return
+        now = self.session.clock.now_ns()
+        told = self.counts.instant(numbers[2] * 1_000_000, now, self.session.clock.speed)
+        if told is not None:
+            self._print(line.place, numbers[0], numbers[1], told, now)
 
     def on_priceSizeTick(self, request: int, kind: int, price: float, size: float) -> None:
         """Take a best price (1 bid, 2 ask), or the last value of the VIX (4)."""
@@ -304,68 +297,52 @@ class IbkrFeed:
                 now = self.session.clock.now_ns()
                 self._print(VIX, price, 0, now, now)
         elif line.place == PRIMARY and kind in (1, 2):
-            ticks = self._ticks(price, PRIMARY) if 0 < price < UNSET and size > 0 else 0
-            if ticks is not None:
-                self._quote[kind - 1], self._quote[kind + 1] = ticks, round(size)
+            there = 0 < price < UNSET and size > 0  # else: this side has no quote
+            ticks = self.counts.ticks(price, PRIMARY) if there else 0
+            contracts = self.counts.size(size) if there else 0
+            if ticks is not None and contracts is not None:
+                self._quote[kind - 1], self._quote[kind + 1] = ticks, contracts
                 self._give_quote()
 
     def on_tickSize(self, request: int, kind: int, size: float) -> None:
         """Take a best size (0 bid, 3 ask)."""
         line = self._line(request, "level1")
         if line is not None and line.place == PRIMARY and kind in (0, 3):
-            self._quote[2 if kind == 0 else 3] = round(size)
-            self._give_quote()
+            contracts = self.counts.size(size)
+            if contracts is not None:
+                self._quote[2 if kind == 0 else 3] = contracts
+                self._give_quote()
 
     def on_realtimeBar(
         self, request: int, time: int, o: float, h: float, low: float, c: float, volume: float, *_: Any
     ) -> None:
         """Count what the bars say was traded."""
-        if self._line(request, "bars") is not None:
-            self.counts.bar_volume += round(volume)
+        contracts = self.counts.size(volume) if self._line(request, "bars") is not None else None
+        self.counts.bar_volume += contracts or 0
 
     # -- rows --------------------------------------------------------------------------------------
 
-    def _ticks(self, price: float, place: int) -> int | None:
-        exact = price / self._tick[place]
-        if abs(exact - round(exact)) > 1e-6:
-            self.counts.off_grid += 1
-            return None
-        return round(exact)
-
     def _print(self, place: int, price: float, size: float, ts_event: int, now: int) -> None:
-        ticks = self._ticks(price, place)
-        if ticks is None:
+        ticks, contracts = self.counts.ticks(price, place), self.counts.size(size)
+        if ticks is None or contracts is None:
             return
-        if self._dirty:
+        if self._depth.dirty:
             self._give_book()
         row = empty(1)
-        row["kind"], row["instrument"], row["px"], row["sz"] = TRADE, place, ticks, round(size)
+        row["kind"], row["instrument"], row["px"], row["sz"] = TRADE, place, ticks, contracts
         row["ts_event"] = ts_event
         row["flags"] = 0 if place == VIX else SIDE_TICK_RULE
         if place == PRIMARY:
             self.counts.prints += 1
-            self.counts.printed_volume += round(size)
+            self.counts.printed_volume += contracts
         self._give(row, now)
 
     def _give_book(self) -> None:
-        self._dirty = False
-        bids, asks = (self._book[side].levels for side in (BID_SIDE, ASK_SIDE))
-        if bids and asks and bids[0][0] >= asks[0][0]:
-            self.counts.crossed += 1  # in the middle of a change that spans packets: the next one tells
-            return
         now = self.session.clock.now_ns()
-        row = empty(1)
-        row["kind"], row["ts_event"] = BOOK, now
-        if bids:
-            row["bid"] = bids[0][0]
-            for ticks, size in bids:
-                if 0 <= bids[0][0] - ticks < DEPTH:
-                    row["b"][0, bids[0][0] - ticks] = size
-        if asks:
-            row["ask"] = asks[0][0]
-            for ticks, size in asks:
-                if 0 <= ticks - asks[0][0] < DEPTH:
-                    row["a"][0, ticks - asks[0][0]] = size
+        row = self._depth.row(now)
+        if row is None:
+            self.counts.crossed += 1
+            return
         self.counts.books += 1
         self.depth_live = True
         self._give(row, now)
@@ -385,7 +362,6 @@ class IbkrFeed:
         self.inbox.offer(row)
 
     def _forget_book(self) -> None:
-        for side in self._book:
-            side.levels.clear()
-        self._dirty = self.depth_live = False
+        self._depth.forget()
+        self.depth_live = False
         self._quote = [0, 0, 0, 0]

@@ -2,8 +2,8 @@
 
 How it moves: every BOOK or QUOTE row of the traded instrument replaces the ladder (O(1)) and adds its term
 to the order-flow imbalance (OFI). Once per second of event time `sample` measures the ladder and smooths.
-Level i is the price i ticks behind the best; an empty level has size 0. Crossed, locked or one-sided rows
-are counted and not applied.
+Level i is the price i ticks behind the best; an empty level has size 0. Rows that are crossed, locked, one-sided or
+of a size below zero are counted and not applied.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ BOOK_DTYPE = np.dtype(
         ("p_level_decay", np.float64),
         ("ts", np.int64),  # event clock of the newest update; meaningless while `has` is 0
         ("updates", np.int64),
-        ("crossed", np.int64),  # rows refused because bid ≥ ask or a side was missing
+        ("crossed", np.int64),  # rows refused: bid ≥ ask, a side missing, a size below zero
         ("bid", np.int32),
         ("ask", np.int32),
         ("b", np.int32, (DEPTH,)),
@@ -100,10 +100,20 @@ def flow_term(pb0: int, qb0: int, pa0: int, qa0: int, pb: int, qb: int, pa: int,
 
 
 @kernel
+def _below_zero(e: Record) -> int:
+    """Return 1 where a level behind the best has a size below zero; a quote carries none."""
+    if e["kind"] == BOOK:
+        for i in range(1, DEPTH):
+            if e["b"][i] < 0 or e["a"][i] < 0:
+                return 1
+    return 0
+
+
+@kernel
 def on_book(k: Record, e: Record, clock: int) -> int:
-    """Apply a BOOK or QUOTE row; return 1, or 0 where it is crossed, locked or one-sided."""
+    """Apply a BOOK or QUOTE row; return 1, or 0 where it is crossed, locked, one-sided or of impossible size."""
     bid, ask = e["bid"], e["ask"]
-    if bid == 0 or ask == 0 or bid >= ask or e["b"][0] <= 0 or e["a"][0] <= 0:
+    if bid <= 0 or ask <= 0 or bid >= ask or e["b"][0] <= 0 or e["a"][0] <= 0 or _below_zero(e):
         k["crossed"] += 1
         return 0
     if k["has"]:

@@ -171,9 +171,15 @@ def _row(s: Record, e: Record) -> None:
         elif kind == BAR:
             _bar(s, e)
     elif instrument == SECOND:
-        cross.on_event(s, e)
+        if kind == TRADE and (e["px"] <= 0 or e["sz"] <= 0):
+            s["quality"]["quarantined"] += 1
+        else:
+            cross.on_event(s, e)
     elif instrument == VIX and kind != TIMER:
-        regime.on_vix(s, e["px"], s["clock"]["ts"])
+        if e["px"] <= 0:
+            s["quality"]["quarantined"] += 1
+        else:
+            regime.on_vix(s, e["px"], s["clock"]["ts"])
 
 
 @kernel
@@ -195,7 +201,7 @@ def _book(s: Record, e: Record) -> None:
 def _trade(s: Record, e: Record) -> None:
     c, q, px, sz = s["clock"], s["quality"], e["px"], e["sz"]
     q["now"][quality.ROWS] += 1
-    if sz <= 0:
+    if sz <= 0 or px <= 0:
         q["now"][quality.ZERO] += 1
         q["quarantined"] += 1
     elif c["ts"] >= s["session"]["close_ns"]:
