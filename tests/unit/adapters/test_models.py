@@ -5,27 +5,13 @@ from mia_kernel.adapters.models import MODEL, STEPS, ModelRegistry, Shadow, serv
 from mia_kernel.core.errors import CorruptError, InputError
 from mia_kernel.core.events import Carries
 from mia_kernel.features.spec import Given
-from mia_kernel.ml.ensemble import Ensemble, Filter
-from mia_kernel.ml.inputs import EIGHT, schema_of
+from mia_kernel.ml.ensemble import Filter
+from mia_kernel.ml.inputs import EIGHT
 from mia_kernel.ml.params import MlParams
-from mia_kernel.ml.trees import Tree, heaped
+from tests.fakes.small_model import ensemble
 
 pytestmark = pytest.mark.unit
 GIVEN = Given(Carries())
-
-
-def ensemble() -> Ensemble:
-    def a(*values: float, kind: type = np.int64):
-        return np.array(values, kind)
-
-    tree = Tree(
-        a(1, -1, -1), a(2, -1, -1), a(0, 0, 0), a(0.5, 0, 0, kind=np.float32), a(0, 0.2, 0.8, kind=float)
-    )
-    heaps = heaped([tree])
-    line = np.zeros(2 * len(EIGHT))
-    return Ensemble(
-        "x", schema_of(), heaps, heaps, 0.0, line, 0.0, a(0, 1, kind=float), a(0, 1, kind=float), 0, 0
-    )
 
 
 @pytest.fixture
