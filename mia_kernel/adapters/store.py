@@ -27,7 +27,7 @@ else:
     import fcntl
 
 MANIFESTS, STAGING, LOCK = "_manifests", "_staging", "_lock"
-_VERSION = 1
+_VERSION = 2  # 1 had no hash of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,8 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"{manifest.import_id}.part"
         try:
-            write_flushed(part, json.dumps({"version": _VERSION, **asdict(manifest)}, indent=1).encode())
+            told = {"version": _VERSION, **asdict(manifest)}
+            write_flushed(part, json.dumps({**told, "sha256": _hash(told)}, indent=1).encode())
             os.replace(part, folder / f"{manifest.import_id}.json")
         except OSError:
             part.unlink(missing_ok=True)
@@ -202,6 +203,9 @@ class Store:
 def _read_manifest(path: Path) -> Manifest:
     try:
         value = json.loads(path.read_bytes())
+        version, own = value["version"], value.pop("sha256", None)
+        if version not in (1, _VERSION) or own != (_hash(value) if version > 1 else None):
+            raise ValueError("it does not match its own hash")
         segments = tuple(Segment(**segment) for segment in value["segments"])
         return Manifest(
             value["import_id"], value["name"], value["imported_at"], segments, tuple(value["sources"])
@@ -212,6 +216,11 @@ def _read_manifest(path: Path) -> Manifest:
         ) from error
     except OSError as error:
         raise OutsideError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _hash(told: dict[str, Any]) -> str:
+    """Return the hash of a manifest's content, whatever the spaces between its words."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _lock(stream: IO[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""S5: hostile bytes at the gateway's door. A frame is whole or refused; nothing hangs, grows or falls over."""
+"""S8: hostile bytes at the gateway's door. A frame is whole or refused; nothing hangs, grows or falls over."""
 
 from __future__ import annotations
 

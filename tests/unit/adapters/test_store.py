@@ -57,6 +57,22 @@ def test_a_damaged_manifest_is_corrupt(tmp_path: Path) -> None:
             store.manifests()
 
 
+def test_a_changed_word_of_a_manifest_is_corrupt_and_one_of_before_is_read(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    _publish(store, b"rows")
+    file = next((tmp_path / MANIFESTS).glob("*.json"))
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({**told, "name": "y"}))
+    with pytest.raises(CorruptError, match="own hash"):
+        store.manifests()
+    del told["sha256"]
+    with pytest.raises(CorruptError, match="own hash"):
+        file.write_text(json.dumps(told))
+        store.manifests()
+    file.write_text(json.dumps({**told, "version": 1}))
+    assert store.manifests()[0].name == "x"
+
+
 def test_a_second_writer_is_told_to_wait(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with store.writing(), pytest.raises(OutsideError, match="another import"), Store(tmp_path).writing():
