@@ -25,6 +25,7 @@ from mia_kernel.core.venue import (
     VenueOrder,
     WireOrder,
 )
+from mia_kernel.execution import late
 from mia_kernel.execution.oms import DEAD
 from mia_kernel.execution.truth_record import (
     ZERO,
@@ -111,7 +112,8 @@ class Truth:
         """Say that a cancellation has not reached the venue: the order may be cancelled again."""
         record = self.find(ref, perm_id)
         if record is not None and record.status is OrderStatus.CANCEL_PENDING:
-            record.status = OrderStatus.PARTIALLY_FILLED if record.filled else OrderStatus.WORKING
+            known = OrderStatus.WORKING if record.perm_id or perm_id else OrderStatus.UNKNOWN
+            record.status = OrderStatus.PARTIALLY_FILLED if record.filled else known
 
     def doubt(self, ref: str) -> None:
         """Say that the outcome of a send is unknown."""
@@ -123,11 +125,9 @@ class Truth:
 
     def apply(self, event: VenueOrder | Fill | Commission) -> Heard:
         """Take what the venue says about an order, a fill or its cost."""
-        if isinstance(event, VenueOrder):
-            return self._order(event)
-        if isinstance(event, Fill):
-            return self._fill(event)
-        return self._commission(event)
+        if isinstance(event, Commission):
+            return self._commission(event)
+        return self._order(event) if isinstance(event, VenueOrder) else self._fill(event)
 
     def find(self, ref: str, perm_id: int) -> OrderRecord | None:
         """Return the order of a perm_id, else of a ref; None for one not known here."""
@@ -146,6 +146,7 @@ class Truth:
         if record.status in DEAD and said.status not in DEAD:
             if record.status is OrderStatus.FILLED or said.filled < record.filled:
                 return Heard(notes=tuple(notes))  # old news after the last fill
+            late.take_up(self.state, record.bracket_id)
             notes.append(
                 f"order {record.order.ref} was {record.status.value}, the venue has it {said.status}"
             )
@@ -160,7 +161,7 @@ class Truth:
         record.status, record.rests = status, said.rests if record.live else Rests.UNKNOWN
         record.order = as_told(record.order, said)
         reports: tuple[OrderReport, ...] = ()
-        if (record.status, record.order, record.rests) != before and record.bracket_id:
+        if (record.status, record.order, record.rests) != before and self._engine_knows(record):
             reports = (self._report(record, said.ts_event, said.reason),)
         rejected = status is OrderStatus.REJECTED and before[0] is not OrderStatus.REJECTED
         return Heard(reports, tuple(notes), self._finished(record.bracket_id, said.ts_event), None, rejected)
@@ -184,7 +185,10 @@ class Truth:
                 return Heard()
             return self._correct(base, old, fill)
         record = self.find(fill.ref, fill.perm_id)
-        bracket = self.state.brackets.get(record.bracket_id) if record is not None else None
+        bracket = None
+        if record is not None:
+            late.take_up(self.state, record.bracket_id)
+            bracket = self.state.brackets.get(record.bracket_id)
         counted, notes = fill.qty, []
         if record is None:
             notes = [
@@ -236,8 +240,9 @@ class Truth:
             return Heard(notes=tuple(notes))
         reference = record.reference_ticks
         slip = None if reference is None else fill.side * (fill.price_ticks - reference)
-        report = self._report(record, fill.ts_event, "", fill, counted)
-        return Heard((report,), tuple(notes), self._finished(bracket.bracket_id, fill.ts_event), slip)
+        known = self._engine_knows(record)
+        told = (self._report(record, fill.ts_event, "", fill, counted),) if known else ()
+        return Heard(told, tuple(notes), self._finished(bracket.bracket_id, fill.ts_event), slip)
 
     def _correct(self, base: str, old: FillRecord, new: Fill) -> Heard:
         self._book(old.fill, -1)
@@ -291,10 +296,14 @@ class Truth:
             return ()
         if any(r.live for r in self.of_bracket(bracket_id)):
             return ()
-        del self.state.brackets[bracket_id]
+        late.written_off(self.state, self.state.brackets.pop(bracket_id))
         if bracket.filled == 0:
             return ()
         return (Closed(bracket_id, bracket.cash_usd - bracket.fees_usd, bracket.opened_ts, ts),)
+
+    def _engine_knows(self, record: OrderRecord) -> bool:
+        bracket = self.state.brackets.get(record.bracket_id)
+        return bool(record.bracket_id) and (bracket is None or not bracket.orphan)
 
     def _report(
         self, record: OrderRecord, ts: int, reason: str, fill: Fill | None = None, counted: int = 0
@@ -371,7 +380,9 @@ class Truth:
 
     def sweep(self, ts: int) -> None:
         """Forget dead orders of brackets that are gone, and fills older than the venue would tell again."""
-        s, keep = self.state, set(self.state.brackets)
+        s = self.state
+        late.forget(s, ts)
+        keep = {*s.brackets, *s.lost}
         for ref in [ref for ref, r in s.orders.items() if not r.live and r.bracket_id not in keep]:
             self._refs.pop(s.orders.pop(ref).perm_id, None)
         old = [base for base, r in s.fills.items() if ts - r.fill.ts_event > KEEP_FILLS_NS]

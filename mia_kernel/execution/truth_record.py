@@ -66,6 +66,9 @@ class BracketRecord:
     fees_usd: Decimal = ZERO
     attempts: int = 0  # orders made for it beyond the first three
     mismatch_ts: int = 0  # since when protection differs from the open quantity
+    orphan: bool = (
+        False  # it was written off and arrived late: closed at once, the engine hears nothing of it
+    )
 
     @property
     def open(self) -> int:
@@ -107,6 +110,7 @@ class TruthState:
     early_commissions: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
     reports: int = 0
     next_flat: int = 0  # number of the next order that closes what is held beyond all brackets
+    lost: dict[str, BracketRecord] = field(default_factory=dict[str, BracketRecord])  # may still arrive
 
 
 @dataclass(frozen=True, slots=True)

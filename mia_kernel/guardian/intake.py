@@ -84,7 +84,7 @@ class Intake:
         elif g.armed and g.engine_run != hello.run_id:
             g.disarm("another engine greeted", now)
         g.engine_run, g.engine_beat, g.engine_lost = hello.run_id, now, False
-        open_brackets = tuple(g.truth.state.brackets)
+        open_brackets = tuple(name for name, b in g.truth.state.brackets.items() if not b.orphan)
         toml = g.file.text if g.file else ""
         first = Limits(toml, g.account, g.state.value, open_brackets)
         if hello.reports_seen is None:

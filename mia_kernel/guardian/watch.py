@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mia_kernel.core.orders import OrderStatus, Role, TradingState
 from mia_kernel.core.venue import Instruction, WireType
-from mia_kernel.execution import plan
+from mia_kernel.execution import late, plan
 from mia_kernel.execution.truth_record import BracketRecord, OrderRecord
 from mia_kernel.guardian import outbox, venue
 from mia_kernel.guardian.book import Supposed
@@ -22,6 +22,8 @@ THROUGH_TICKS = 20
 """How far through the book a re-priced closing order may go, at first; it doubles."""
 OVERDUE_NS = 2_000_000_000
 UNKNOWN_MARK_S = 10.0
+STRANGERS_S = 2.0
+"""While an order placed elsewhere rests, its end is told to nobody here: everything is asked for so often."""
 
 
 class Watch:
@@ -33,6 +35,7 @@ class Watch:
         self._next_save = 0.0
         self._repriced = 0
         self._next_doubt = 0.0
+        self._next_strangers = 0.0
 
     def step(self, now: float) -> None:
         """Check everything once."""
@@ -44,6 +47,7 @@ class Watch:
         self._link(now)
         self._stale(now)
         self._doubts(now)
+        self._late(now)
         venue.moved(g, now)
         if g.flattening is not None:
             self._flattening(now)
@@ -57,7 +61,7 @@ class Watch:
             self._overdue(now)
             if g.state is not TradingState.ACTIVE:  # also entries whose cancellation was lost
                 g.send(plan.cancel_entries(g.truth), "disarmed")
-        if now >= g.next_query and g.query_asked is None:
+        if g.query_asked is None and (now >= g.next_query or self._strangers(now)):
             g.ask_venue(now)
         if now >= self._next_keeping:
             self._keeping(now)
@@ -135,6 +139,24 @@ class Watch:
         for bracket in g.truth.state.brackets.values():
             if bracket.expires_ts is not None and ts - bracket.expires_ts > OVERDUE_NS:
                 g.send(plan.cancel_entry(g.truth, bracket), "entry overdue")
+
+    def _late(self, now: float) -> None:
+        """What was written off and arrived after all is closed at once: nobody manages it."""
+        g = self.g
+        for bracket in tuple(b for b in g.truth.state.brackets.values() if b.orphan):
+            if not bracket.closing:
+                text = f"{bracket.bracket_id} was taken as lost and has arrived: it is withdrawn and closed"
+                g.alert("critical", "late", text, now)
+                g.send(plan.close_bracket(g.truth, bracket, "arrived late"), "arrived late")
+            g.send(plan.cancel_entry(g.truth, bracket), "arrived late")
+        if g.reconciled:
+            g.send(late.strays(g.truth.state), "stands for nothing")
+
+    def _strangers(self, now: float) -> bool:
+        if now < self._next_strangers or not any(r.external for r in self.g.truth.live_orders()):
+            return False
+        self._next_strangers = now + STRANGERS_S
+        return True
 
     # -- emergencies -------------------------------------------------------------------------------
 

@@ -2,16 +2,20 @@
 
 `FaultProxy(target_port)` stands between a client and the gateway. Both directions can be told apart: `UP` is
 from the client to the gateway. `drop` may wait for a number of bytes, so that a connection dies inside a
-message. Every connection made while a fault is set suffers it too.
+message. Every connection made while a fault is set suffers it too. `hold` and `strand` reorder across connections:
+what a client had sent on a connection it lost arrives when its next one has long asked and been answered.
+`ProxyThread` is one in a thread of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 UP, DOWN = "up", "down"
 _CHUNK = 1 << 16
@@ -25,6 +29,8 @@ class _Link:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     passed: dict[str, int] = field(default_factory=lambda: {UP: 0, DOWN: 0})
+    held: bytearray = field(default_factory=bytearray)
+    stranded: bool = False
 
 
 class FaultProxy:
@@ -44,6 +50,7 @@ class FaultProxy:
         self.bytes_per_s: float | None = None
         self.garbage = b""
         self._drop_after: dict[str, int | None] = {UP: None, DOWN: None}
+        self._holding = False
 
     async def open(self) -> None:
         """Listen on a port of the system's choice."""
@@ -74,6 +81,22 @@ class FaultProxy:
         """Swallow what is sent, and leave the connections open."""
         self.silent = {UP: up, DOWN: down}
 
+    def hold(self) -> None:
+        """Keep what the clients send from now on, until `strand`."""
+        self._holding = True
+
+    def holds(self, text: bytes) -> bool:
+        """Whether this has been kept."""
+        return any(text in link.held for link in self._links)
+
+    def strand(self, seconds: float) -> None:
+        """Reset the clients; what they had sent arrives after so long on their old connections, which then end."""
+        self._holding = False
+        for link in tuple(self._links):
+            link.stranded = True
+            link.client.transport.abort()
+            self._keep(asyncio.create_task(self._deliver(link, seconds)))
+
     def heal(self) -> None:
         """Let everything pass again, unhurt."""
         self.silent = {UP: False, DOWN: False}
@@ -96,12 +119,20 @@ class FaultProxy:
         self.connections += 1
         link = _Link(writer, far_writer)
         self._links.add(link)
-        for task in (
-            asyncio.create_task(self._pump(link, reader, far_writer, UP)),
-            asyncio.create_task(self._pump(link, far_reader, writer, DOWN)),
-        ):
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._keep(asyncio.create_task(self._pump(link, reader, far_writer, UP)))
+        self._keep(asyncio.create_task(self._pump(link, far_reader, writer, DOWN)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, link: _Link, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(ConnectionError, OSError):
+            link.server.write(bytes(link.held))
+            await link.server.drain()
+            await asyncio.sleep(0.3)
+        link.server.transport.abort()
 
     async def _pump(
         self, link: _Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter, way: str
@@ -111,6 +142,9 @@ class FaultProxy:
                 if self.delay_s[way]:
                     await asyncio.sleep(self.delay_s[way])
                 if self.silent[way]:
+                    continue
+                if way == UP and self._holding:
+                    link.held += data
                     continue
                 if way == DOWN and self.garbage:
                     data, self.garbage = self.garbage + data, b""
@@ -127,7 +161,8 @@ class FaultProxy:
                     self.drop()
                     break
         self._links.discard(link)
-        sink.close()
+        if not link.stranded:
+            sink.close()
 
     def _cut(self, way: str, data: bytes) -> tuple[bytes, bool]:
         left = self._drop_after[way]
@@ -153,3 +188,27 @@ async def proxied(target_port: int) -> AsyncIterator[FaultProxy]:
         yield proxy
     finally:
         await proxy.close()
+
+
+class ProxyThread:
+    """A fault proxy in a thread of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.proxy = FaultProxy(port)
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.proxy.open(), self.loop).result(5.0)
+
+    def do(self, work: Callable[[FaultProxy], Any]) -> None:
+        """Let the proxy do something in its own thread, and wait until it has."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (work(self.proxy), done.set()))
+        assert done.wait(5.0)
+
+    def close(self) -> None:
+        """End proxy and thread."""
+        asyncio.run_coroutine_threadsafe(self.proxy.close(), self.loop).result(5.0)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(5.0)
+        self.loop.close()

@@ -270,6 +270,7 @@ class Socket:
         self.venue = venue
         self.up = True
         self.deaf = False  # what is sent never arrives
+        self.late: list[Instruction] | None = None  # what is sent waits here, until it is handed over
         self.mute = False  # what is said never arrives (half-open)
         self.muted: list[VenueEvent] = []
         self.repeat = False
@@ -295,7 +296,9 @@ class Socket:
     def submit(self, instructions: Sequence[Instruction]) -> None:
         if not self.up:
             raise OutsideError("the link is down; way out: wait")
-        if not self.deaf:
+        if self.late is not None:
+            self.late += instructions
+        elif not self.deaf:
             self.venue.receive(instructions)
 
     def query(self, query_id: int) -> None:

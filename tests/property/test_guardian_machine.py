@@ -109,6 +109,7 @@ class Machine(RuleBasedStateMachine):
         d = self.d
         held = sum(abs(q) for q in d.venue.positions.values())
         sound = d.socket.up and not d.socket.mute and not d.socket.deaf and not d.venue.frozen
+        sound = sound and d.socket.late is None
         ours = sum(b.open for b in d.g.truth.state.brackets.values())
         closing = d.g.flattening is not None or any(b.closing for b in d.g.truth.state.brackets.values())
         bare = sound and d.g.reconciled and not closing and d.venue.stops() < min(held, ours)
@@ -251,6 +252,25 @@ class Machine(RuleBasedStateMachine):
         self._go(0.5)
         self.d.ask(Resume("test"))
 
+    @precondition(lambda self: self.d.socket.late is None and not self.d.socket.deaf)
+    @rule(seconds=st.sampled_from((0.1, 1.0, 3.0)))
+    def overtake(self, seconds: float) -> None:
+        """What is sent now stays on the way; the link is cut and comes back, and the venue has answered since."""
+        self.d.socket.late = []
+        self._go(seconds)
+
+    @precondition(lambda self: self.d.socket.late is not None)
+    @rule(cut=st.booleans())
+    def arrive(self, cut: bool) -> None:
+        self._arrive(cut)
+
+    def _arrive(self, cut: bool) -> None:
+        late, self.d.socket.late = self.d.socket.late or [], None
+        if cut:
+            self.link(0.1, True)
+        self.d.venue.receive(late)
+        self._go(0.3)
+
     # -- laws ------------------------------------------------------------------------------------
 
     @invariant()
@@ -268,6 +288,8 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "d"):
             return
         d = self.d
+        if d.socket.late is not None:
+            self._arrive(False)
         d.venue.frozen = d.socket.repeat = False
         d.venue.reject_next, d.venue.depth, d.socket.shuffle = 0, None, None
         d.venue.auto_reduce = True
