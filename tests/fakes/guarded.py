@@ -58,7 +58,8 @@ def bracket(
     def order(role: Role, way: int, kind: OrderType, limit: int | None, stop_ticks: int | None) -> Order:
         return Order(
             f"{name}-{role.value}", name, role, symbol, way, qty, kind, ts, limit, stop_ticks,
-            ts + good_for_s * 1_000_000_000 if role is Role.ENTRY else None, float(entry) if role is Role.ENTRY else None,
+            ts + good_for_s * 1_000_000_000 if role is Role.ENTRY else None,
+            float(entry) if role is Role.ENTRY else None,
         )  # fmt: skip
 
     return PlaceBracket(

@@ -1,4 +1,4 @@
-"""A guardian over a real order socket to a simulated gateway, in the test's own thread; the gateway's book is the oracle."""
+"""A guardian over a real order socket to a simulated gateway, in the test's own thread; the gateway's book judges."""
 
 from __future__ import annotations
 

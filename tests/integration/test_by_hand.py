@@ -1,4 +1,4 @@
-"""What a person does at the venue beside us, as in TWS: known and told at once, and again gone when it is taken away."""
+"""What a person does at the venue beside us, as in TWS: known and told at once, and its end too."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ from mia_kernel.adapters.messages import Refused
 from tests.fakes.fault_proxy import DOWN, UP, ProxyThread
 from tests.fakes.guarded import ACCOUNT, bracket
 from tests.fakes.live_gateway import LiveGateway, morning, near
-from tests.fakes.processes import GENEROUS
 from tests.fakes.wired import Wired, book_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.safety]
