@@ -106,7 +106,10 @@ def daily(day: Day, say: Say = plain) -> Advice:
 
 
 def _result(f: Mapping[str, Any], say: Say) -> str:
-    text = say("{n} trades, {net} USD net: {wins} won, {losses} lost, {scratches} scratched.").format(
+    sentence = say("{n} trades, {net} USD net: {wins} won, {losses} lost, {scratches} scratched.")
+    if f["n"] == 1:
+        sentence = say("1 trade, {net} USD net: {wins} won, {losses} lost, {scratches} scratched.")
+    text = sentence.format(
         n=f["n"], net=usd(f["net_usd"]), wins=f["wins"], losses=f["losses"], scratches=f["scratches"]
     )
     if f["n"] < MIN_DAY_TRADES or f["expectancy_r"] is None:
@@ -144,6 +147,8 @@ def focus(day: Day, say: Say = plain) -> str:
             group=group_words(weak.by, weak.name, say), value=in_r(weak.expectancy_r or 0.0), n=weak.n
         )
     missing = MIN_GROUP_TRIPS - len(day.window)
+    if missing == 1:
+        return say("Next session: the same rules; 1 more trade until anything can be said about the method.")
     if missing > 0:
         return say(
             "Next session: the same rules; {n} more trades until anything can be said about the method."

@@ -135,6 +135,13 @@ def test_a_few_good_trades_are_good_and_only_an_interval_above_zero_is_excellent
         assert mood(Day(END, figures, (), kept)) == said
 
 
+def test_one_trade_is_no_trades() -> None:
+    one = advise(day(MATERIAL.trips[:1], many(29, 0.0)))[0].message
+    assert one.startswith("1 trade, ")
+    assert "; 1 more trade until" in one
+    assert advise(day(MATERIAL.trips[:2]))[0].message.startswith("2 trades, ")
+
+
 def test_a_week_is_called_a_week_and_has_no_limit_of_a_day() -> None:
     lost = [replace(t, gross_cents=-20_000, id=i) for i, t in enumerate(MATERIAL.trips[:5])]
     figures = performance(lost, capital_cents=5_000_000)
