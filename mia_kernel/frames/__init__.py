@@ -89,7 +89,7 @@ def build(
         "zones": memory.keep("zones", (seen, market.price_ticks), lambda: zone_rows(market, ts))
         if started
         else [],
-        "gamma": gamma(market),
+        "gamma": gamma(market, run.chains.rows[-1]["source"] if run.chains.rows else None),
         "decision": decision_view(run, memory),
         "battle": battle_view(market, memory),
         "signals": signal_rows(run, memory),

@@ -175,16 +175,18 @@ def levels(market: MarketState) -> list[dict[str, Any]]:
     return out
 
 
-def gamma(market: MarketState) -> dict[str, Any] | None:
+def gamma(market: MarketState, source: str | None) -> dict[str, Any] | None:
     """Return what the option chain says as a whole, None where no chain has come.
 
-    `net_usd` is per 1 % of the index, `dealers` the sign of their gamma, `fresh` whether it is within its limit.
+    `net_usd` is per 1 % of the index, `dealers` the sign of their gamma, `fresh` whether it is within its limit,
+    `source` whose chain it is; None where the run was restored and has heard no view since.
     """
     o, now = market.array["options"][0], int(market.array["clock"]["ts"][0])
     if not o["has"]:
         return None
     return {
         "as_of": int(o["ts"]),
+        "source": source,
         "fresh": bool(options.is_fresh(o, now)),
         "quality": _known(o["quality"]),
         "net_usd": _known(o["total_gamma_exposure_usd"]),

@@ -40,6 +40,7 @@ class Driven(Protocol):
     round_trips: list[Any]
     reports: list[Any]
     last: Any
+    chains: Any
 
     def header(self) -> Any:
         """Return what stands once in front of all decision rows."""

@@ -11,7 +11,7 @@ import { create as ladder } from "./live_ladder.js";
 import { create as mentor } from "./live_mentor.js";
 import { create as price } from "./live_price.js";
 import { create as signals } from "./live_signals.js";
-import { clockOf, make, put, signed, stampOf } from "./panel.js";
+import { clockOf, fixed, make, put, signed, stampOf } from "./panel.js";
 import { createStrip } from "./strip.js";
 
 const PANELS = [
@@ -86,6 +86,7 @@ export function createConsole(el, options = {}) {
       if (box.dataset.folded !== "true") panel.update(frame, state);
     }
     if (frame && root.dataset.seq !== String(frame.seq)) note(root, frame, times);
+    link.drawn();
   };
   let wanted = 0;
   const ask = () => { if (!wanted) wanted = requestAnimationFrame(() => { wanted = 0; show(); }); };
@@ -141,9 +142,13 @@ function showBook(root, frame) {
 function showGamma(node, frame) {
   const gamma = frame && frame.gamma;
   const dealers = gamma && gamma.dealers > 0 ? "long gamma" : gamma && gamma.dealers < 0 ? "short gamma" : "neutral";
-  put(node, !gamma ? "" : `net gamma ${signed(gamma.net_usd === null ? null : gamma.net_usd / 1e9)} bn USD per 1 %, dealers ${dealers}`
-    + `${gamma.fresh ? "" : ", OLD"}, as of ${clockOf(gamma.as_of)}`);
+  put(node, !gamma ? "" : `net gamma ${signed(gamma.net_usd === null ? null : gamma.net_usd / 1e9)} bn USD per 1 %, dealers ${dealers}, `
+    + `${gamma.fresh ? "" : "OLD, "}${ageOf((frame.ts_event - gamma.as_of) / 1e9)} old`);
+  node.title = gamma ? `${gamma.source === null ? "source unknown since the loop was restored" : `from ${gamma.source}`}, quotes of ${clockOf(gamma.as_of)} New York, `
+    + `quality ${gamma.quality === null ? "—" : fixed(gamma.quality)}; walls are mapped to prices of the future` : "";
 }
+
+const ageOf = (s) => s < 90 ? `${Math.max(0, Math.round(s))} s` : s < 5400 ? `${Math.round(s / 60)} min` : s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} days`;
 
 function timeframes(ui, changed) {
   const group = make("span", "timeframes");

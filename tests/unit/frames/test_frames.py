@@ -88,6 +88,7 @@ def test_a_chain_is_told_as_a_whole_and_an_old_one_says_so() -> None:
     gamma = frames.build(run)["gamma"]
     assert (gamma["net_usd"], gamma["dealers"], gamma["fresh"]) == (-2.5e9, -1.0, True)
     assert gamma["put_call_ratio"] is None
+    assert (gamma["source"], gamma["as_of"]) == ("a test", first)
     walls = [level for level in frames.build(run)["levels"] if level["family"] == "gamma"]
     assert walls[0]["price"] == 25_700 / 4
     run.drive()
