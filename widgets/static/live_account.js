@@ -5,6 +5,10 @@ const UNITS = { usd: "USD", contracts: "ct", count: "", percent: "%", ticks: "ti
 const USED = new Set(["daily_loss", "hard_daily_loss", "weekly_loss", "drawdown", "open_risk", "max_position",
   "trades_per_hour", "trades_per_day", "consecutive_losses", "orders_per_hour"]);
 
+// Names short enough for half a column of a laptop's screen; the pointer tells the whole one.
+const SHORT = { daily_loss: "day loss", hard_daily_loss: "hard day loss", weekly_loss: "week loss", max_position: "position",
+  trades_per_hour: "trades/h", trades_per_day: "trades/day", consecutive_losses: "lost in a row", orders_per_hour: "orders/h" };
+
 function limit() {
   const row = make("li");
   row.append(make("span", "name"), make("span", "track"), make("span", "number"));
@@ -72,7 +76,7 @@ function drawLimits(list, limits) {
   list.style.setProperty("--half", String(Math.max(1, Math.ceil(limits.length / 2))));
   limits.forEach((l, i) => {
     const row = lines[i], used = share(l), unit = UNITS[l.unit] ?? l.unit;
-    put(row.querySelector(".name"), words(l.code));
+    put(row.querySelector(".name"), SHORT[l.code] || words(l.code));
     row.title = `${words(l.code)}, as found at the last decision`;
     const digits = l.unit === "percent" ? 2 : l.unit === "contracts" && l.actual % 1 ? 1 : 0;  // MES is a tenth
     const say = l.limit < 0 ? signed : fixed;  // of a loss limit the sign matters

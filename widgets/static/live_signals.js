@@ -34,7 +34,9 @@ export function create(el) {
         put(item.querySelector(".grade"), `${words(s.grade)} ${fixed(s.percent, 1)} %`);
         put(item.querySelector(".verdict"), s.allowed ? `${s.qty} ES` : "refused", s.allowed ? "allowed" : "refused");
         put(item.querySelector(".entry"), fixed(s.entry));
-        put(item.querySelector("p"), sentence);
+        const line = item.querySelector("p"), told = sentence.replace(/^Refused: /, "");
+        put(line, s.allowed ? sentence : told.charAt(0).toUpperCase() + told.slice(1)); // "refused" stands above it
+        if (line.title !== sentence) line.title = sentence;
         put(item.querySelector(".prices"), `entry ${fixed(s.entry)}  stop ${fixed(s.stop)}  target ${fixed(s.target)}`);
       });
     },
