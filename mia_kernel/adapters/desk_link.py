@@ -1,8 +1,8 @@
 """Read a running loop for the desk server: newest frame, the guardian's word, and what has happened.
 
 How it moves: one thread takes frames from the engine's PUB socket and packs each once for all browsers, one asks
-the guardian twice a second. Both find their peer by its announcement, again after a restart. A command goes over a
-connection of its own, so it never waits behind a question. Nothing is sent twice; nothing here decides.
+the guardian twice a second (`desk_word`). Both find their peer by its announcement, again after a restart. A command
+goes over a connection of its own, so it never waits behind a question. Nothing is sent twice; nothing here decides.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 
 import msgspec
 
-from mia_kernel.adapters.bus import ENGINE, Client, Viewer, find, guardian, load_keys
+from mia_kernel.adapters.bus import ENGINE, Viewer, find, guardian, load_keys
 from mia_kernel.adapters.desk_events import Chronicle
-from mia_kernel.adapters.messages import GuardianStatus, Message, Refused, Status
+from mia_kernel.adapters.desk_word import EVERY_S, Word
+from mia_kernel.adapters.messages import GuardianStatus, Message, Refused
 from mia_kernel.adapters.wire import decode
 from mia_kernel.core.errors import MiaError, OutsideError
 from mia_kernel.core.packing import pack
 
-POLL_S = 0.5
 FRAME_WAIT_S = 0.25
 FIND_AGAIN_S = 0.5
 COMMAND_S = 5.0
@@ -108,11 +108,12 @@ class DeskLink:
             If no guardian runs, or it did not answer: then the outcome is unknown.
         """
         with guardian(self.home) as client:
+            asked_at = time.monotonic()
             answer = client.ask(message, COMMAND_S)
         said = answer.reason if isinstance(answer, Refused) else type(answer).__name__
         self.chronicle.note("command", "info", f"{type(message).__name__}: {said}")
         if isinstance(answer, GuardianStatus):
-            self._take_status(answer)
+            self._take_status(answer, asked_at)
         return answer
 
     # -- threads -----------------------------------------------------------------------------------
@@ -158,25 +159,25 @@ class DeskLink:
         self._fresh()
 
     def _ask_status(self) -> None:
-        client: Client | None = None
+        word: Word | None = None
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
-                client = client or guardian(self.home)
-                answer = client.ask(Status(), 1.0)
-                if isinstance(answer, GuardianStatus):
-                    self._take_status(answer)
+                word = word or Word(self.home)
+                for status, asked_at in word.turn():
+                    self._take_status(status, asked_at)
             except (MiaError, OutsideError) as error:
                 self.refusal = str(error)
                 self.chronicle.see_silence(self.refusal)
-                if client is not None:
-                    client.close()
-                client = None
+                if word is not None:
+                    word.close()
+                word = None
                 self._fresh()
-            self._stop.wait(POLL_S)
-        if client is not None:
-            client.close()
+            self._stop.wait(max(0.0, began + EVERY_S - time.monotonic()))
+        if word is not None:
+            word.close()
 
-    def _take_status(self, status: GuardianStatus) -> None:
-        self.status, self.status_at, self.refusal = status, time.monotonic(), ""
+    def _take_status(self, status: GuardianStatus, asked_at: float) -> None:
+        self.status, self.status_at, self.refusal = status, asked_at, ""
         self.chronicle.see_status(status)
         self._fresh()

@@ -1,6 +1,6 @@
 """Send frames and the guardian's word to one browser page, no faster than it takes them.
 
-How it moves: a page answers each message with how many it has taken. Between here and its script lie a proxy and the
+How it moves: a page answers with how many messages it has drawn. Between here and its script lie a proxy and the
 browser's own queue, and neither loses anything: without an answer a page that is slow for a minute would show the
 market, and whether entries are allowed, of a minute ago as if it were now. So only a few messages are on their way at a
 time; what comes meanwhile is passed over, and the next one is the newest.
@@ -17,8 +17,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mia_kernel.adapters.desk_link import DeskLink
 
 STATUS_S = 0.5
-ON_THEIR_WAY = 3
-"""Messages a page may still have to answer for: two frames and a status."""
+ON_THEIR_WAY = 2
+"""Messages a page may still have to draw: two frames, or a frame and a status."""
 
 
 class Fresh:
@@ -48,7 +48,7 @@ class Fresh:
 
 
 class Owed:
-    """Count what was sent to one page and what it says it has taken.
+    """Count what was sent to one page and what it says it has drawn.
 
     A page that never answers (one saved by an older version) is not held back.
     """

@@ -306,9 +306,9 @@ def test_an_answer_that_is_no_number_is_none_and_a_page_without_answers_is_not_h
     owed.sent = 50
     owed.hear("ready")
     assert not owed.full
-    owed.hear("48")
+    owed.hear(str(50 - ON_THEIR_WAY + 1))
     assert not owed.full
-    owed.hear("47")
+    owed.hear(str(50 - ON_THEIR_WAY))
     assert owed.full
     owed.hear("9999")  # more than was sent: no credit for what is still to come
     owed.sent += ON_THEIR_WAY

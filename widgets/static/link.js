@@ -2,6 +2,7 @@
 import { unfold } from "./draw.js";
 
 export const STALE_MS = 2000;
+const UNDRAWN_MS = 500;
 const AGAIN_MS = [250, 500, 1000, 2000];
 
 // Where the desk server is: this page itself, or below JupyterLab's base as its named server `mia`.
@@ -18,6 +19,8 @@ export function readMessage(buffer) {
 }
 
 export class Link {
+  #answer = () => {};
+
   constructor(base) {
     this.base = base;
     this.frame = null;
@@ -37,8 +40,13 @@ export class Link {
     const socket = new WebSocket(`${this.base.replace(/^http/, "ws")}ws`);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    let taken = 0;
-    const answer = () => { if (socket.readyState === WebSocket.OPEN) socket.send(String(taken)); };
+    let taken = 0, late = 0;
+    const answer = () => {
+      clearTimeout(late);
+      late = 0;
+      if (socket.readyState === WebSocket.OPEN) socket.send(String(taken));
+    };
+    this.#answer = () => { if (late) answer(); };
     socket.onopen = () => { this.open = true; this.tries = 0; answer(); this.#tell(); };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") {
@@ -50,7 +58,9 @@ export class Link {
         this.received += 1;
       }
       taken += 1;
-      answer(); // the server waits for it: what a slow page missed is passed over, not queued
+      // The server waits for the answer: what a slow page missed is passed over, not queued. It is given when the
+      // message is drawn (`drawn`), or by itself where nobody draws: in a tab behind another one.
+      if (!late) late = setTimeout(answer, UNDRAWN_MS);
       this.#tell();
     };
     socket.onclose = () => {
@@ -61,6 +71,9 @@ export class Link {
   }
 
   #tell() { for (const listener of this.listeners) listener(); }
+
+  // Whoever draws says that all that has come is on the screen.
+  drawn() { this.#answer(); }
 
   // What the guardian last said, or null: a word older than two seconds is not a state.
   guardian() {
