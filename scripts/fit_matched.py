@@ -26,8 +26,10 @@ FloatArray = NDArray[np.float64]
 SEEDS = range(100, 124)
 """Sessions whose first hours are made; none of them is shown anywhere else."""
 HOUR_S = 3_600
-ORDER_SHARES = (0.06, 0.08, 0.10, 0.12, 0.15)
-ROUNDS = 5
+ORDER_SHARES = (0.04, 0.05, 0.06, 0.07, 0.08, 0.10, 0.12)
+ROUNDS = 8
+BEGINS = ((0, 0.2),)
+"""Chance that an opened spread is closed at once from which the search begins: the data decide, not the fit before."""
 CALM = 0.95
 """Chance that an opened spread is closed at once, after the second hour."""
 
@@ -104,7 +106,8 @@ def fit_matched(
     real = told["level_1"] * profile
     shape = depth_shape(np.concatenate(quotes), knots)
     start = matched().model_copy(update={
-        "depth": points(shape), "burst_spread": points(arrivals["burst_spread"]),
+        "depth": points(shape), "level_contracts": tuple(float(level) for level in real),
+        "spread_closes": BEGINS, "spread_refills": BEGINS, "burst_spread": points(arrivals["burst_spread"]),
         "burst_persistence": arrivals["burst_persistence"],
         "follow_share": points(arrivals["follow_share"]), "follow_us": arrivals["follow_us"]})  # fmt: skip
     best, found, away = np.inf, start, {}
