@@ -3,7 +3,7 @@
 Real exporters skip the best level: "level 1" of the book is the second one. Where the quotes beside it show
 that (over 99 % of comparable rows one tick behind on both sides) the best comes from the quote and every level
 keeps its own price. A book without quotes whose spread shows the hole is refused. Updates of forming bars are no
-bars: they are kept as a table. The raw JSON lines are in `acsil_lines`.
+bars: they are kept as a table. Prices are multiplied as `sierra.toml` says. The raw JSON lines are in `acsil_lines`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mia_kernel.adapters.bookrows import best_prices, book_rows, by_record, usab
 from mia_kernel.adapters.clocks import fine_lag
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, to_ticks
 from mia_kernel.adapters.quality import Findings
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
 from mia_kernel.adapters.table import Table, header_of, read_csv
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
@@ -98,14 +99,15 @@ def _market(tables: dict[str, Table], ask: Ask) -> Part:
     root, contract = resolve_symbol(first.path, ask)
     total = sum(len(table) for table in tables.values())
     findings = Findings(first.path, total, ask.quality)
-    quotes = _quote_rows(tables["quotes"], root, findings) if "quotes" in tables else None
+    scale = multiplier_of(ask, first.path)
+    quotes = _quote_rows(tables["quotes"], root, scale, findings) if "quotes" in tables else None
     pieces: list[EventArray] = []
     if quotes is not None:
         findings.counts["quotes"] = len(tables["quotes"])
         pieces.append(quotes.rows)
     if "dom" in tables:
         findings.counts["dom"] = len(tables["dom"])
-        pieces.append(_dom_rows(tables["dom"], root, quotes, findings))
+        pieces.append(_dom_rows(tables["dom"], root, scale, quotes, findings))
     rows = pieces[0] if len(pieces) == 1 else _by_time(pieces[0], pieces[1])
     rows = rows[usable(rows, findings)]
     rows["seq"] = np.arange(len(rows))
@@ -125,14 +127,15 @@ def _sorted(rows: EventArray, findings: Findings, what: str) -> EventArray:
     return rows[np.argsort(rows["ts_event"], kind="stable")]
 
 
-def _quote_rows(table: Table, root: str, findings: Findings) -> _Quotes:
+def _quote_rows(table: Table, root: str, scale: float, findings: Findings) -> _Quotes:
     ts = _time(table)
+    check_scale(table.numbers("bid") * scale, root, table.path, scale)
     rows = ev.empty(len(ts))
     rows["ts_event"] = rows["ts_recv"] = ts
     rows["kind"] = ev.QUOTE
     bad = np.zeros(len(ts), np.bool_)
     for name, sizes in (("bid", "b"), ("ask", "a")):
-        rows[name], off = to_ticks(table.numbers(name), root)
+        rows[name], off = to_ticks(table.numbers(name) * scale, root)
         size = np.nan_to_num(table.numbers(f"{name}size"), nan=-1.0)
         bad |= off | (size < 0) | (size > 2**31 - 1)
         rows[sizes][:, 0] = np.where(bad, 0, size)
@@ -143,14 +146,17 @@ def _quote_rows(table: Table, root: str, findings: Findings) -> _Quotes:
     return _Quotes(rows["ts_event"].astype(np.int64), rows)
 
 
-def _dom_rows(table: Table, root: str, quotes: _Quotes | None, findings: Findings) -> EventArray:
+def _dom_rows(
+    table: Table, root: str, scale: float, quotes: _Quotes | None, findings: Findings
+) -> EventArray:
     ts = _time(table)
+    check_scale(_or_nan(table, "bid1px") * scale, root, table.path, scale)
     order = np.argsort(ts, kind="stable")
     levels = max(int(m[1]) for m in (re.fullmatch(r"bid(\d+)px", name) for name in table.columns) if m)
     sides: dict[str, tuple[IntArray, IntArray]] = {}
     for name in ("bid", "ask"):
         price = np.column_stack(
-            [to_ticks(_or_nan(table, f"{name}{k}px"), root)[0] for k in range(1, levels + 1)]
+            [to_ticks(_or_nan(table, f"{name}{k}px") * scale, root)[0] for k in range(1, levels + 1)]
         )
         size = np.column_stack([np.nan_to_num(_or_nan(table, f"{name}{k}sz")) for k in range(1, levels + 1)])
         sides[name] = price[order], size.astype(np.int64)[order]
@@ -244,7 +250,10 @@ def _matching_quotes(ts: IntArray, bid: IntArray, offer: IntArray, quotes: _Quot
 def _forming(table: Table, ask: Ask) -> Part:
     root, contract = resolve_symbol(table.path, ask)
     ts = _time(table)
-    columns = {name: table.numbers(name) for name in ("open", "high", "low", "close", "volume")}
+    scale = multiplier_of(ask, table.path)
+    columns = {name: table.numbers(name) * scale for name in ("open", "high", "low", "close")}
+    columns["volume"] = table.numbers("volume")
+    check_scale(columns["close"], root, table.path, scale)
     wrong = (columns["high"] < np.maximum(columns["open"], columns["close"])) | (
         columns["low"] > np.minimum(columns["open"], columns["close"])
     )

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mia_kernel.adapters.acsil_prices import scale_prices
 from mia_kernel.adapters.acsil_studies import checked_studies
 from mia_kernel.adapters.bookrows import book_rows, usable
 from mia_kernel.adapters.clocks import best_lag
@@ -60,10 +61,6 @@ def read_lines(members: list[Member], ask: Ask) -> list[Part]:
             "a list of studies without any of their rows", path=path, rule="quote or trade lines beside it"
         )
     config = sierra_of(ask, path)
-    if (scale := multiplier_of(ask, path)) != 1:
-        raise InputError("a price multiplier on lines of ACSIL", path=path, field="price_multiplier", value=scale,
-                         rule="their prices are the traded ones", way_out="name it for other files alone, as "
-                         "[[files]] match = \"*.scid\" price_multiplier = 0.01 in sierra.toml")  # fmt: skip
     rows = [row for found in streams.values() for row in found]
     symbols = {str(row.get("sym")) for row in rows}
     if len(symbols) != 1:
@@ -81,6 +78,7 @@ def read_lines(members: list[Member], ask: Ask) -> list[Part]:
         )
     chart = int(rows[0].get("chart", 0))
     findings = Findings(path, sum(len(found) for found in streams.values()), ask.quality)
+    scale_prices(streams, root, path, multiplier_of(ask, path), findings)
     for name, found in streams.items():
         findings.counts[f"lines_{name}"] = len(found)
     _tell_misspelt(config, chart, list(streams), findings)

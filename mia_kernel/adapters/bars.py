@@ -1,6 +1,7 @@
 """Bar tables of any author: FirstRate, TradingView and generic CSV, JSON and Parquet.
 
-A table is a bar table if it has a time, open, high, low and close (or last). Members of one archive
+A table is a bar table if it has a time, open, high, low and close (or last). FirstRate's text has no header line: there
+the first line shows a stamp, four prices and a volume, and the columns stand in that order. Members of one archive
 with the same symbol and contract are one series (a year of day-JSONs). Sierra's text comes through
 here too, once `sierra` has read its contract and checked its columns.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mia_kernel.adapters.daily import SESSION_S, are_dates, session_starts
+from mia_kernel.adapters.meter import Meter
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol
 from mia_kernel.adapters.quality import Findings
 from mia_kernel.adapters.rawbars import BarRows, RawBars, bar_rows, bar_seconds
-from mia_kernel.adapters.stamps import NS, naive_stamps, resolve_zone, to_utc
-from mia_kernel.adapters.table import Reader, Table, read_csv, read_json, read_parquet
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
+from mia_kernel.adapters.stamps import NEW_YORK, NS, naive_stamps, resolve_zone, to_utc
+from mia_kernel.adapters.table import Reader, Table, header_of, read_csv, read_json, read_parquet
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core.errors import FormatError
 from mia_kernel.core.events import Adjustment, Carries, SourceInfo
@@ -30,6 +35,13 @@ IntArray = NDArray[np.int64]
 STAMPS = ("timestamp", "datetime", "time", "date", "tsevent", "ts")
 CLOSES = ("close", "last")
 _OFFSET = re.compile(r"(Z|[+-]\d{2}:?\d{2})$")
+_DATE = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}/\d{1,2}/\d{4})"
+# Names of columns come without blanks: `2008-01-02 06:00:00` is `2008-01-0206:00:00`.
+_STAMPED = {
+    1: re.compile(_DATE + r"(t?\d{2}:\d{2}(:\d{2})?)?"),
+    2: re.compile(_DATE + r" \d{1,2}:\d{2}(:\d{2})?"),
+}
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def is_bar_header(names: Iterable[str]) -> bool:
@@ -38,9 +50,36 @@ def is_bar_header(names: Iterable[str]) -> bool:
     return {"open", "high", "low"} <= have and bool(have & set(CLOSES)) and bool(have & set(STAMPS))
 
 
+def headless_names(data: bytes) -> list[str] | None:
+    """Return the columns of bars without a header line, None where the first line is none of those.
+
+    The line is a stamp in one field or two, open, high, low, close and volume (FirstRate's order). That it is that
+    order is proven by its prices: high is the highest of the four, low the lowest.
+    """
+    cells, _ = header_of(data)
+    stamped = next(
+        (n for n in (2, 1) if len(cells) == n + 5 and _STAMPED[n].fullmatch(" ".join(cells[:n]))), 0
+    )
+    if not stamped or not all(_NUMBER.fullmatch(cell) for cell in cells[stamped:]):
+        return None
+    first, high, low, last = (float(cell) for cell in cells[stamped : stamped + 4])
+    if high < max(first, last) or low > min(first, last):
+        return None
+    return [*(("date", "time") if stamped == 2 else ("timestamp",)), "open", "high", "low", "close", "volume"]
+
+
+def is_bar_text(member: Member) -> bool:
+    """Return whether a member is a table of bars, with its header line or without."""
+    return is_bar_header(header_of(member.data)[0]) or headless_names(member.data) is not None
+
+
+def _read_text(member: Member, meter: Meter | None = None) -> Table:
+    return read_csv(member, meter, headless_names(member.data))
+
+
 def read_bar_csv(members: list[Member], ask: Ask) -> list[Part]:
     """Return the bars of CSV members, one part per contract."""
-    return bar_parts(members, ask, read_csv, "bars-csv", _continuous)
+    return bar_parts(members, ask, _read_text, "bars-csv", _continuous)
 
 
 def read_bar_json(members: list[Member], ask: Ask) -> list[Part]:
@@ -156,6 +195,26 @@ def _offset_stamps(table: Table, name: str, text: Any) -> IntArray:
                           rule="ISO 8601 with offset, as in the first row") from error  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """Starts of bars, ns UTC, how their zone is known; for bars of dates their length and the dates without session."""
+
+    start: IntArray
+    zone: str
+    how: str
+    seconds: int | None = None
+    closed: NDArray[np.bool_] | None = None
+
+
+def _on_utc(local: IntArray, ask: Ask, path: str) -> _Clock:
+    if are_dates(local, path):
+        start, closed = session_starts(local)
+        how = "is not needed: a date is a session, its bar is known at the close"
+        return _Clock(start, NEW_YORK, how, SESSION_S, closed)
+    zone, how = resolve_zone(local, ask.tz, path=path)
+    return _Clock(to_utc(local, zone, path=path), zone, how)
+
+
 def _series(
     root: str,
     contract: str | None,
@@ -168,17 +227,18 @@ def _series(
     path = first.path if len(pieces) == 1 else first.path.split("!")[0]
     stamps = np.concatenate([piece[1] for piece in pieces])
     naive = any(zone is None for _, _, zone in pieces)
-    if naive:
-        zone, how = resolve_zone(stamps, ask.tz, path=path)
-        stamps = to_utc(stamps, zone, path=path)
-    else:
-        zone, how = "UTC", "from the file"
-    raw = _raw_bars([piece[0] for piece in pieces], stamps)
+    clock = _on_utc(stamps, ask, path) if naive else _Clock(stamps, "UTC", "from the file")
+    scale = multiplier_of(ask, path)
+    raw = _raw_bars([piece[0] for piece in pieces], clock.start, scale)
+    if adapter == "sierra" or scale != 1:
+        check_scale(raw.close, root, path, scale)
     findings = Findings(path, len(stamps), ask.quality)
     _unterminated([piece[0] for piece in pieces], raw, findings)
-    rows = bar_rows(raw, root, findings, bar_seconds(raw.start, path))
+    if clock.closed is not None:
+        findings.quarantine("no_session", clock.closed, lambda i: f"{raw.where(i)} is no trading day")
+    rows = bar_rows(raw, root, findings, clock.seconds or bar_seconds(raw.start, path))
     adjustment = adjust(first, contract)
-    notes = [f"zone {zone} {how}", f"{rows.seconds} s bars, stamped at their start in the file"]
+    notes = [f"zone {clock.zone} {clock.how}", f"{rows.seconds} s bars, stamped at their start in the file"]
     if adjustment == "back_adjusted":
         notes.append("prices are shifted at each roll: not the traded prices of older days")
     if not rows.has_volume:
@@ -189,7 +249,7 @@ def _series(
         name=path,
         symbol=root,
         contract=contract,
-        zone=zone,
+        zone=clock.zone,
         clock_resolution_ns=rows.seconds * NS,
         adjustment=adjustment,
         carries=bar_carries(rows),
@@ -215,7 +275,7 @@ def _unterminated(tables: list[Table], raw: RawBars, findings: Findings) -> None
     )
 
 
-def _raw_bars(tables: list[Table], start: IntArray) -> RawBars:
+def _raw_bars(tables: list[Table], start: IntArray, scale: float) -> RawBars:
     def column(*names: str) -> Any:
         found = [table.has(*names) for table in tables]
         if any(name is None for name in found):
@@ -225,10 +285,10 @@ def _raw_bars(tables: list[Table], start: IntArray) -> RawBars:
     sizes = [len(table) for table in tables]
     return RawBars(
         start=start,
-        open=column("open"),
-        high=column("high"),
-        low=column("low"),
-        close=column(*CLOSES),
+        open=column("open") * scale,
+        high=column("high") * scale,
+        low=column("low") * scale,
+        close=column(*CLOSES) * scale,
         volume=column("volume", "vol"),
         trades=column("numberoftrades", "#oftrades", "trades"),
         bid_volume=column("bidvolume"),

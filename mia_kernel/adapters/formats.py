@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mia_kernel.adapters import marketdepth, scid
 from mia_kernel.adapters.acsil import is_acsil, read_acsil
-from mia_kernel.adapters.bars import is_bar_header, read_bar_csv, read_bar_json, read_bar_parquet
+from mia_kernel.adapters.bars import is_bar_header, is_bar_text, read_bar_csv, read_bar_json, read_bar_parquet
 from mia_kernel.adapters.cboe_csv import is_quote_table
 from mia_kernel.adapters.cboe_json import is_delayed_quotes
 from mia_kernel.adapters.cboe_long import is_contract_table
@@ -63,6 +63,11 @@ def _is_open_interest(member: Member) -> bool:
     return b'"ticker"' in head and b'"pull_dates"' in head
 
 
+def _is_option_figures(member: Member) -> bool:
+    head = member.data[:600]
+    return head.lstrip()[:1] == b"{" and b'"expiries"' in head and b'"oi"' in head
+
+
 def _is_bar_json(member: Member) -> bool:
     head = member.data[:600].lstrip()
     keys = {column_name(key.decode("utf-8", "replace")) for key in re.findall(rb'"([^"]{1,40})"\s*:', head)}
@@ -94,11 +99,12 @@ FORMATS: tuple[Format, ...] = (
     Format("acsil", "Sierra ACSIL export", is_acsil, read_acsil),
     Format("chain", "option chain", _is_chain),
     Format("occ", "open interest of options (OCC)", _is_open_interest),
+    Format("option-figures", "figures of option chains", _is_option_figures),
     Format("bars-json", "bars in JSON", _is_bar_json, read_bar_json),
     Format("sierra", "Sierra bar text", lambda m: is_sierra_header(_names(m)), read_sierra),
     Format("sierra-dom", "Sierra trades with DOM", lambda m: is_sierra_dom(_names(m)), read_sierra_dom),
     Format("vix", "VIX daily closes", is_vix_daily, read_vix),
-    Format("bars-csv", "bars in CSV", lambda m: is_bar_header(_names(m)), read_bar_csv),
+    Format("bars-csv", "bars in CSV", is_bar_text, read_bar_csv),
     Format("tick-csv", "trades in CSV", is_tick_csv, read_tick_csv),
     Format("lean", "Lean minute data", is_lean, read_lean),
     Format("lobster", "LOBSTER messages or book", is_lobster, read_lobster),
@@ -124,12 +130,16 @@ def recognise(member: Member) -> Format | None:
     return next((known for known in FORMATS if known.matches(member)), None)
 
 
-def unknown(member: Member) -> FormatError:
+class UnknownContentError(FormatError):
+    """No reader knows the content of a file."""
+
+
+def unknown(member: Member) -> UnknownContentError:
     """Return the error for content nobody knows."""
     if member.data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return FormatError("the text is in UTF-16", path=member.path, offset=0, value=member.data[:8],
+        return UnknownContentError("the text is in UTF-16", path=member.path, offset=0, value=member.data[:8],
                            rule="text in UTF-8", way_out="save it again as UTF-8")  # fmt: skip
-    return FormatError("no reader knows this content", path=member.path, offset=0, value=member.data[:48],
+    return UnknownContentError("no reader knows this content", path=member.path, offset=0, value=member.data[:48],
                        rule="; ".join(known.title for known in FORMATS),
                        way_out="check the file, or name its format with --format")  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Importing: files into the catalog, each with its verdict; a broken file stores nothing.
 
 `import_sources` walks files and folders; a recorded session is one source. Every source ends as one
-`ImportResult`: stored, already known, a file of options (named and passed over), or refused with the error's
-text. The first error of the outside world (disk full) stops the walk, because the next file would meet it too.
+`ImportResult`: stored, already known, a file of options or one that only lies beside the data (named and passed
+over), or refused with the error's text. The first error of the outside world (disk full) stops the walk, because the
+next file would meet it too.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mia_kernel.adapters.asides import aside
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.companions import companions, gather
+from mia_kernel.adapters.formats import UnknownContentError
 from mia_kernel.adapters.meter import FilesBar, Meter
 from mia_kernel.adapters.parts import Ask, OptionFile, Part
 from mia_kernel.adapters.quality import QualityParams, Verdict
@@ -34,7 +37,7 @@ from mia_kernel.core.session import trading_days_of
 _UNPACKED, _READ = 0.05, 0.6
 """Shares of a file's work that are behind when it is unpacked and when it is read; the rest is storing."""
 
-Status = Literal["stored", "known", "options", "refused"]
+Status = Literal["stored", "known", "options", "aside", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,14 @@ class ImportResult:
     ----------
     status : str
         "stored", "known" (its content, or every row of it, was stored before), "options" (nothing is wrong with
-        it, but it is of options; `error` says where they belong) or "refused".
+        it, but it is of options; `error` says where they belong), "aside" (no market data: prose, a vendor's account
+        of a download, a statement; `error` says what) or "refused".
     rows, rows_known : int
         Rows stored now, and rows of the file that were stored before and not stored again.
     error : str or None
         Why it was refused or passed over.
+    asks : str or None
+        "tz" or "symbol" where it was refused only for want of that word.
     together_with : tuple of str
         Further files of the same source that were read with it.
     exit_code : int
@@ -89,6 +95,7 @@ class ImportResult:
     error: str | None = None
     exit_code: int = 0
     together_with: tuple[str, ...] = ()
+    asks: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -102,6 +109,7 @@ class ImportResult:
             "days": list(self.days),
             "parts": [part.to_json() for part in self.parts],
             "error": self.error,
+            "asks": self.asks,
             "together_with": list(self.together_with),
         }
 
@@ -163,6 +171,13 @@ def import_sources(
             # Meant by name it is an error; met in a folder it is only told.
             code = error.exit_code if file in named else 0
             results.append(ImportResult(str(file), "options", error=str(error), exit_code=code))
+        except UnknownContentError as error:
+            what = None if file in named else aside(file)
+            results.append(
+                _refused(file, error)
+                if what is None
+                else ImportResult(str(file), "aside", error=f"{file}: {what}")
+            )
         except (InputError, CorruptError, UnreadableError) as error:
             if isinstance(error, InputError) and error.field == "tz" and tz is None:
                 retry.append(len(results))
@@ -187,7 +202,9 @@ def _metered(ask: Ask, file: Path, bar: FilesBar, watch: Callable[[Path, float],
 
 
 def _refused(file: Path, error: MiaError) -> ImportResult:
-    return ImportResult(str(file), "refused", error=str(error), exit_code=error.exit_code)
+    wanted = isinstance(error, InputError) and error.field in ("tz", "symbol") and error.value is None
+    asks = error.field if isinstance(error, InputError) and wanted else None
+    return ImportResult(str(file), "refused", error=str(error), exit_code=error.exit_code, asks=asks)
 
 
 def worst_exit_code(results: Iterable[ImportResult]) -> int:

@@ -29,7 +29,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 _NAME = re.compile(
-    r"(\d{8})_([a-z]+)_(minute|second|hour|daily)_(trade|quote|openinterest)_(\d{4})(\d{2})\.csv$"
+    r"(\d{8})_([a-z]+)_(minute|second|hour|daily)_(trade|quote|openinterest)_(\d{4})(\d{2})\.csv(?:\.\w+)?$"
 )
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "daily": 86_400}
 _WIDTH = {"trade": 6, "quote": 11, "openinterest": 2}

@@ -17,7 +17,7 @@ from mia_kernel.adapters.dbn_book import ADD, CANCEL, CLEAR, MODIFY, OTHER, repl
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, ticks_per_point
 from mia_kernel.adapters.quality import Findings
 from mia_kernel.adapters.scid import EPOCH_US, ns_of
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
 from mia_kernel.adapters.silence import stale_term
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
@@ -76,7 +76,7 @@ def read_depth(members: list[Member], ask: Ask) -> list[Part]:
 
 def _part(member: Member, ask: Ask) -> Part:
     records, rest = depth_records(member)
-    root, contract = resolve_symbol(member.path, with_rule(ask, member.path))
+    root, contract = resolve_symbol(member.path, ask)
     findings = Findings(member.path, len(records), ask.quality)
     findings.note("partial_record", int(rest > 0), f"the last {rest} bytes are no whole record, left out")
     wild = (

@@ -20,7 +20,7 @@ from mia_kernel.adapters.quality import Findings, judge_sides
 from mia_kernel.adapters.rawbars import RawBars, bar_rows, bar_seconds
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
 from mia_kernel.adapters.scid_rows import EPOCH_US, LAST_US, UNBUNDLED, clean_rows, ns_of
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
 from mia_kernel.adapters.wrappers import Member
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError, FormatError
@@ -95,7 +95,7 @@ def read_scid(members: list[Member], ask: Ask) -> list[Part]:
 
 def _part(member: Member, ask: Ask) -> Part:
     records, rest = records_of(member)
-    root, contract = resolve_symbol(member.path, with_rule(ask, member.path))
+    root, contract = resolve_symbol(member.path, ask)
     findings = Findings(member.path, len(records), ask.quality)
     findings.note("partial_record", int(rest > 0), f"the last {rest} bytes are no whole record, left out")
     scale = multiplier_of(ask, member.path)

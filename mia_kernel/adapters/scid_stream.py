@@ -15,7 +15,7 @@ from mia_kernel.adapters.quality import Findings, QualityParams, clear_sides
 from mia_kernel.adapters.rawtrades import RawTrades
 from mia_kernel.adapters.scid import SHOWN, layout_of, sides_of, ticks_of, trade_info
 from mia_kernel.adapters.scid_rows import EPOCH_US, LAST_US, UNBUNDLED, CleanRows, ns_of
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
 from mia_kernel.adapters.streams import Stream
 from mia_kernel.adapters.trade_slices import TradeSlice, judge_slices, unchanged
 from mia_kernel.core import events as ev
@@ -75,7 +75,7 @@ def stream_scid(stream: Stream, ask: Ask) -> list[Part] | None:
     ask.meter.stage(0.3)
     if not seen.ticks_only:
         return None
-    root, contract = resolve_symbol(stream.path, with_rule(ask, stream.path))
+    root, contract = resolve_symbol(stream.path, ask)
     scale = multiplier_of(ask, stream.path)
     check_scale(seen.shown * scale, root, stream.path, scale)
     findings = Findings(stream.path, body.count, ask.quality)

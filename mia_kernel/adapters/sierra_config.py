@@ -1,8 +1,9 @@
 """Read `sierra.toml`: what a Sierra export does not say about itself.
 
-It stands beside the exports (or in MIA_HOME) and names charts with the zone of each stream, their studies
-with study number and sub-graphs, and for files by pattern the symbol, the zone and the price multiplier
-(feeds that store 100 × price need 0.01). Nothing is guessed: without it a stream that needs a zone is refused.
+It stands beside the exports or in a folder above them (the nearest counts) and names charts with the zone of each
+stream, their studies with study number and sub-graphs, and for files by pattern the symbol, the zone and the price
+multiplier (feeds that store 100 × price need 0.01). Symbol and zone hold for files of any vendor, so one file at the
+top of a folder lets one import do all of it. Nothing is guessed: without it what needs a zone is refused.
 
     price_multiplier = 1.0
     [charts.3]
@@ -11,7 +12,7 @@ with study number and sub-graphs, and for files by pattern the symbol, the zone 
     study = 12
     subgraphs = { v = 0, up1 = 1, dn1 = 2 }
     [[files]]
-    match = "time_and_sales_nq_*"
+    match = "nq_ticks/*.csv"   # the file's name, or its path below this file
     symbol = "NQ"
     zone = "Europe/Madrid"
 """
@@ -101,9 +102,9 @@ class SierraConfig(BaseModel):
     charts: dict[int, Chart] = Field(default_factory=dict)
     files: tuple[FileRule, ...] = ()
 
-    def rule_for(self, name: str) -> FileRule | None:
-        """Return the first rule whose pattern matches a file's name."""
-        return next((rule for rule in self.files if fnmatch(name, rule.match)), None)
+    def rule_for(self, *names: str) -> FileRule | None:
+        """Return the first rule whose pattern matches one of a file's names (its own, its path below this file)."""
+        return next((rule for rule in self.files if any(fnmatch(name, rule.match) for name in names)), None)
 
     def zone_of(self, chart: int, stream: str) -> str | None:
         """Return the declared zone of a chart's stream, None where nothing is declared."""
@@ -143,24 +144,35 @@ def _cached(path: Path, _changed_ns: int) -> SierraConfig:
 
 
 def sierra_of(ask: Ask, path: str) -> SierraConfig:
-    """Return what the user gave, else the `sierra.toml` beside the file, else the defaults."""
+    """Return what the user gave, else the nearest `sierra.toml` beside or above the file, else the defaults."""
     if ask.sierra is not None:
         return ask.sierra
-    beside = Path(path.split("!")[0]).parent / FILE_NAME
-    return _cached(beside, beside.stat().st_mtime_ns) if beside.is_file() else SierraConfig()
+    beside = _nearest(path)
+    return SierraConfig() if beside is None else _cached(beside, beside.stat().st_mtime_ns)
+
+
+def _nearest(path: str) -> Path | None:
+    folders = Path(path.split("!")[0]).absolute().parents
+    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+
+
+def _rule(ask: Ask, path: str) -> FileRule | None:
+    file = Path(path.split("!")[0]).absolute()
+    beside = _nearest(path) if ask.sierra is None else None
+    below = () if beside is None else (file.relative_to(beside.parent).as_posix(),)
+    return sierra_of(ask, path).rule_for(file.name, *below)
 
 
 def multiplier_of(ask: Ask, path: str) -> float:
     """Return the price multiplier of a file."""
-    config = sierra_of(ask, path)
-    rule = config.rule_for(Path(path.split("!")[0]).name)
+    rule = _rule(ask, path)
     given = None if rule is None else rule.price_multiplier
-    return config.price_multiplier if given is None else given
+    return sierra_of(ask, path).price_multiplier if given is None else given
 
 
 def with_rule(ask: Ask, path: str) -> Ask:
     """Return the ask with the symbol and zone that `sierra.toml` gives this file, where the user gave none."""
-    rule = sierra_of(ask, path).rule_for(Path(path.split("!")[0]).name)
+    rule = _rule(ask, path)
     return ask if rule is None else replace(ask, symbol=ask.symbol or rule.symbol, tz=ask.tz or rule.zone)
 
 
@@ -179,7 +191,7 @@ def check_scale(points: NDArray[np.float64], root: str, path: str, multiplier: f
     median = float(np.median(finite)) if len(finite) else 0.0
     if low <= median <= high:
         return
-    fits = [factor for factor in (0.01, 0.1, 10.0, 100.0) if low <= median * factor <= high]
+    fits = [factor for factor in (1 / multiplier, 0.01, 100.0, 0.1, 10.0) if low <= median * factor <= high]
     hint = f"set price_multiplier = {fits[0] * multiplier:g} in {FILE_NAME}" if fits else "check --symbol"
     raise DataError(f"no {root} price", path=path, field="price", value=round(median, 6),
                     rule=f"{root} trades between {low:g} and {high:g} points", way_out=hint)  # fmt: skip

@@ -18,7 +18,7 @@ from mia_kernel.adapters.bookrows import book_rows, by_record, usable
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, to_ticks
 from mia_kernel.adapters.quality import Findings, judge_sides
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
 from mia_kernel.adapters.stamps import DAY_NS, NS, parse_date, resolve_zone, to_utc
 from mia_kernel.adapters.table import Table, read_csv
 from mia_kernel.adapters.wrappers import Member
@@ -62,7 +62,6 @@ def _stamps(table: Table) -> IntArray:
 
 
 def _part(table: Table, ask: Ask) -> Part:
-    ask = with_rule(ask, table.path)
     root, contract = resolve_symbol(table.path, ask)
     local = _stamps(table)
     zone, how = resolve_zone(local, ask.tz, path=table.path)

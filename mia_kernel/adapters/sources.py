@@ -23,7 +23,7 @@ from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.adapters.recorded import is_session, read_session
 from mia_kernel.adapters.replay import read_recording
-from mia_kernel.adapters.sierra_config import FILE_NAME
+from mia_kernel.adapters.sierra_config import FILE_NAME, with_rule
 from mia_kernel.adapters.stamps import check_zone
 from mia_kernel.adapters.synthetic import SCHEME, open_synthetic
 from mia_kernel.adapters.user_tables import kind_of, lay_beside
@@ -254,7 +254,7 @@ def _read(known: Format, found: list[Member], ask: Ask) -> list[Part]:
             if not member.data:
                 raise FormatError("a file inside the archive is empty", path=member.path, offset=0)
     try:
-        return known.read(found, ask)
+        return known.read(found, with_rule(ask, found[0].path))
     except InputError as error:
         if error.path is not None:
             raise

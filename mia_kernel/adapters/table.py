@@ -112,15 +112,26 @@ def header_of(data: bytes) -> tuple[list[str], str]:
     return [column_name(name) for name in text.split(delimiter)], delimiter
 
 
-def read_csv(member: Member, meter: Meter | None = None) -> Table:
-    """Return a CSV with a header line as a table of text columns; a meter is told how much is read.
+def read_csv(member: Member, meter: Meter | None = None, names: list[str] | None = None) -> Table:
+    """Return a CSV as a table of text columns; a meter is told how much is read.
+
+    Parameters
+    ----------
+    member : Member
+        Its first line names the columns.
+    meter : Meter, optional
+        Told how far the reading is.
+    names : list of str, optional
+        The columns of a file without such a line.
 
     Raises
     ------
     FormatError
         Where a line has another number of fields than the header, or the bytes are no UTF-8.
     """
-    names, delimiter = header_of(member.data)
+    found, delimiter = header_of(member.data)
+    headed = names is None
+    names = found if names is None else names
     data = member.data.lstrip(b"\xef\xbb\xbf")
     if len(set(names)) != len(names):
         raise FormatError("a column stands twice", path=member.path, line=1, value=",".join(names))
@@ -128,7 +139,7 @@ def read_csv(member: Member, meter: Meter | None = None) -> Table:
         table = pa_csv.read_csv(
             pa.BufferReader(data) if meter is None else pa.PythonFile(MeteredBytes(data, meter), mode="r"),
             read_options=pa_csv.ReadOptions(
-                column_names=names, skip_rows=1, use_threads=False, block_size=BLOCK
+                column_names=names, skip_rows=int(headed), use_threads=False, block_size=BLOCK
             ),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter),
             convert_options=pa_csv.ConvertOptions(
@@ -140,7 +151,7 @@ def read_csv(member: Member, meter: Meter | None = None) -> Table:
     if len(table) == 0:
         raise _bad_line(member.path, data, delimiter, len(names), "no row")
     columns = {name: table.column(name).combine_chunks() for name in names}
-    return Table(member.path, columns, 2, unterminated=not data.endswith(b"\n"))
+    return Table(member.path, columns, 1 + headed, unterminated=not data.endswith(b"\n"))
 
 
 def _bad_line(path: str, data: bytes, delimiter: str, fields: int, reason: str) -> FormatError:

@@ -22,7 +22,7 @@ from mia_kernel.adapters.bookrows import book_rows, by_record, usable
 from mia_kernel.adapters.parts import Ask, Part, resolve_symbol, to_ticks
 from mia_kernel.adapters.quality import Findings, judge_sides
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
-from mia_kernel.adapters.sierra_config import check_scale, multiplier_of, with_rule
+from mia_kernel.adapters.sierra_config import check_scale, multiplier_of
 from mia_kernel.adapters.stamps import resolve_zone, to_utc
 from mia_kernel.adapters.table import Table, header_of, read_csv
 from mia_kernel.adapters.wrappers import Member
@@ -62,7 +62,6 @@ def _decimals(table: Table, name: str) -> NDArray[np.float64]:
 
 
 def _part(member: Member, ask: Ask) -> Part:
-    ask = with_rule(ask, member.path)
     names = header_of(member.data)[0]
     maps = "dombid" in names and "domask" in names
     table, books = _with_maps(member) if maps else (read_csv(member, ask.meter), None)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,8 +10,9 @@ import click
 from mia_kernel.adapters import catalog_query, recorded
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.adapters.catalog_export import export_sierra
-from mia_kernel.adapters.importing import ImportResult, import_sources, worst_exit_code
+from mia_kernel.adapters.importing import import_sources, worst_exit_code
 from mia_kernel.adapters.session_export import EVENTS, TABLES, export_session, session_named
+from mia_kernel.cli.imported import print_imported
 from mia_kernel.cli.output import json_option, print_table, stop, write_json
 from mia_kernel.settings import load
 
@@ -35,7 +34,8 @@ def import_(
 ) -> None:
     """Store SOURCES (files or folders) in the catalog, each with a data-quality verdict.
 
-    Nothing is stored twice; a broken file stores nothing and gives exit code 2.
+    Nothing is stored twice; a broken file stores nothing and gives exit code 2. Files that need a zone or a symbol are
+    told with the command that imports them; a sierra.toml in or above a folder names it for good.
     """
     settings = load().settings
     results = import_sources(
@@ -50,52 +50,9 @@ def import_(
     if json_path:
         write_json(json_path, {"files": [result.to_json() for result in results]})
     if json_path != "-":
-        _print_results(results)
+        print_imported(results)
     if code := worst_exit_code(results):
         stop(code)
-
-
-def _print_results(results: Sequence[ImportResult]) -> None:
-    rows = [
-        (
-            Path(result.path).name,
-            result.status,
-            part.contract or part.symbol,
-            f"{part.rows:,}",
-            part.verdict.grade
-            if part.verdict.score is None
-            else f"{part.verdict.grade} {part.verdict.score:.3f}",
-            "; ".join(part.verdict.causes),
-        )
-        for result in results
-        for part in result.parts
-    ]
-    if rows:
-        print_table(("file", "status", "series", "rows", "verdict", "causes"), rows)
-    for result in results:
-        if result.status == "known":
-            click.echo(f"{Path(result.path).name}: known, nothing stored again")
-        elif result.status == "options":
-            click.echo(f"passed over: {result.error}")
-        elif result.error is not None:
-            click.echo(f"refused: {result.error}", err=True)
-    _print_sum(results)
-
-
-def _print_sum(results: Sequence[ImportResult]) -> None:
-    """Say in one line what became of everything, and where to look next."""
-    by_status = Counter(result.status for result in results)
-    words = {
-        "stored": "stored",
-        "known": "known before",
-        "options": "of options, passed over",
-        "refused": "refused",
-    }
-    told = ", ".join(f"{by_status[status]} {word}" for status, word in words.items() if by_status[status])
-    rows = sum(result.rows for result in results)
-    click.echo(f"{len(results)} sources: {told}; {rows:,} rows stored")
-    if len(results) > 1 and rows:
-        click.echo("see it: mia data health, or notebook 01_data_quality")
 
 
 @click.group(invoke_without_command=True)

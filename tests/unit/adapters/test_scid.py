@@ -12,6 +12,7 @@ from mia_kernel.adapters import scid
 from mia_kernel.adapters.parts import Ask
 from mia_kernel.adapters.scid import EPOCH_US, HEADER, decode, ns_of, read_scid, records_of, scid_bytes
 from mia_kernel.adapters.sierra_config import FileRule, SierraConfig
+from mia_kernel.adapters.sources import read_parts
 from mia_kernel.adapters.wrappers import Member, members
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError, FormatError, InputError
@@ -111,7 +112,7 @@ def test_a_wrong_multiplier_is_told_the_one_to_write_instead() -> None:
 def test_a_rule_that_names_another_product_than_the_file_is_refused() -> None:
     config = SierraConfig(files=(FileRule(match="*.scid", symbol="NQ"),))
     with pytest.raises(InputError, match="holds another symbol"):
-        read_scid([_file([_trade(0)])], Ask(sierra=config))
+        read_parts(Path("ESH24.scid"), Ask(sierra=config), data=_file([_trade(0)]).data)
 
 
 @pytest.mark.safety

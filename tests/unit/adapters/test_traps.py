@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mia_kernel.adapters.acsil import read_acsil
 from mia_kernel.adapters.acsil_lines import days_to_ns, read_lines
+from mia_kernel.adapters.acsil_prices import PRICES, scale_prices
 from mia_kernel.adapters.bookrows import usable
 from mia_kernel.adapters.clocks import best_lag, fine_lag
 from mia_kernel.adapters.companions import gather
@@ -17,14 +20,15 @@ from mia_kernel.adapters.lobster import read_lobster
 from mia_kernel.adapters.parts import Ask, Part
 from mia_kernel.adapters.quality import Findings
 from mia_kernel.adapters.rawtrades import RawTrades, trade_rows
-from mia_kernel.adapters.sierra_config import Chart, SierraConfig, Study
+from mia_kernel.adapters.sierra_config import Chart, FileRule, SierraConfig, Study
 from mia_kernel.adapters.sierra_dom import fraction_ns, read_sierra_dom
 from mia_kernel.adapters.sources import open_source, read_parts
 from mia_kernel.adapters.ticks import read_tick_csv
 from mia_kernel.adapters.wrappers import Member, members
 from mia_kernel.core import events as ev
 from mia_kernel.core.errors import DataError, FormatError, InputError
-from tests.fakes.market_files import bar_csv, session
+from mia_kernel.core.session import session_row
+from tests.fakes.market_files import bar_csv, session, sierra_text
 from tests.shared_data import needs_shared_data, shared_file
 
 pytestmark = [pytest.mark.unit, pytest.mark.orderflow, pytest.mark.safety]
@@ -364,10 +368,106 @@ def test_a_stream_misspelt_in_sierra_toml_is_told_beside_the_real_export() -> No
 
 
 @needs_shared_data
-def test_a_price_multiplier_on_lines_of_acsil_is_refused() -> None:
+def test_a_wrong_price_multiplier_on_lines_of_acsil_is_refused_by_the_price_it_gives() -> None:
     config = SierraConfig(price_multiplier=0.01, charts=PARIS.charts)
-    with pytest.raises(InputError, match="price_multiplier"):
+    with pytest.raises(DataError, match=r"price_multiplier = 1 in sierra\.toml"):
         _raw(Ask(sierra=config))
+
+
+@needs_shared_data
+def test_lines_of_acsil_that_store_100_times_the_price_are_those_of_the_points(tmp_path: Path) -> None:
+    plain = _raw(Ask(sierra=PARIS))
+    for file in shared_file(RAW).parent.iterdir():
+        data = next(members(file)).data
+        lines = [] if file.name.startswith("study") else [json.loads(line) for line in data.splitlines()]
+        for row in lines:
+            row.update({key: 100 * row[key] for key in PRICES[row["type"]] if key in row})
+        text = "\n".join(map(json.dumps, lines)).encode() if lines else data
+        (tmp_path / file.name.removesuffix(".gz")).write_bytes(text)
+    config = SierraConfig(price_multiplier=0.01, charts=PARIS.charts)
+    found = gather(tmp_path / Path(RAW).name)[0]
+    (part,) = read_acsil(found, Ask(sierra=config))
+    assert np.array_equal(part.events, plain.events)
+    assert set(part.tables) == set(plain.tables)
+    vwap, raw = part.tables["study_vwap"].to_pandas(), plain.tables["study_vwap"].to_pandas()
+    pd.testing.assert_frame_equal(vwap, raw)
+    with pytest.raises(DataError, match=r"price_multiplier = 0\.01"):
+        read_acsil(found, Ask(sierra=PARIS))
+
+
+def test_a_stream_of_unknown_fields_is_left_out_beside_a_multiplier() -> None:
+    line = {"t": 45916.389089, "sym": "ESZ25", "chart": 3}
+    rows = [{**line, "type": "trade", "px": 650_000.0}, {**line, "type": "pivot", "r1": 651_000.0}]
+    streams = {row["type"]: [row] for row in rows}
+    findings = Findings("chart_3.jsonl", 2)
+    scale_prices(streams, "ES", "chart_3.jsonl", 0.01, findings)
+    assert set(streams) == {"trade"}
+    assert streams["trade"][0]["px"] == 6_500.0
+    assert "fields of the pivot lines are prices is not known" in " ".join(findings.verdict().causes)
+
+
+def test_quotes_and_books_of_acsil_take_the_multiplier(tmp_path: Path) -> None:
+    (plain,) = read_acsil([_dom(), _quotes()], Ask())
+
+    def hundredfold(member: Member) -> Member:
+        head, *lines = member.data.decode().split()
+        priced = [
+            k for k, name in enumerate(head.split(",")) if name in ("bid", "ask") or name.endswith("_px")
+        ]
+        cells = [line.split(",") for line in lines]
+        for row in cells:
+            for k in priced:
+                row[k] = str(100 * float(row[k]))
+        return _member(member.name, [head, *(",".join(row) for row in cells)])
+
+    many = [hundredfold(_dom()), hundredfold(_quotes())]
+    (part,) = read_acsil(many, Ask(sierra=SierraConfig(price_multiplier=0.01)))
+    assert np.array_equal(part.events, plain.events)
+    with pytest.raises(DataError, match=r"price_multiplier = 0\.01"):
+        read_acsil(many, Ask())
+
+
+def test_bar_text_of_sierra_takes_the_multiplier() -> None:
+    bars = session(datetime(2022, 8, 9))
+    many = [(bar[0], *(100 * price for price in bar[1:5]), *bar[5:]) for bar in bars]
+    rule = SierraConfig(files=(FileRule(match="ESU22*", price_multiplier=0.01),))
+    (plain,) = read_parts(Path("ESU22.txt"), Ask(), data=sierra_text(bars))
+    (part,) = read_parts(Path("ESU22.txt"), Ask(sierra=rule), data=sierra_text(many))  # type: ignore[arg-type]
+    assert np.array_equal(part.events, plain.events)
+    with pytest.raises(DataError, match=r"price_multiplier = 0\.01"):
+        read_parts(Path("ESU22.txt"), Ask(), data=sierra_text(many))  # type: ignore[arg-type]
+
+
+def test_a_rule_above_names_zone_and_symbol_of_files_below_by_their_path(tmp_path: Path) -> None:
+    folder = tmp_path / "own" / "ticks"
+    folder.mkdir(parents=True)
+    (folder / "x.csv").write_bytes(_ticks("BID").data)
+    with pytest.raises(InputError) as caught:
+        read_parts(folder / "x.csv", Ask())
+    assert caught.value.field in ("symbol", "tz")
+    rule = "[[files]]\nmatch = 'ticks/*.csv'\nsymbol = 'NQ'\nzone = 'Europe/Madrid'\n"
+    (tmp_path / "own" / "sierra.toml").write_text(rule)
+    (part,) = read_parts(folder / "x.csv", Ask())
+    assert (part.source.symbol, part.source.zone) == ("NQ", "Europe/Madrid")
+    (folder / "sierra.toml").write_text("[[files]]\nmatch = 'x.csv'\nsymbol = 'MNQ'\nzone = 'UTC'\n")
+    (part,) = read_parts(folder / "x.csv", Ask())
+    assert (part.source.symbol, part.source.zone) == ("MNQ", "UTC")  # the nearest counts alone
+    (part,) = read_parts(folder / "x.csv", Ask(tz="Europe/Paris"))
+    assert part.source.zone == "Europe/Paris"  # what is said for this import counts more
+
+
+def test_daily_bars_of_dates_lie_in_the_session_of_their_date() -> None:
+    rows = "".join(f"2022-08-{day:02d},4000,4020,3990,4010,1000\n" for day in (1, 2, 3, 4, 5, 8))
+    (part,) = read_parts(Path("ES_1day.txt"), Ask(), data=rows.encode())
+    close = [int(session_row(20220800 + day)["close_ns"]) for day in (1, 2, 3, 4, 5, 8)]  # type: ignore[index]
+    assert part.events["ts_event"].tolist() == close
+    assert not [cause for cause in part.verdict.causes if "missing" in cause or "closed" in cause]
+    weeks = [day for day in range(2, 29) if datetime(2022, 5, day).weekday() < 5]
+    rows = "".join(
+        f"2022-05-{day:02d},4000,4020,3990,4010,1000\n" for day in (*weeks, 29)
+    )  # the last is a Sunday
+    (part,) = read_parts(Path("ES_1day.txt"), Ask(), data=rows.encode())
+    assert part.verdict.quarantined == {"no_session": 1}
 
 
 def _raw_trades(seconds: list[float], ticks: int = 26_000) -> tuple[RawTrades, Findings]:
