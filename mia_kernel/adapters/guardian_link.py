@@ -29,11 +29,14 @@ from mia_kernel.adapters.messages import (
     report_of,
 )
 from mia_kernel.core.errors import InputError, OutsideError
-from mia_kernel.core.orders import Command, OrderReport, OrderStatus, PlaceBracket, Role
+from mia_kernel.core.orders import CancelEntry, Command, OrderReport, OrderStatus, PlaceBracket, Role
+from mia_kernel.execution.oms import DEAD
 
 BEAT_S = 0.25
 ANSWER_S = 2.0
 LOST_S = 2.0
+GONE = "gone"
+"""The guardian's word for a bracket it does not have open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class GuardianLink:
         self.state_reason = "no word from the guardian yet"
         self.refusals: list[Refusal] = []
         self.reports_seen: int | None = None
+        self.entries: dict[str, PlaceBracket] = {}  # wished, and not known to have ended
         self._told: list[OrderReport] = []
         self._waiting: dict[bytes, tuple[float, Command]] = {}
         self._beats = 0
@@ -98,6 +102,8 @@ class GuardianLink:
         if not isinstance(answer, Limits):
             raise OutsideError(f"the guardian answered {type(answer).__name__} to a greeting")
         self.limits = answer
+        if reports_seen is None:
+            self.reports_seen = answer.reports
         self.trading_state = answer.trading_state
         self.beat(0)
         return answer
@@ -113,8 +119,18 @@ class GuardianLink:
     def submit(self, commands: Sequence[Command]) -> None:
         """Hand commands over, each as a wish of its own; outcomes come in `reports`."""
         for command in commands:
+            if isinstance(command, PlaceBracket):
+                self.entries[command.bracket_id] = command
             wish = Submit(intent_id(command), command_bytes((command,)))
             self._waiting[self._client.post(wish)] = (time.monotonic(), command)
+
+    def take_over(self, old: GuardianLink) -> None:
+        """Ask after what was wished of a guardian that is gone: an entry this one never had is told as cancelled."""
+        self._told = [*old.reports(), *self._told]
+        self.entries |= old.entries
+        known = () if self.limits is None else self.limits.brackets
+        lost = [command for name, command in old.entries.items() if name not in known]
+        self.submit([CancelEntry(c.ts_event, c.bracket_id, "was it ever sent?") for c in lost])
 
     def reports(self) -> list[OrderReport]:
         """Hand over and forget what has come since the last call, in the order it came."""
@@ -153,6 +169,7 @@ class GuardianLink:
         if self.reports_seen is not None and report.seq <= self.reports_seen:
             return  # it came by the greeting already
         self.reports_seen = report.seq
+        self._ended(report)
         self._told.append(report)
 
     def _answered(self, command: Command, answer: Any) -> None:
@@ -160,29 +177,37 @@ class GuardianLink:
             return
         name = type(command).__name__
         self.refusals.append(Refusal(command.ts_event, command.bracket_id, name, answer.code, answer.reason))
-        self._tell(command, OrderStatus.REJECTED, answer.code)
+        if isinstance(command, CancelEntry) and answer.code == GONE and command.bracket_id in self.entries:
+            # Reports come before this answer on the same way: none of them ended it, so it was never there.
+            self._tell(self.entries[command.bracket_id], OrderStatus.CANCELLED, "never_arrived")
+        else:
+            self._tell(command, OrderStatus.REJECTED, answer.code)
+
+    def _ended(self, report: OrderReport) -> None:
+        if report.role is Role.ENTRY and report.status in DEAD:
+            self.entries.pop(report.bracket_id, None)
 
     def _tell(self, command: Command, status: OrderStatus, reason: str) -> None:
         """Report what became of an entry that was refused or left without an answer."""
         if not isinstance(command, PlaceBracket):
             return
         entry = command.entry
-        self._told.append(
-            OrderReport(
-                ts_event=command.ts_event,
-                ts_recv=command.ts_event,
-                seq=0,
-                order_id=entry.order_id,
-                bracket_id=command.bracket_id,
-                role=Role.ENTRY,
-                symbol=entry.symbol,
-                side=entry.side,
-                status=status,
-                qty=entry.qty,
-                filled_qty=0,
-                reason=reason,
-            )
+        report = OrderReport(
+            ts_event=command.ts_event,
+            ts_recv=command.ts_event,
+            seq=0,
+            order_id=entry.order_id,
+            bracket_id=command.bracket_id,
+            role=Role.ENTRY,
+            symbol=entry.symbol,
+            side=entry.side,
+            status=status,
+            qty=entry.qty,
+            filled_qty=0,
+            reason=reason,
         )
+        self._ended(report)
+        self._told.append(report)
 
 
 def intent_id(command: Command) -> str:

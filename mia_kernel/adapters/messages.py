@@ -187,6 +187,8 @@ class Limits(Message, frozen=True):
     trading_state: str
     brackets: tuple[str, ...] = ()
     """Brackets still open at the guardian: a fresh run that does not know them must not trade beside them."""
+    reports: int = 0
+    """Number of the last report so far: a fresh run counts from here."""
 
 
 class Heartbeat(Message, frozen=True):

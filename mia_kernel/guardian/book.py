@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,7 @@ from mia_kernel.execution.truth import TruthState
 from mia_kernel.risk.law import Figures
 
 STATE, SEND, VENUE, SUPPOSED, EVENT, HALTED = "state", "send", "venue", "supposed", "guardian", "halted"
+TOLD = "told"
 SPARE, SPARE_BYTES = "guardian.emergency", 262_144
 AGAIN_S = 1.0
 _INSTRUCTIONS: dict[str, Any] = {c.__name__: c for c in (Place, Modify, Cancel)}
@@ -205,6 +207,26 @@ class Book:
             self._heard.append((VENUE, ts, {**said, "asked_ts": event.asked_ts, "marks": event.marks}))
         else:
             self._heard.append((VENUE, ts, {"event": [type(event).__name__, event]}))
+
+    def told(self, reports: Sequence[OrderReport], ts: int) -> None:
+        """Take down what the engine is about to be told, durable with what it was made of."""
+        self._heard += [(TOLD, ts, msgspec.to_builtins(report)) for report in reports]
+
+    def told_since(self, number: int) -> list[OrderReport]:
+        """Return the reports above a number, from as many journals as it takes; the first may be later.
+
+        Raises
+        ------
+        CorruptError
+            If a journal does not verify.
+        """
+        found: list[OrderReport] = []
+        for path in sorted(self.folder.glob("guardian-*.sqlite"), reverse=True):
+            rows = [payload for kind, _, payload in records_since(path, None) if kind == TOLD]
+            found = [*msgspec.convert(rows, list[OrderReport], strict=False), *found]
+            if found and found[0].seq <= number + 1:
+                break
+        return [report for report in found if report.seq > number]
 
     @property
     def unsettled(self) -> bool:

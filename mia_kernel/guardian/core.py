@@ -107,6 +107,7 @@ class Guardian:
         self.unknown_since: float | None = None
         self.link_down_since: float | None = None
         self.disk_failed = False
+        self.memory_cut: str | None = None  # proof that rows of the journal are missing
         self.exchange_halted = False
         self.marks = Marks()
         self.moved: dict[str, tuple[int, float]] = {}  # position the venue pushed, since when
@@ -181,6 +182,11 @@ class Guardian:
                 self.push(Report(report_bytes(report)))
             self.untold.clear()
 
+    def owe(self, reports: Sequence[OrderReport]) -> None:
+        """Keep reports for the engine until they are durable."""
+        self.untold += reports
+        self.book.told(reports, self.now_ns())
+
     def hear(self, events: Sequence[VenueEvent], now: float) -> None:
         """Take what the venue said; it is written down with what leaves because of it, or at the end of the turn."""
         for event in events:
@@ -199,7 +205,7 @@ class Guardian:
 
     def _take(self, heard: Heard, event: VenueOrder | Fill | Commission, now: float) -> None:
         count(self.law, self.kept, heard, event)
-        self.untold += heard.reports
+        self.owe(heard.reports)
         for note in heard.notes:
             level = "critical" if "over-fill" in note else "warning"
             self.alert(level, "venue", note, now)

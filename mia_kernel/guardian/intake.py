@@ -28,6 +28,7 @@ from mia_kernel.core.orders import (
     CancelEntry,
     ClosePosition,
     Command,
+    OrderReport,
     PlaceBracket,
     ReplaceStop,
     Role,
@@ -39,6 +40,10 @@ from mia_kernel.guardian.core import Guardian
 from mia_kernel.guardian.status import rolling
 from mia_kernel.state.ledger import ES_EQUIVALENT, SYMBOLS
 
+TOO_FAR = (
+    "the reports this engine has missed are in no journal any more; way out: begin a new session (`mia run` without "
+    "--resume); brackets that are open hinder it until `mia halt` has made the account flat"
+)
 MOVES_PER_S = 10
 """Stops moved per second over all brackets; more is a strategy that runs away."""
 
@@ -71,6 +76,8 @@ class Intake:
             )
         if hello.build != g.build:
             g.disarm("an engine of another build greeted", now)
+            text = f"an engine of build {hello.build} greeted, the guardian is {g.build}: restart both from one build"
+            g.alert("warning", "build", text, now)
             return (
                 Refused(
                     "build",
@@ -86,11 +93,40 @@ class Intake:
         g.engine_run, g.engine_beat, g.engine_lost = hello.run_id, now, False
         open_brackets = tuple(name for name, b in g.truth.state.brackets.items() if not b.orphan)
         toml = g.file.text if g.file else ""
-        first = Limits(toml, g.account, g.state.value, open_brackets)
+        first = Limits(toml, g.account, g.state.value, open_brackets, g.truth.state.reports)
         if hello.reports_seen is None:
             return (first,)
-        told = [r for r in g.kept.reports if r.seq > hello.reports_seen and r not in g.untold]
+        self._forgotten(hello.reports_seen, now)
+        told = self._told_since(hello.reports_seen)
+        if told is None:
+            return (Refused("too_far_behind", TOO_FAR),)
         return (first, *(Report(report_bytes(r)) for r in told))
+
+    def _forgotten(self, seen: int, now: float) -> None:
+        """An engine that heard more than our journal knows proves that its newest rows were cut off."""
+        g = self.g
+        known = g.truth.state.reports
+        if seen <= known:
+            return
+        g.memory_cut = (
+            f"the engine has heard {seen} reports, the journal knows {known}: its newest rows are gone"
+        )
+        g.disarm(g.memory_cut, now)
+        g.alert("critical", "memory", g.memory_cut, now)
+        g.truth.state.reports = seen  # a number that was used must not be given again
+        g.save()
+        g.ask_venue(now)
+
+    def _told_since(self, seen: int) -> list[OrderReport] | None:
+        """Return what was told after a number; None where the journals do not reach back so far."""
+        g = self.g
+        told = [r for r in g.kept.reports if r.seq > seen]
+        if g.truth.state.reports > seen and g.memory_cut is None and (not told or told[0].seq != seen + 1):
+            told = g.book.told_since(seen)
+            if not told or told[0].seq != seen + 1:
+                return None
+        waiting = {r.seq for r in g.untold}
+        return [r for r in told if r.seq not in waiting]
 
     def _beat(self, now: float) -> None:
         g = self.g

@@ -133,6 +133,8 @@ class People:
             found.append(("halted", f"trading is halted: {g.kept.halt_reason}; `mia resume --reason TEXT`"))
         if (self.home / HALT_FILE).exists():
             found.append(("halt_file", f"the file {HALT_FILE} is there; remove it, then `mia resume`"))
+        if g.memory_cut is not None:
+            found.append(("memory", f"{g.memory_cut}; compare with the broker, then restart the guardian"))
         if g.disk_failed:
             found.append(("disk", "the journal cannot be written"))
         if g.alerts.unseen_for(now) is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -19,6 +20,7 @@ from mia_kernel.adapters.bus import GUARDIAN, Server, announce, load_keys, withd
 from mia_kernel.adapters.messages import Hello, Limits, Message, Refused, State
 from mia_kernel.core.orders import TradingState
 from mia_kernel.guardian.core import Guardian
+from mia_kernel.guardian.hung import Hung
 from mia_kernel.guardian.intake import Intake
 from mia_kernel.guardian.people import HALT_FILE, People
 from mia_kernel.guardian.watch import Watch
@@ -28,6 +30,8 @@ BEAT_S = 0.002
 LONGEST_BEAT_S = 0.02
 """Turn when nothing has rung: what only passing time shows (a stale quote, a silent engine) waits no longer."""
 HALT_FILE_S = 0.05
+PAGE = 200
+"""Messages to the engine in one turn: one that was away for a day is told in pages, and the venue is heard between."""
 
 
 class Signals:
@@ -70,6 +74,8 @@ class Service:
         self.intake = Intake(guardian)
         self._engine: bytes | None = None
         self._server: Server | None = None
+        self._waiting: deque[Message] = deque()  # for the engine, in order
+        self.hung = Hung()
         self._next_file = 0.0
 
     def run(self, said: Callable[[str], None] = lambda text: None) -> None:
@@ -84,16 +90,19 @@ class Service:
             if bell is not None:
                 server.watch(bell)
             said(f"guardian of {self.g.account}, {self.g.mode}: {self.g.last_reason}")
+            self.hung.start()
             try:
                 while not self.signals.stop:
                     self.beat(server)
                 self._end()
             finally:
+                self.hung.stop()
                 withdraw(self.home, GUARDIAN)
                 self.g.book.close()
 
     def beat(self, server: Server) -> None:
         """One turn of the loop."""
+        self.hung.turned()
         socket = self.g.socket
         rings = socket is None or socket.bell is not None
         if socket is not None:
@@ -114,6 +123,7 @@ class Service:
                 server.say(name, peer, request, answer)
             else:
                 self._hear_engine(server, peer, request, message, now)
+        self._pass_on(server)
 
     def _hear_engine(self, server: Server, peer: bytes, request: bytes, message: Any, now: float) -> None:
         if not isinstance(message, Hello) and peer != self._engine:
@@ -122,14 +132,27 @@ class Service:
         answers = self.intake.answer(message, now)
         if isinstance(message, Hello) and isinstance(answers[0], Limits):
             self._engine = peer
-        for at, answer in enumerate(answers):
-            server.say("engine", peer, request if at == 0 else b"", answer)
+            self._waiting.clear()
+        for answer in answers[:1]:
+            server.say("engine", peer, request, answer)
         if isinstance(message, Hello) and peer == self._engine:
-            server.say("engine", peer, b"", State(self.g.state.value, self.g.armed, self.g.last_reason))
+            self._waiting += answers[1:]
+            self._push(State(self.g.state.value, self.g.armed, self.g.last_reason))
 
     def _push(self, message: Message) -> None:
-        if self._engine is not None and self._server is not None:
-            self._server.say("engine", self._engine, b"", message)
+        if self._engine is not None:
+            self._waiting.append(message)
+        if self._server is not None:
+            self._pass_on(self._server)
+
+    def _pass_on(self, server: Server) -> None:
+        """Hand the engine what waits for it, in order; what its box does not take stays for the next turn."""
+        for _ in range(PAGE):
+            if not self._waiting or self._engine is None:
+                return
+            if not server.say("engine", self._engine, b"", self._waiting[0]):
+                return
+            self._waiting.popleft()
 
     def _halt_file(self, now: float) -> None:
         if now < self._next_file:

@@ -32,7 +32,7 @@ def compare(g: Guardian, snapshot: Snapshot, now: float) -> None:
     compared = Compared(snapshot, asked[1], dict(g.marks))
     g.book.heard(compared, g.now_ns())
     found = take(g, compared)
-    g.untold += found.reports
+    g.owe(found.reports)
     for note in (*found.notes, *map(str, found.differences)):
         g.alert("critical" if found.differences else "warning", "reconcile", note, now)
     if found.equal:

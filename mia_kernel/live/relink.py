@@ -91,6 +91,7 @@ class Relink:
                 self.home, build=old.build, settings_id=old.settings_id, mode=old.mode, run_id=self.run_id
             )
             fresh.greet(old.reports_seen)
+            fresh.take_over(old)
         except OutsideError:
             self.lost, self._why = True, GONE
             return

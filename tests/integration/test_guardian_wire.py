@@ -86,12 +86,17 @@ class Campaign:
         before, was = fault == "late" or chance.random() < 0.5, broker.session.reconnects
         if before:
             break_wire(self.line, fault, chance)
-        refused = isinstance(wired.submit(command), Refused)
+        answer = wired.submit(command)
+        refused = isinstance(answer, Refused)
         self.count.update(wished=1, refused=refused)
         if not before:
             break_wire(self.line, fault, chance)
-        if fault == "late" and not refused:
-            self._overtaken(command.entry.order_id, chance.uniform(1.5, 5.0))
+        if fault == "late":
+            arrives_s = chance.uniform(1.5, 5.0)
+            if refused:
+                self.line.do(lambda p: p.strand(0.0))
+            else:
+                self._overtaken(command.entry.order_id, arrives_s)
         self._suffer(fault)
         if fault != "late":
             self.line.do(lambda p: (p.heal(), p.drop()))

@@ -148,3 +148,46 @@ def test_state_and_heartbeat(guardian: Scripted, link: GuardianLink) -> None:
 def test_the_same_decision_makes_the_same_intent() -> None:
     assert intent_id(bracket(T0)) == intent_id(bracket(T0))
     assert intent_id(bracket(T0)) != intent_id(CancelEntry(T0, bracket(T0).bracket_id, "x"))
+
+
+def test_a_wish_that_a_new_guardian_never_had_is_told_as_cancelled(
+    guardian: Scripted, link: GuardianLink
+) -> None:
+    """Else its bracket would stay in the engine's book for ever, and take a place in it."""
+    link.greet()
+    link.entries = {command.bracket_id: command for command in (bracket(T0), bracket(T0 + 1))}
+    known, lost = tuple(link.entries)
+    guardian.hello, guardian.submit = Limits("", "DU1", "reducing", (known,)), Refused("gone", "is not open")
+    fresh = GuardianLink(guardian.home, build="b", settings_id="s", mode="paper", run_id="r")
+    try:
+        fresh.greet(0)
+        fresh.take_over(link)
+        (report,) = _reports(fresh)
+        assert (report.bracket_id, report.status, report.reason) == (
+            lost, OrderStatus.CANCELLED, "never_arrived",
+        )  # fmt: skip
+        assert list(fresh.entries) == [known]
+        asked = [m for m in guardian.heard if isinstance(m, Submit)]
+        assert len(asked) == 1
+    finally:
+        fresh.close()
+
+
+def test_a_wish_that_had_ended_before_is_not_told_again(guardian: Scripted, link: GuardianLink) -> None:
+    link.greet(0)
+    command = bracket(T0)
+    link.submit((command,))
+    ended = OrderReport(T0, T0, 1, command.entry.order_id, command.bracket_id, Role.ENTRY, "ES", 1,
+                        OrderStatus.FILLED, 1, 1, 1, 18_000.0)  # fmt: skip
+    guardian.push = [Report(report_bytes(ended))]
+    assert [r.status for r in _reports(link)] == [OrderStatus.FILLED]
+    assert link.entries == {}
+    guardian.submit = Refused("gone", "is not open")
+    link.submit((CancelEntry(T0 + 5, command.bracket_id, "late"),))
+    assert _reports(link, 0.5) == []
+
+
+def test_a_fresh_run_counts_from_the_guardian_s_last_report(guardian: Scripted, link: GuardianLink) -> None:
+    guardian.hello = Limits("", "DU1", "reducing", (), 41)
+    link.greet()
+    assert link.reports_seen == 41
