@@ -3,7 +3,7 @@
     arguments  >  MIA_* environment  >  .env  >  profile TOML  >  defaults in code
 
 Rooms own their `Params`; here they are only gathered, one line each. A key nobody owns is an error with its
-path, and with file and line where it came from a file. Secrets come from the environment (or `.env`) only.
+path, and with file and line where it came from a file. Secrets come from the environment, or a `.env` of 0600, only.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from mia_kernel.adapters.ibkr_params import IbkrParams
+from mia_kernel.adapters.machine import refuse_open_secrets
 from mia_kernel.adapters.quality import QualityParams
 from mia_kernel.analytics.alerts import AlertParams
 from mia_kernel.confluence.score import ConfluenceParams
@@ -178,14 +179,10 @@ def load(
     env_file = PROJECT / ".env" if env_file is None else env_file
     environment = EnvSettingsSource(Settings)()
     dotenv = DotEnvSettingsSource(Settings, env_file=env_file)() if env_file.is_file() else {}
+    refuse_open_secrets(env_file, dotenv)
     given = _nest(arguments or {})
-    name = (
-        given.get("profile")
-        or profile
-        or environment.get("profile")
-        or dotenv.get("profile")
-        or DEFAULT_PROFILE
-    )
+    wanted = (given.get("profile"), profile, environment.get("profile"), dotenv.get("profile"))
+    name = next(filter(None, wanted), DEFAULT_PROFILE)
     if name not in PROFILES:
         raise SettingsError(
             "unknown profile",

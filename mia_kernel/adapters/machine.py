@@ -13,14 +13,16 @@ import subprocess
 import sys
 import time
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
 import mia_kernel
+from mia_kernel.core.errors import SettingsError
 
 _PACKAGE = Path(mia_kernel.__file__).resolve().parent
 ZONES = ("America/New_York", "America/Chicago")
@@ -145,6 +147,24 @@ def readable_by_others(paths: Sequence[Path]) -> list[str]:
     if sys.platform == "win32":
         return []
     return [str(p) for p in paths if p.is_file() and p.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)]
+
+
+def refuse_open_secrets(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuse a settings file that holds secrets and that others may read (POSIX; elsewhere the folder's rights count).
+
+    Raises
+    ------
+    SettingsError
+        Says the mode the file must have.
+    """
+    if content.get("secrets") and readable_by_others([path]):
+        raise SettingsError(
+            "others may read a file with secrets",
+            path=str(path),
+            field="secrets",
+            rule="mode 0600",
+            way_out=f"chmod 600 {path}",
+        )
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,29 @@ def test_an_unknown_key_in_the_env_file_is_refused(line: str, tmp_path: Path) ->
     (tmp_path / ".env").write_text(line + "\n")
     with pytest.raises(SettingsError, match="unknown"):
         load(env_file=tmp_path / ".env")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_file_of_secrets_that_others_may_read_is_refused_without_showing_them(
+    mode: int, tmp_path: Path
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("MIA_SECRETS__DISCORD_WEBHOOK=https://example.org/a-secret\n")
+    env_file.chmod(mode)
+    with pytest.raises(SettingsError, match="0600") as refused:
+        load(env_file=env_file)
+    assert "a-secret" not in str(refused.value)
+    env_file.chmod(0o600)
+    assert load(env_file=env_file).settings.secrets.discord_webhook is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes")
+def test_a_file_without_secrets_may_be_read_by_others(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("MIA_EXECUTION__SIMULATOR__QUEUE_LEVELS=7\n")
+    env_file.chmod(0o644)
+    assert load(env_file=env_file).settings.execution.simulator.queue_levels == 7
 
 
 def test_an_unknown_argument_is_refused() -> None:

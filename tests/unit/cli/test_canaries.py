@@ -113,6 +113,7 @@ def test_a_secret_of_a_dotenv_file_is_masked_and_its_mistakes_are_told_without_i
     dotenv = mia_home / ".env"
     url = PLANTED["MIA_SECRETS__DISCORD_WEBHOOK"]
     dotenv.write_text(f"MIA_SECRETS__DISCORD_WEBHOOK={url}\n")
+    dotenv.chmod(0o600)
     assert cli.main(["config", "show"]) == 0
     assert cli.main(["alerts", "ls", "--json", "-"]) in (0, 1, 3)
     for wrong in (f"MIA_DISCORD_WEBHOOK={url}\n", f"MIA_SECRETS__WEBHOK={url}\n"):
