@@ -78,6 +78,10 @@ def _named(member: Member) -> _File:
         raise OptionFile("options in Lean's layout", path=member.path, field="name", value=member.name,
                          rule="futures: YYYYMMDD_es_minute_trade_YYYYMM.csv",
                          way_out="mia options levels reads the folder of a day's files")  # fmt: skip
+    if match is None and re.search(r"\d{8}_(spx|ndx|rut|vix)_minute_trade\.csv$", member.path):
+        raise OptionFile("an index in Lean's layout, for the options beside it", path=member.path, field="name",
+                         value=member.name, rule="futures: YYYYMMDD_es_minute_trade_YYYYMM.csv",
+                         way_out="mia options levels reads it with the options of its day")  # fmt: skip
     if match is None or match[2].upper() not in INSTRUMENTS:
         raise DataError("not a Lean file of a future MIA knows", path=member.path, field="name", value=member.name,
                         rule="YYYYMMDD_es_minute_trade_YYYYMM.csv",

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
+from mia_kernel.adapters.headroom import check_fits
 from mia_kernel.core.errors import FormatError, InputError, OutsideError
 
 _DEEPEST = 5
@@ -61,7 +62,8 @@ class Member:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file; a missing one is an input error, an unreadable one the world's fault."""
+    """Return the bytes of a file; a missing or too large one is an input error, an unreadable one the world's fault."""
+    _check_plain(path)
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -94,6 +96,18 @@ def members(path: Path, data: bytes | None = None) -> Iterator[Member]:
     yield from _unwrap(str(path), path.name, content, 0)
 
 
+def _check_plain(path: Path) -> None:
+    """Refuse a plain file that is too large before a byte of it is held."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(512)
+        size = path.stat().st_size
+    except OSError:
+        return  # the reading says what is wrong with it
+    if kind_of_bytes(head) is None:
+        check_fits(str(path), head, size)
+
+
 def kind_of_bytes(data: bytes) -> str | None:
     """Return the wrapper that bytes begin like, None for a plain file."""
     for magic, kind in _MAGIC.items():
@@ -105,6 +119,7 @@ def kind_of_bytes(data: bytes) -> str | None:
 def _unwrap(path: str, name: str, data: bytes, depth: int) -> Iterator[Member]:
     kind = kind_of_bytes(data)
     if kind is None:
+        check_fits(path, data[:512], len(data))
         yield Member(path, name, data)
         return
     if depth >= _DEEPEST:
