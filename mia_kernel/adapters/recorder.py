@@ -61,6 +61,8 @@ class SessionAbout:
     code_version: str
     started_at: str
     notes: tuple[str, ...] = field(default=())
+    guardian_reports: int | None = None
+    """Number of the last report the guardian had told when the session began; the first is 1."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -46,7 +46,7 @@ from mia_kernel.settings import Settings, settings_id
 
 READY_S = 30.0
 QUIET_LOOK_S = 0.1
-NOTHING_HEARD = -1
+NOTHING_HEARD = 0  # the guardian's first report is number 1
 ML_MODES = ("off", "advise", "require")
 """From the freest to the strictest."""
 
@@ -147,7 +147,8 @@ def open_broker_session(
             kept = stored(settings.home, settings.data_folder, history, feed.contract.code)
         base = None if sweep is None else base_of(settings.home, session.clock.now_ns(), past)
         sweep = None if base is None else sweep
-        link, limits = greet(settings, mode, session_id, past)
+        begun = about_session(folder).guardian_reports if resume else None
+        link, limits = greet(settings, mode, session_id, past, begun or NOTHING_HEARD)
         session_ = _furnish(settings, uri, mode, journal, session_id, feed, inbox, past, link, limits, sweep)
         if kept is not None:
             rows = before(kept, session.clock.now_ns())
@@ -171,14 +172,16 @@ def compile_all(settings: Settings) -> None:
 
 
 def greet(
-    settings: Settings, mode: str, session_id: str, past: Recording | None
+    settings: Settings, mode: str, session_id: str, past: Recording | None, begun: int
 ) -> tuple[GuardianLink, Limits]:
-    """Greet the guardian; a resumed engine asks for what was told after the last report of its record."""
+    """Greet the guardian; a resumed engine asks for what was told after the last report of its record.
+
+    Where it has heard none, that is after the last one told when the session began (`begun`).
+    """
     link = GuardianLink(
         settings.home, build=code_version(), settings_id=settings_id(settings), mode=mode, run_id=session_id
     )
-    heard = None if past is None else last_heard(past.objects)
-    limits = link.greet(heard if heard is not None or past is None else NOTHING_HEARD)
+    limits = link.greet(None if past is None else max(last_heard(past.objects) or NOTHING_HEARD, begun))
     refuse_strangers(limits, fresh=past is None)
     return link, limits
 
@@ -205,7 +208,10 @@ def _furnish(
     fresh = head_of(session, settings.ibkr, feed.contract, feed.refused, options=sweep is not None)
     head = replace(fresh, calendar=home_events(settings.home)) if past is None else replaced_head(past)
     run = Run(settings, head, journal, venue=SilentVenue(), durable=True)
-    about = about_of(session_id, mode, uri, settings, head) if past is None else about_session(folder)
+    if past is None:
+        about = replace(about_of(session_id, mode, uri, settings, head), guardian_reports=limits.reports)
+    else:
+        about = about_session(folder)
     collector = Collector(run, SessionRecorder(folder, about))
     loop = Loop(run, inbox, collector)
     told = (dict) if sweep is None else sweep.status
