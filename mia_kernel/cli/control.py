@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import msgspec
 from mia_kernel.adapters import bus
 from mia_kernel.adapters.messages import (
     Acknowledge,
+    AlertNote,
     Arm,
     Challenge,
     Confirm,
@@ -168,9 +171,21 @@ def show(now: GuardianStatus, json_path: str | None) -> None:
     ]
     if rows:
         print_table(("limit", "used", "limit", "unit", "level"), rows)
-    for alert in now.alerts[-5:]:
-        waits = "" if alert.acknowledged else " (not seen: `mia status --seen`)"
-        click.echo(f"{alert.level} {alert.code}: {alert.text}{waits}")
+    for line in alert_lines(now.alerts):
+        click.echo(line)
+
+
+def alert_lines(alerts: Sequence[AlertNote], most: int = 5) -> list[str]:
+    """Return the newest alerts a line each, oldest first; the same one raised again is counted, not repeated."""
+    told = [(a.level, a.code, a.text, a.acknowledged) for a in alerts]
+    times = Counter(told)
+    newest = [*dict.fromkeys(reversed(told))][:most]
+    return [
+        f"{level} {code}: {text}"
+        + (f" ({n} times)" if (n := times[level, code, text, seen]) > 1 else "")
+        + ("" if seen else " (not seen: `mia status --seen`)")
+        for level, code, text, seen in reversed(newest)
+    ]
 
 
 def _lines(now: GuardianStatus) -> list[tuple[str, object]]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from mia_kernel import cli
+from mia_kernel.adapters.messages import AlertNote
+from mia_kernel.cli.control import alert_lines
 from tests.fakes.guarded import ACCOUNT
 from tests.fakes.served import Served
 
@@ -56,3 +58,23 @@ def test_the_halt_file_keeps_it_halted(served: Served, capsys: pytest.CaptureFix
         time.sleep(0.01)
     assert cli.main(["resume", "--reason", "go on"]) == 1
     assert "remove it first" in capsys.readouterr().err
+
+
+def test_an_alert_raised_again_is_counted_and_not_repeated() -> None:
+    notes = [
+        AlertNote(n, n, level, code, text, acknowledged=level != "critical")
+        for n, (level, code, text) in enumerate(
+            (
+                ("critical", "link_lost", "no broker"),
+                ("info", "a", "b"),
+                ("critical", "link_lost", "no broker"),
+            )
+        )
+    ]
+    assert alert_lines(notes) == [
+        "info a: b",
+        "critical link_lost: no broker (2 times) (not seen: `mia status --seen`)",
+    ]
+    assert alert_lines(notes, 1) == [
+        "critical link_lost: no broker (2 times) (not seen: `mia status --seen`)"
+    ]
