@@ -149,6 +149,31 @@ def test_a_folded_panel_gives_its_room_to_its_neighbour(
     assert box(still, gains)[side] == pytest.approx(before)
 
 
+def test_walls_are_named_with_price_whose_chain_it_is_and_how_old(still: Any) -> None:
+    sized(still, LOW)
+    still.evaluate(
+        "() => { const at = (name, price) => ({ name, price, family: 'gamma', style: 'solid', weight: 1, touches: 0,"
+        " fresh: true }); const ts = window.kept.ts_event;"
+        " window.put({ levels: [at('call_wall', 9000.25), at('gamma_flip', 1001.5), at('put_wall', 1000)],"
+        " gamma: { as_of: ts - 240e9, source: 'a chain of this test', fresh: true, quality: 0.5, net_usd: -8.1e10,"
+        " dealers: -1, put_call_ratio: null } }); }"
+    )
+    said = still.locator("[data-panel='price'] .gamma")
+    assert said.inner_text() == "net gamma −81.00 bn USD per 1 %, dealers short gamma, 4 min old"
+    assert said.get_attribute("title").startswith("from a chain of this test, quotes of ")
+    label = still.locator("[data-panel='price'] canvas").get_attribute("aria-label")
+    assert label.endswith(", Call wall 9000.25, Flip 1001.50, Put wall 1000.00")
+    still.wait_for_timeout(200)
+    violet = still.evaluate(
+        "() => { const c = document.querySelector('[data-panel=price] canvas'), d = c.getContext('2d');"
+        " const near = (y) => { const p = d.getImageData(0, y, c.width, 24).data; let n = 0;"
+        " for (let i = 0; i < p.length; i += 4) n += p[i + 2] > p[i] + 25 && p[i] > p[i + 1] + 15; return n; };"
+        " return [near(6), near(c.height - 52)]; }"
+    )
+    assert min(violet) > 20, "both edges name what lies behind them"
+    still.evaluate("() => window.put({})")
+
+
 def test_a_position_says_of_which_contract(still: Any) -> None:
     sized(still, LAPTOP)
     still.evaluate(

@@ -86,7 +86,7 @@ export function createConsole(el, options = {}) {
       if (box.dataset.folded !== "true") panel.update(frame, state);
     }
     if (frame && root.dataset.seq !== String(frame.seq)) note(root, frame, times);
-    link.drawn();
+    requestAnimationFrame(() => link.drawn()); // after the canvases, which paint in the same turn
   };
   let wanted = 0;
   const ask = () => { if (!wanted) wanted = requestAnimationFrame(() => { wanted = 0; show(); }); };

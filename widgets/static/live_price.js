@@ -11,6 +11,7 @@ const SHORT = {
   put_wall_0dte: "Put wall 0DTE", pin: "Pin", expected_high: "Exp. high", expected_low: "Exp. low",
   session_high: "High", session_low: "Low", sd1_up: "+1 SD", sd1_down: "−1 SD", sd2_up: "+2 SD", sd2_down: "−2 SD",
 };
+const WALLS = new Set(["call_wall", "put_wall", "gamma_flip"]);
 const nameOf = (name) => SHORT[name] || (name.length <= 4 ? name.toUpperCase() : words(name));
 
 export function draw(pen, frame, ui) {
@@ -39,6 +40,7 @@ export function draw(pen, frame, ui) {
   drawOrders(pen, frame.orders || []);
   if (ui.profile !== false) drawProfile(pen, frame.profile, right);
   drawLast(pen, frame, right);
+  drawBeyond(pen, frame.levels || []);
   return tip(pen, bars, frame);
 }
 
@@ -111,6 +113,21 @@ function nameLevels(pen, shown) {
     else if (c.measureText(`${near.text} · ${text}`).width <= NAMES - 6) near.text += ` · ${text}`;
   }
   for (const { y, text, colour } of places) pen.label(text, box.left - 6, y, colour, "right");
+}
+
+// Walls and flip that lie outside what is shown stand at the edge they lie behind, the nearest outermost.
+export function beyond(levels, [low, high]) {
+  const walls = levels.filter((l) => WALLS.has(l.name) && (l.price < low || l.price > high));
+  const told = (l) => `${nameOf(l.name)} ${l.price.toFixed(2)}${l.fresh === false ? " (old)" : ""}`;
+  const above = walls.filter((l) => l.price > high).sort((a, b) => a.price - b.price);
+  const below = walls.filter((l) => l.price < low).sort((a, b) => b.price - a.price);
+  return { above: above.map((l) => `${told(l)} ▲`), below: below.map((l) => `${told(l)} ▼`) };
+}
+
+function drawBeyond(pen, levels) {
+  const { box, theme } = pen, { above, below } = beyond(levels, pen.range);
+  above.forEach((text, i) => pen.label(text, box.right - 4, box.top + 8 + i * LINE, theme.gamma, "right"));
+  below.forEach((text, i) => pen.label(text, box.right - 4, box.bottom - 8 - i * LINE, theme.gamma, "right"));
 }
 
 function drawBattle(pen, battle) {
@@ -203,7 +220,9 @@ export function create(el, ui = {}) {
   const update = panel.update;
   panel.update = (frame, state) => {
     update(frame, state);
-    if (frame && frame.price) panel.describe(`Price ${fixed(frame.price.last)} points, ${ui.timeframe || "1m"} bars`);
+    if (!frame || !frame.price) return;
+    const walls = (frame.levels || []).filter((l) => WALLS.has(l.name)).map((l) => `, ${nameOf(l.name)} ${fixed(l.price)}`);
+    panel.describe(`Price ${fixed(frame.price.last)} points, ${ui.timeframe || "1m"} bars${walls.join("")}`);
   };
   return panel;
 }
