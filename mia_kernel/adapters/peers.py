@@ -161,7 +161,7 @@ def find(home: Path, name: str) -> Announcement | None:
     path = home / "run" / f"{name}.json"
     try:
         return msgspec.json.decode(path.read_bytes(), type=Announcement)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except msgspec.MsgspecError as error:
         raise SettingsError(
