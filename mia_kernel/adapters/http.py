@@ -50,6 +50,7 @@ from mia_kernel.adapters.messages import (
     Halt,
     Message,
     Resume,
+    pack,
 )
 from mia_kernel.core.errors import InputError, MiaError, OutsideError
 
@@ -166,7 +167,8 @@ def message_of(name: str, body: bytes) -> Message:
     try:
         given = json.loads(body or b"{}")
         text = {key: str(value) for key, value in given.items()}
-    except (ValueError, AttributeError) as error:
+        "".join(text.values()).encode()  # half a character is not passed on
+    except (ValueError, AttributeError, RecursionError) as error:
         raise InputError("the command is no JSON object", rule=str(error)) from None
     makers = {
         "arm": lambda: Arm(text["phrase"], text["account"], "browser"),
@@ -180,8 +182,10 @@ def message_of(name: str, body: bytes) -> Message:
     if name not in makers:
         raise InputError("no such command", field="name", value=name, rule=", ".join(makers))
     try:
-        return makers[name]()
-    except (KeyError, ValueError) as error:
+        message = makers[name]()
+        pack(message)
+        return message
+    except (KeyError, ValueError, OverflowError) as error:
         raise InputError("a field of the command is missing or wrong", field=str(error)) from None
 
 
@@ -189,7 +193,7 @@ def seen_key(body: bytes) -> str:
     """Return the key of the alert a page says was seen, empty where it says none."""
     try:
         given = json.loads(body[:MOST_BODY])
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(given.get("key", "")) if isinstance(given, dict) else ""
 

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,22 @@ GENEROUS: dict[str, Any] = {
 }
 
 
+@contextmanager
+def plain_python() -> Iterator[None]:
+    """Let the server these processes are forked from run kernels as plain Python, as the guardian's own process does.
+
+    Else the first beat of a guardian compiles what is not in the cache, for tens of seconds in which it is silent.
+    """
+    before = os.environ.get("NUMBA_DISABLE_JIT")
+    os.environ["NUMBA_DISABLE_JIT"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["NUMBA_DISABLE_JIT"]
+        if before is not None:
+            os.environ["NUMBA_DISABLE_JIT"] = before
+
+
 class Stage:
     """The three processes around one MIA_HOME."""
 
@@ -49,7 +67,8 @@ class Stage:
         self.venue = CONTEXT.Process(
             target=venue_process.run_venue, args=(str(self.port_file), seed, speed), daemon=True
         )
-        self.venue.start()
+        with plain_python():
+            self.venue.start()
         self.line: Connection = venue_process.connect(self.port_file)
         self.guardian: Any = None
         self.engine: Any = None
