@@ -115,7 +115,7 @@ def clock(home: Path, patch: Patch) -> None:
     folder = load().settings.reports_folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "page.html").write_text("x")
-    os.utime(folder / "page.html", (time.time() + 86_400,) * 2)
+    os.utime(folder / "page.html", (time.time() + 86_400, time.time() + 86_400))
 
 
 def calendar(home: Path, patch: Patch) -> None:
