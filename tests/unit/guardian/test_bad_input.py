@@ -126,8 +126,17 @@ def test_mixed_versions_and_modes_are_refused(tmp_path: Path, hello: Hello, code
 def test_a_new_engine_of_another_build_disarms_the_old(tmp_path: Path) -> None:
     guarded = Guarded(tmp_path / "home")
     guarded.arm()
-    guarded.hello(build="new+2")
+    before = len(guarded.venue.received)
+    (answer,) = guarded.hello(build="new+2")
+    assert isinstance(answer, Refused)
+    assert "restart" in answer.reason
     assert not guarded.g.armed
+    guarded.run(0.2)
+    assert len(guarded.venue.received) == before
+    # A person who looks sees which two builds met, also where nothing was armed.
+    (note,) = [n for n in guarded.status().alerts if n.code == "build"]
+    assert "new+2" in note.text
+    assert BUILD in note.text
 
 
 # -- wishes ------------------------------------------------------------------------------------------

@@ -28,7 +28,9 @@ def trips(guarded: Guarded, count: int) -> None:
         name = guarded.enter(entry=ASK)
         guarded.run(1.2, 0.05)
         bracket = guarded.g.truth.state.brackets[name]
-        guarded.venue.fill(guarded.venue._by_ref(bracket.target), 1, ASK + 16)
+        target = guarded.venue._by_ref(bracket.target)
+        assert target is not None
+        guarded.venue.fill(target, 1, ASK + 16)
         guarded.run(1.2, 0.05)
         assert name not in guarded.g.truth.state.brackets
 
