@@ -17,6 +17,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from mia_kernel.adapters import desk_link
 from mia_kernel.adapters.http import DeskServer
 from tests.integration.test_desk_server import BEARER, OURS, TOKEN, Guardian
 
@@ -102,7 +103,14 @@ async def attack(home: Path, seed: int, count: int) -> Counter[int]:
             door = chance.choice(doors)
             answer = await door.handle_async_request(asked)
             await answer.aread()
-            said = (number, asked.method, str(asked.url), asked.content[:200], answer.status_code)
+            said = (
+                number,
+                asked.method,
+                str(asked.url),
+                asked.content[:200],
+                answer.status_code,
+                answer.content[:300],
+            )
             assert answer.status_code in PROMISED, said
             assert sound(answer), said
             if door is doors[0]:
@@ -114,8 +122,9 @@ async def attack(home: Path, seed: int, count: int) -> Counter[int]:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("count", [500, pytest.param(20_000, marks=pytest.mark.long)])
 def test_no_request_breaks_the_desk_server(
-    tmp_path: Path, count: int, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, count: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(desk_link, "COMMAND_S", 30.0)  # how fast a guardian answers is not tried here
     one = Guardian(tmp_path)
     one.start()
     assert one.ready.wait(10)
