@@ -20,6 +20,7 @@ ZONES = {
     "es_ticks_sierra_dom/": "UTC",
     "es_nq_5min_tradingview/": "UTC",
     "sierra/ES_intraday_export": "UTC",
+    "20250916_raw/": "UTC",
 }
 """What the README of the real data says of files that do not prove their zone, by the beginning of their place."""
 SYMBOLS = {"20250905_clean": "ES"}

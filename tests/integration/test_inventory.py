@@ -191,7 +191,9 @@ def test_files_of_options_are_named_and_stop_nothing(tmp_path: Path) -> None:
     own.mkdir()
     for name in ("options/spx_20230914_1631ET_eod.csv", "options/occ_oi_SPX_20260810_20260818.json",
                  "spx_chains/cboe_delayed_quotes_RUT_20230921.json", "dbn/definition-glbx-es-opt.dbn.zst",
-                 "lean_es_futureoptions_202001/202003_20200106_trade_american.zip", "vix/VIX_daily.csv"):  # fmt: skip
+                 "lean_es_futureoptions_202001/202003_20200106_trade_american.zip",
+                 "lean_spx_options_202101/index_spx_minute_20210104_trade.zip", "options/reference_values.json",
+                 "vix/VIX_daily.csv"):  # fmt: skip
         (own / Path(name).name).symlink_to(shared_file(name))
     results = import_sources([own], Catalog(tmp_path / "data"))
     assert worst_exit_code(results) == 0
