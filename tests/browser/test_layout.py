@@ -77,9 +77,12 @@ def test_several_signals_are_in_sight(still: Any, size: tuple[int, int], least: 
     still.evaluate("() => window.put({ signals: [5, 4, 3, 2, 1].map(window.signal) })")
     seen = still.evaluate(
         "() => { const b = document.querySelector('[data-panel=signals] .mia-body'), l = b.querySelectorAll('li');"
-        " return (b.getBoundingClientRect().bottom - l[0].getBoundingClientRect().top) / l[0].offsetHeight; }"
+        " const end = b.getBoundingClientRect().bottom; return [...l].map((one) => one.getBoundingClientRect())"
+        " .reduce((n, at) => n + Math.max(0, Math.min(1, (end - at.top) / at.height)), 0); }"
     )
     assert seen >= least
+    newest = still.locator(".mia-signals li p").first.evaluate("p => p.scrollHeight - p.clientHeight")
+    assert newest <= 0, "the newest reason is cut"
 
 
 @pytest.mark.parametrize("size", [LOW, LAPTOP])
