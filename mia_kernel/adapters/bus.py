@@ -191,7 +191,10 @@ class Client:
         ------
         OutsideError
             If no answer came in time. The question may still have been heard: the outcome is unknown.
+        DataError
+            If the other side could not read the question: it would drop it without a word. Nothing was sent.
         """
+        unpack(pack(message))
         request = secrets.token_bytes(8)
         self._send(request, message)
         until = time.monotonic() + timeout_s

@@ -51,8 +51,9 @@ from mia_kernel.adapters.messages import (
     Message,
     Resume,
     pack,
+    unpack,
 )
-from mia_kernel.core.errors import InputError, MiaError, OutsideError
+from mia_kernel.core.errors import DataError, InputError, MiaError, OutsideError
 
 log = logging.getLogger("mia.desk")
 
@@ -183,9 +184,9 @@ def message_of(name: str, body: bytes) -> Message:
         raise InputError("no such command", field="name", value=name, rule=", ".join(makers))
     try:
         message = makers[name]()
-        pack(message)
+        unpack(pack(message))
         return message
-    except (KeyError, ValueError, OverflowError) as error:
+    except (KeyError, ValueError, OverflowError, DataError) as error:
         raise InputError("a field of the command is missing or wrong", field=str(error)) from None
 
 

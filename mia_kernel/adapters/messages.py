@@ -26,7 +26,8 @@ PROTOCOL = 1
 MOST_BYTES = 65_536
 """Largest message either side accepts; frames are larger and have a socket of their own."""
 
-Text = Annotated[str, msgspec.Meta(max_length=500)]
+MOST_TEXT = 500
+Text = Annotated[str, msgspec.Meta(max_length=MOST_TEXT)]
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
@@ -61,16 +62,27 @@ class Reveal(Message, frozen=True):
     channel: Text
 
 
+def _cut(message: Any, reason: str) -> None:
+    """Shorten a reason: what closes must not be refused because somebody explained too much."""
+    msgspec.structs.force_setattr(message, "reason", reason[:MOST_TEXT])
+
+
 class Disarm(Message, frozen=True):
     """Allow only what reduces exposure; always allowed. Answer: `GuardianStatus`."""
 
     reason: Text
+
+    def __post_init__(self) -> None:
+        _cut(self, self.reason)
 
 
 class Halt(Message, frozen=True):
     """Pull the kill switch: cancel, flatten, verify, lock. Answer: `GuardianStatus`."""
 
     reason: Text
+
+    def __post_init__(self) -> None:
+        _cut(self, self.reason)
 
 
 class Resume(Message, frozen=True):

@@ -196,3 +196,20 @@ def test_garbage_on_the_wire_is_counted_and_the_server_goes_on(tmp_path: Path) -
             got += list(server.poll(0.1))
         assert [m for *_, m in got] == [messages.Status()]
         assert server.refused == 2
+
+
+@pytest.mark.parametrize("kind", [messages.Halt, messages.Disarm])
+def test_what_closes_is_heard_whatever_its_reason(kind: type, tmp_path: Path) -> None:
+    """A reason of 3,000 characters was dropped by the other side without a word, and with it the kill switch."""
+    message = kind("why " * 750)
+    assert messages.unpack(messages.pack(message)) == message
+    assert message.reason == ("why " * 750)[: messages.MOST_TEXT]
+
+
+def test_a_question_the_other_side_could_not_read_is_refused_here(tmp_path: Path) -> None:
+    keys = bus.load_keys(tmp_path)
+    with bus.Server(keys, ("control",)) as server, bus.Client(keys, server.ports["control"]) as client:
+        with pytest.raises(DataError):
+            client.ask(messages.Resume("x" * 501), 0.2)
+        assert list(server.poll(0.2)) == []
+        assert server.refused == 0
