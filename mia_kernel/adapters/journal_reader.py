@@ -236,8 +236,8 @@ class JournalReader:
         sql = "SELECT * FROM decision WHERE seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT ?"
         return [self._decision(row) for row in reversed(self._rows(sql, (self._first, self._last, count)))]
 
-    def columns(self) -> dict[str, Any]:
-        """Return the run's decisions as arrays.
+    def columns(self, start_ts: int = -(2**62)) -> dict[str, Any]:
+        """Return the run's decisions from an instant on (default all) as arrays.
 
         Returns
         -------
@@ -248,7 +248,8 @@ class JournalReader:
             Unknown is NaN.
         """
         rows = self._rows(
-            "SELECT * FROM decision WHERE seq BETWEEN ? AND ? ORDER BY seq", (self._first, self._last)
+            "SELECT * FROM decision WHERE seq BETWEEN ? AND ? AND ts_event >= ? ORDER BY seq",
+            (self._first, self._last, start_ts),
         )
         fixed = list(zip(*[row[1:11] for row in rows], strict=True)) or [()] * 10
         out: dict[str, Any] = {}

@@ -140,6 +140,17 @@ def journal(checked: Sequence[tuple[str, bool, str]]) -> Finding:
     return Finding("journal", "green", f"{len(checked)} newest verified")
 
 
+def components(dead: Sequence[str], sessions: int) -> Finding:
+    """Judge what the newest sessions measured: a component that never changed over them informs nobody."""
+    if not dead:
+        text = "none stood still" if sessions > 1 else "nothing to compare yet: it takes two sessions"
+        return Finding("components", "green", text)
+    return Finding(
+        "components", "amber", f"dead over {sessions} sessions: {_some(dead, 6)}",
+        "look at the stream it is measured on (sub-graph, depth, second symbol); its weight counts for nothing",
+    )  # fmt: skip
+
+
 def kernels(files: int) -> Finding:
     """Judge the cache of compiled kernels; a cold one costs the next start up to a minute."""
     if files:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import click
 import numpy as np
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 from mia_kernel.adapters import journal_reader, machine
 from mia_kernel.adapters.catalog import Catalog
 from mia_kernel.analytics import health
+from mia_kernel.analytics.distribution import Part, dead
 from mia_kernel.analytics.health import Finding
 from mia_kernel.cli.doctor_services import services
 from mia_kernel.cli.output import json_option, print_table, stop, write_json
@@ -26,6 +28,8 @@ from mia_kernel.core.session_table import NEW_YORK, date_of, day_number
 from mia_kernel.settings import PROJECT, Loaded, load, settings_id
 
 NEWEST_JOURNALS = 3
+LOOK_BACK_NS = 5 * 86_400 * 10**9
+"""Two sessions, over a weekend and a holiday."""
 
 
 @click.command()
@@ -85,6 +89,18 @@ def _journal(loaded: Loaded) -> Finding:
         answer = journal_reader.verify(path)
         checked.append((path.name, answer.ok, answer.reason))
     return health.journal(checked)
+
+
+def _components(loaded: Loaded) -> Finding:
+    """Look at the last days of the newest journals; one that cannot be read is told by the journals' own probe."""
+    parts: list[Part] = []
+    for path in loaded.settings.journals()[:NEWEST_JOURNALS]:
+        with suppress(MiaError), journal_reader.JournalReader(path) as reader:
+            last = reader.tail(1)
+            if last:
+                found = reader.columns(last[0].ts_event - LOOK_BACK_NS)
+                parts.append((reader.names, found["ts_event"], found["value"], found["status"]))
+    return health.components(*dead(parts))
 
 
 def _kernels(_: Loaded) -> Finding:
@@ -155,6 +171,7 @@ PROBES: tuple[Callable[[Loaded], Finding], ...] = (
     _roll,
     _catalog,
     _journal,
+    _components,
     _kernels,
     _secrets,
 )
