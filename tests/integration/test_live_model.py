@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
+from mia_kernel.adapters.messages import Limits
 from mia_kernel.adapters.models import ModelRegistry, models_folder
 from mia_kernel.adapters.recorded import read_session
 from mia_kernel.core.model_event import ModelChange
@@ -33,7 +33,7 @@ def test_a_session_at_a_broker_is_judged_by_the_champion_and_its_replay_too(
         registry.move("1.0.0", state, "test", at_ns=2)
     champion = registry.model_id("1.0.0")
     monkeypatch.setattr(broker, "Relink", NoGuardian)
-    monkeypatch.setattr(broker, "greet", lambda *_: (NoGuardian(), SimpleNamespace(toml="", brackets=())))
+    monkeypatch.setattr(broker, "greet", lambda *_: (NoGuardian(), Limits("", "", "reducing")))
     with LiveGateway(recording, start, speed=10.0) as running:
         source = f"gateway:127.0.0.1:{running.port}"
         session = broker.open_broker_session(

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from mia_kernel.adapters.ibkr_feed import IbkrFeed
 from mia_kernel.adapters.ibkr_params import Address, IbkrParams
 from mia_kernel.adapters.ibkr_session import IbkrSession
 from mia_kernel.adapters.inbox import Inbox
+from mia_kernel.adapters.messages import Limits
 from mia_kernel.core.decisions import ABSENT
 from mia_kernel.core.events import OptionView
 from mia_kernel.core.instrument import TICK_POINTS
@@ -104,7 +104,7 @@ def test_a_session_over_a_stored_chain_knows_options_and_its_record_replays_the_
     page = synthetic_chain(trading_day_of(start), start - HOUR_NS, round(future * 0.995, 2), 18.0)
     ChainHistory(mia_home / "data" / "options").add(replace(page, content_sha256="a" * 64))
     monkeypatch.setattr(broker, "Relink", NoGuardian)
-    limits = SimpleNamespace(toml="", brackets=())
+    limits = Limits("", "", "reducing")
     monkeypatch.setattr(broker, "greet", lambda *_: (NoGuardian(), limits))
     session = broker.open_broker_session(
         load().settings, f"gateway:127.0.0.1:{running.port}", "paper", mia_home / "j.sqlite", session_id="x"

@@ -234,6 +234,6 @@ def _sequences(runs: int) -> None:
     )
 
 
-@pytest.mark.parametrize("runs", [200, pytest.param(5_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("runs", [100, pytest.param(5_000, marks=pytest.mark.long)])
 def test_no_broken_row_changes_what_is_known(runs: int) -> None:
     _sequences(runs)
