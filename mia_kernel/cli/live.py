@@ -95,6 +95,9 @@ def check(wanted: Wanted, settings: Settings) -> None:
 # -- the supervisor ------------------------------------------------------------------------------------
 
 
+KEEPS = "the account keeps what it has, protective stops rest at the venue; `mia status` tells"
+
+
 def supervise(wanted: Wanted, settings: Settings, *, resume: str | None, headless: bool) -> None:
     """Run guardian, desk server, alert watch and engine until somebody stops it."""
     check(wanted, settings)
@@ -114,6 +117,12 @@ def supervise(wanted: Wanted, settings: Settings, *, resume: str | None, headles
             engine.begin()
             with Standing(home, headless=headless) as view:
                 watch(asked, [guardian] if mine else [], helpers, engine, view)
+        except KeyboardInterrupt:
+            click.echo(f"left at once: {KEEPS}", err=True)
+            click.echo(
+                f"`mia run --resume` continues session {engine.session_id} if it was cut off", err=True
+            )
+            raise
         finally:
             # Every one is ended, the guardian last, also where a second Ctrl-C leaves at once.
             with contextlib.ExitStack() as ending:
@@ -121,9 +130,7 @@ def supervise(wanted: Wanted, settings: Settings, *, resume: str | None, headles
                     ending.callback(guardian.end)
                 ending.callback(helpers.end, 5.0)
                 ending.callback(engine.child.end, END_S)
-    click.echo(
-        "stopped: the account keeps what it has, protective stops rest at the venue; `mia status` tells"
-    )
+    click.echo(f"stopped: {KEEPS}")
 
 
 def page_of(engine: Days, settings: Settings) -> None:

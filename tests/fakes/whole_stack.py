@@ -39,6 +39,7 @@ min_reward_risk_after_fees = 0.3
 WIDE = {
     "max_consecutive_losses": 50, "max_rvol": 1000.0, "max_drawdown_percent": 20.0, "daily_loss_usd": 5000.0,
     "hard_daily_loss_usd": 10_000.0, "weekly_loss_usd": 15_000.0, "max_trades_per_hour": 32,
+    "slippage_pause_minutes": 0.0,  # a stop that slips at the open would end the scenario for half an hour
 }  # fmt: skip
 """So that an entry comes within minutes; nothing about the strategy is shown by it."""
 
