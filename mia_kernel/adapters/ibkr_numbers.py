@@ -19,6 +19,17 @@ _TICK = {
 }
 
 
+def is_price(ticks: float) -> bool:
+    """Return whether a number of ticks, whole or not, can be a price; NaN cannot."""
+    return 0 < ticks < MOST
+
+
+def on_grid(ticks: float) -> int | None:
+    """Return a possible number of ticks as a whole one, None off the grid."""
+    nearest = round(ticks)
+    return nearest if abs(ticks - nearest) <= 1e-6 else None
+
+
 @dataclass
 class Counts:
     """What a feed has seen and could not use, by cause."""
@@ -38,13 +49,12 @@ class Counts:
     def ticks(self, price: float, place: int) -> int | None:
         """Return a price in ticks of its instrument; None, counted, if it is none or off the grid."""
         exact = price / _TICK[place]
-        if not 0 < exact < MOST:  # NaN is not either
+        if not is_price(exact):
             self.impossible += 1
             return None
-        if abs(exact - round(exact)) > 1e-6:
-            self.off_grid += 1
-            return None
-        return round(exact)
+        whole = on_grid(exact)
+        self.off_grid += whole is None
+        return whole
 
     def size(self, size: float) -> int | None:
         """Return a number of contracts; None, counted, if it cannot be one."""

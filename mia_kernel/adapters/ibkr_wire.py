@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from mia_kernel.adapters.ibkr_numbers import MOST
+from mia_kernel.adapters.ibkr_numbers import is_price, on_grid
 from mia_kernel.adapters.ibkr_session import contract_of, order_of
 from mia_kernel.core.contract import Contract, calendar_front, parse_contract
 from mia_kernel.core.instrument import INSTRUMENTS, TICK_POINTS
@@ -51,9 +51,7 @@ def code_of(symbol: str, date: str) -> str:
 def ticks(price: float) -> int | None:
     """Return a price in ticks, None where the wire says unset, no quote, no possible price or one off the grid."""
     exact = price / TICK_POINTS
-    if not 0 < exact < MOST:  # NaN is not either
-        return None
-    return round(exact) if abs(exact - round(exact)) < 1e-6 else None
+    return on_grid(exact) if is_price(exact) else None
 
 
 def points(price_ticks: int) -> float:
