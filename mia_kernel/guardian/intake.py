@@ -120,7 +120,6 @@ class Intake:
     def _told_since(self, seen: int) -> list[OrderReport] | None:
         """Return what was told after a number; None where the journals do not reach back so far."""
         g = self.g
-        seen = max(seen, 0)  # the first report is number 1
         told = [r for r in g.kept.reports if r.seq > seen]
         if g.truth.state.reports > seen and g.memory_cut is None and (not told or told[0].seq != seen + 1):
             told = g.book.told_since(seen)
