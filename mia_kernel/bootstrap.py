@@ -25,6 +25,8 @@ OLDEST = (3, 11)
 NEWEST = (3, 12)
 MARKER = "mia-environment.json"
 LOG = "mia-setup.log"
+INSTALLER = "installer"
+"""The lock of uv alone."""
 SILENT_S = 10.0  # after this long without a word from the installer a line says that it is still at work
 
 _NO_NETWORK = re.compile(
@@ -175,15 +177,16 @@ def prepare(root, folder, extras):
 
 
 def _set_up(root, folder, extras):
-    say("setting up in %s (once; 1 to 2 GB and one to three minutes)" % folder)
+    say("setting up in %s (once; 1 to 2 GB and up to three minutes)" % folder)
     _make(folder)
     hashes = lock_hashes(root)
     marker = _marker(folder)
     if marker.get("project") not in (None, root):
         say("this environment served %s until now; MIA_VENV gives each its own" % marker["project"])
+    uv = _uv(root, folder)
     if marker.get(extras) != hashes[extras]:
-        _install_lock(root, folder, extras)
-    _install_project(root, folder)
+        _install_lock(root, folder, extras, uv)
+    _install_project(root, folder, uv)
     # run.txt is a subset of test.txt with the same versions, so `test` brings both.
     done = {"run": hashes["run"], "test": hashes["test"] if extras == "test" else None, "project": root}
     with open(os.path.join(folder, MARKER), "w") as handle:
@@ -241,7 +244,9 @@ def _make(folder):
             2, "%s is a folder with other files in it.\nway out: name an empty one in MIA_VENV." % folder
         )
     say("making the environment with Python %s" % sys.version.split()[0])
-    code, text = _run([_base_python(), "-m", "venv", "--clear", folder])
+    # pip compiles itself for eight seconds; where uv installs, it comes with the other packages
+    bare = ["--without-pip"] if _which("uv") else []
+    code, text = _run([_base_python(), "-m", "venv", "--clear"] + bare + [folder])
     if code:
         raise SetupError(
             2,
@@ -255,23 +260,15 @@ def _base_python():
     return getattr(sys, "_base_executable", None) or sys.executable
 
 
-def _install_lock(root, folder, extras):
+def _install_lock(root, folder, extras, uv):
     lock = _lock(root, extras)
     with open(lock) as handle:
         total = sum(1 for line in handle if "==" in line)
     log = os.path.join(folder, LOG)
-    python = environment_python(folder)
-    pip = [python, "-m", "pip", "install", "--require-hashes", "--disable-pip-version-check"]
-    pip += ["--no-input", "--progress-bar", "off", "-r", lock]
-    commands = [("pip", pip)]
-    uv = _which("uv")
-    if uv:
-        uv_command = [uv, "pip", "install", "--require-hashes", "--compile-bytecode", "--python", python]
-        uv_command += ["-r", lock]
-        commands.insert(0, ("uv", uv_command))
-    for name, command in commands:
+    wanted = ["--require-hashes", "-r", lock]
+    for name, installer in _installers(folder, uv):
         say("fetching and installing up to %d packages with %s" % (total, name))
-        code, text = _run(command, total, log)
+        code, text = _run(installer + wanted, total, log)
         if code == 0:
             return
         if name == "uv":
@@ -291,20 +288,41 @@ def _install_lock(root, folder, extras):
     )
 
 
-def _install_project(root, folder):
+def _installers(folder, uv):
+    """Yield (name, command) of what can install, the fast one first; pip is made ready when it is asked for."""
+    if uv:
+        yield "uv", [uv, "pip", "install", "--python", environment_python(folder)]
+    _have_pip(folder)
+    quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    yield "pip", [environment_python(folder), "-m", "pip", "install"] + quiet
+
+
+def _uv(root, folder):
+    """Return the user's uv, else the one pip brings by its hash (a tenth of pip's time); None where that fails."""
+    inside = os.path.join(os.path.dirname(environment_python(folder)), "uv.exe" if os.name == "nt" else "uv")
+    found = _which("uv") or (os.path.exists(inside) and inside)
+    if found:
+        return found
+    _have_pip(folder)
+    fetch = [environment_python(folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    code, _ = _run(fetch + ["--require-hashes", "-r", _lock(root, INSTALLER)])
+    return inside if code == 0 and os.path.exists(inside) else None
+
+
+def _have_pip(folder):
+    python = environment_python(folder)
+    if _run([python, "-c", "import pip"])[0]:
+        _run([python, "-m", "ensurepip"])
+
+
+def _install_project(root, folder, uv):
     say("installing the project itself")
-    command = [
-        environment_python(folder),
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--no-input",
-    ]
-    command += ["--no-index", "--no-deps", "--no-build-isolation", "--quiet", "--editable", root]
-    code, text = _run(command)
-    if code:
-        raise SetupError(2, "the project could not be installed into its environment:\n%s" % text.strip())
+    local = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--editable", root]
+    for _, installer in _installers(folder, uv):
+        code, text = _run(installer + local)
+        if code == 0:
+            return
+    raise SetupError(2, "the project could not be installed into its environment:\n%s" % text.strip())
 
 
 def _which(name):
@@ -350,7 +368,7 @@ def _run(command, total=0, log=None):
 
 @contextlib.contextmanager
 def _patience(heard):
-    """Say every SILENT_S that the installer works on: uv compiles for a minute without a word."""
+    """Say every SILENT_S that the installer works on: pip writes and compiles for a minute without a word."""
     over = threading.Event()
 
     def watch():

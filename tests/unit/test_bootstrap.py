@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def _project(folder: Path) -> Path:
     (folder / "requirements").mkdir(parents=True)
-    for name in ("run", "test"):
+    for name in ("run", "test", "installer"):
         (folder / "requirements" / f"{name}.txt").write_text(f"# {name}\none==1 \\\n    --hash=sha256:00\n")
     return folder
 
@@ -32,6 +32,7 @@ class Recorder:
 
     def __init__(self, environment: Path) -> None:
         self.environment = environment
+        self.brings_uv = False
         self.commands: list[list[str]] = []
 
     def __call__(self, command: list[str], total: int = 0, log: str | None = None) -> tuple[int, str]:
@@ -39,7 +40,13 @@ class Recorder:
         python = Path(bootstrap.environment_python(str(self.environment)))
         python.parent.mkdir(parents=True, exist_ok=True)
         python.touch()
+        if self.brings_uv and command[-1].endswith("installer.txt"):
+            (python.parent / "uv").touch()
         return 0, ""
+
+    @property
+    def installs(self) -> list[list[str]]:
+        return [command for command in self.commands if "install" in command]
 
 
 @pytest.fixture
@@ -68,14 +75,54 @@ def test_first_start_installs_by_hash_and_the_second_nothing(tmp_path: Path, rec
     root = str(_project(tmp_path / "project"))
     environment = str(recorder.environment)
     bootstrap.prepare(root, environment, "run")
-    venv, lock, project = recorder.commands
-    assert venv[1:3] == ["-m", "venv"]
+    assert recorder.commands[0][1:3] == ["-m", "venv"]
+    installer, lock, project = recorder.installs
+    assert "--require-hashes" in installer
+    assert installer[-1].endswith("installer.txt")
     assert "--require-hashes" in lock
     assert lock[-1].endswith("run.txt")
+    assert lock[1:3] == ["-m", "pip"]  # uv did not come: pip does it alone
     assert {"--no-deps", "--no-build-isolation"} <= set(project)
     recorder.commands.clear()
     bootstrap.prepare(root, environment, "run")
     assert recorder.commands == []
+
+
+def test_uv_that_pip_brought_installs_the_rest(tmp_path: Path, recorder: Recorder) -> None:
+    recorder.brings_uv = True
+    bootstrap.prepare(str(_project(tmp_path / "project")), str(recorder.environment), "run")
+    brought, lock, project = recorder.installs
+    uv = str(Path(bootstrap.environment_python(str(recorder.environment))).parent / "uv")
+    assert "--require-hashes" in brought
+    assert lock[:3] == [uv, "pip", "install"]
+    assert "--require-hashes" in lock
+    assert project[:3] == [uv, "pip", "install"]
+
+
+def test_where_the_users_uv_fails_pip_is_made_ready_and_does_it(
+    tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "_which", lambda name: "/somewhere/uv")
+
+    def without_pip(command: list[str], total: int = 0, log: str | None = None) -> tuple[int, str]:
+        code, text = recorder(command, total, log)
+        return (
+            (1, "no")
+            if command[0] == "/somewhere/uv" or command[1:] == ["-c", "import pip"]
+            else (code, text)
+        )
+
+    monkeypatch.setattr(bootstrap, "_run", without_pip)
+    bootstrap.prepare(str(_project(tmp_path / "project")), str(recorder.environment), "run")
+    assert "--without-pip" in recorder.commands[0]
+    assert [c[2] for c in recorder.commands if c[1] == "-m"] == [
+        "venv",
+        "ensurepip",
+        "pip",
+        "ensurepip",
+        "pip",
+    ]
+    assert "uv did not manage it, trying pip" in capsys.readouterr().out
 
 
 def test_tests_add_their_extras_to_an_environment_that_runs(tmp_path: Path, recorder: Recorder) -> None:
@@ -84,7 +131,11 @@ def test_tests_add_their_extras_to_an_environment_that_runs(tmp_path: Path, reco
     bootstrap.prepare(root, environment, "run")
     recorder.commands.clear()
     bootstrap.prepare(root, environment, "test")
-    assert [c[-1].rsplit(os.sep, 1)[-1] for c in recorder.commands] == ["test.txt", "project"]
+    assert [c[-1].rsplit(os.sep, 1)[-1] for c in recorder.installs] == [
+        "installer.txt",
+        "test.txt",
+        "project",
+    ]
     marker = json.loads((recorder.environment / bootstrap.MARKER).read_text())
     assert marker["run"] == bootstrap.lock_hashes(root)["run"]
     recorder.commands.clear()
@@ -157,7 +208,7 @@ def test_two_starts_at_once_set_up_once(
     leave.set()
     for start in starts:
         start.join(20)
-    assert len(recorder.commands) == 3
+    assert len(recorder.installs) == 3  # uv, the packages, the project: by one of the two
     assert (said + capsys.readouterr().out).count("(once;") == 1
 
 
