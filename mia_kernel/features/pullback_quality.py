@@ -96,7 +96,7 @@ def _effort(t: Record, span: int, at: int) -> float:
         else:
             back_volume += bar["volume"] / at
             back_delta += delta / at
-    quieter = (back_volume < leg_volume) + (back_delta < leg_delta)
+    quieter = int(back_volume < leg_volume) + (back_delta < leg_delta)
     return 1.0 if quieter == 2 else (0.6 if quieter == 1 else 0.3)
 
 

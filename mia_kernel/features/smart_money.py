@@ -68,7 +68,7 @@ def totals(f: Record, now: int) -> tuple[int, int, int, float, float]:
         bought += o["size"] if o["side"] > 0 else 0
         sold += o["size"] if o["side"] < 0 else 0
         periods[age // PERIOD_NS] += o["side"] * o["size"]
-        aggressor += o["quality"]
+        aggressor += float(o["quality"])
         n += 1
     if n == 0:
         return 0, 0, 0, 0.0, 0.0

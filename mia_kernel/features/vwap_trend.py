@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def parts(s: Record) -> tuple[float, float, float, float, float, float]:
     distance = clip((bar["close"] - bar["vwap"]) / max(bar["vwap_sd"], 1.0), 2.0) / 2.0
     agree = float(sign(trend)) if sign(trend) == sign(slope) else 0.0
     swings = (sign(highs) + sign(lows)) / 2.0
-    return slope, np.tanh(slope / max(0.1, _slope_std(t))), distance, agree, swings, fit
+    return slope, math.tanh(slope / max(0.1, _slope_std(t))), distance, agree, swings, fit
 
 
 @kernel

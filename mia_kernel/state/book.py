@@ -8,6 +8,7 @@ of a size below zero are counted and not applied.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,7 @@ def _smooth(k: Record, n: int, total: float, filled: int) -> None:
     used = min(n, HISTORY)
     smooth, weights = 0.0, 0.0
     for i in range(used):
-        w = np.exp(i / (used - 1.0)) if used > 1 else 1.0
+        w = math.exp(i / (used - 1.0)) if used > 1 else 1.0
         smooth += w * k["raw"][(n - used + i) % HISTORY]
         weights += w
     spread = k["spread_ticks"]

@@ -7,6 +7,7 @@ is taken anew. Price levels are never correlated. Source: domain §14, ES/NQ cor
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -176,8 +177,8 @@ def _match(s: Record) -> None:
     if es["close"] <= 0 or es_before["close"] <= 0:
         return
     m = x["match_n"] % RING
-    x["match_es"][m] = np.log(es["close"] / es_before["close"])
-    x["match_nq"][m] = np.log(x["close"][at] / x["close"][before])
+    x["match_es"][m] = math.log(es["close"] / es_before["close"])
+    x["match_nq"][m] = math.log(x["close"][at] / x["close"][before])
     x["match_end"][m] = end
     x["match_n"] += 1
     _measure(x, end, length)

@@ -59,21 +59,21 @@ def _test(
     """Return (conditions met, conditions, signed strength) of one pattern."""
     rvol = c0["rvol"] if c0["rvol"] == c0["rvol"] else 0.0
     if kind == 0:
-        met = (c0["open"] < m1["close"]) + (m1["high"] > c0["low"] + reach) + (p1["open"] > c0["close"])
-        met += (p1["high"] > c0["low"] + reach) + (p1["high"] > m1["high"])
+        met = int(c0["open"] < m1["close"]) + (m1["high"] > c0["low"] + reach) + (p1["open"] > c0["close"])
+        met += int(p1["high"] > c0["low"] + reach) + (p1["high"] > m1["high"])
         span = m1["high"] - c0["low"]
         return met, 5, 0.7 * min(span / (2.0 * reach), 1.0) + 0.3 * min(rvol, 1.0)
     if kind == 1:
-        met = (c0["open"] > m1["close"]) + (c0["high"] > m1["low"] + reach) + (p1["open"] < c0["close"])
-        met += (c0["high"] > p1["low"] + reach) + (p1["low"] < m1["low"])
+        met = int(c0["open"] > m1["close"]) + (c0["high"] > m1["low"] + reach) + (p1["open"] < c0["close"])
+        met += int(c0["high"] > p1["low"] + reach) + (p1["low"] < m1["low"])
         span = c0["high"] - m1["low"]
         return met, 5, -(0.7 * min(span / (2.0 * reach), 1.0) + 0.3 * min(rvol, 1.0))
     if kind == 2:
-        met = (p1["open"] < c0["close"]) + (c0["high"] > p1["low"] + leg) + (p1["low"] < c0["low"])
-        met += (m1["open"] < m2["close"]) + (m2["high"] > m1["low"] + leg) + (m1["low"] < m2["low"])
+        met = int(p1["open"] < c0["close"]) + (c0["high"] > p1["low"] + leg) + (p1["low"] < c0["low"])
+        met += int(m1["open"] < m2["close"]) + (m2["high"] > m1["low"] + leg) + (m1["low"] < m2["low"])
         met += c0["high"] < m1["high"]
         return met, 7, -0.8 * min((m2["high"] - m1["low"]) / (2.0 * leg), 1.0)
-    met = (p1["open"] > c0["close"]) + (p1["high"] > c0["low"] + leg) + (p1["high"] > c0["high"])
-    met += (m1["open"] > m2["close"]) + (m1["high"] > m2["low"] + leg) + (m1["high"] > m2["high"])
+    met = int(p1["open"] > c0["close"]) + (p1["high"] > c0["low"] + leg) + (p1["high"] > c0["high"])
+    met += int(m1["open"] > m2["close"]) + (m1["high"] > m2["low"] + leg) + (m1["high"] > m2["high"])
     met += c0["low"] > m1["low"]
     return met, 7, 0.8 * min((m1["high"] - m2["low"]) / (2.0 * leg), 1.0)

@@ -95,7 +95,7 @@ def latency_bin(us: float) -> int:
         return 0
     # us = part · 2**octave with part in [½, 1): a logarithm per row would be the dearest thing a row does.
     part, octave = math.frexp(us)
-    quarter = (part >= QUARTERS[0]) + (part >= QUARTERS[1]) + (part >= QUARTERS[2])
+    quarter = int(part >= QUARTERS[0]) + (part >= QUARTERS[1]) + (part >= QUARTERS[2])
     return min(4 * (octave - 1) + quarter + 1, LATENCY_BINS - 1)
 
 

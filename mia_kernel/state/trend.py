@@ -85,8 +85,8 @@ def _crosses(t: Record) -> int:
 
 @kernel
 def _label(r: Record, t: Record, rth: Record, strength: float, slope: float, up: int, down: int) -> int:
-    missing_up = (strength < 0.50) + (up < 2) + (slope < 0.2)
-    missing_down = (strength < 0.50) + (down < 2) + (slope > -0.2)
+    missing_up = int(strength < 0.50) + (up < 2) + (slope < 0.2)
+    missing_down = int(strength < 0.50) + (down < 2) + (slope > -0.2)
     if missing_up == 0 and up > down:
         return UP_STRONG if strength >= 0.70 and up >= 4 and slope > 0.5 else UP_WEAK
     if missing_down == 0 and down > up:
