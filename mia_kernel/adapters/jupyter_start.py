@@ -10,13 +10,18 @@ absent that one format is not checked.
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
+log = logging.getLogger("mia.lab")
+
 GRAMMAR = "rfc3987_syntax"
-BEGIN_S = 60.0
+BEGIN_S, AGAIN_S = 60.0, 0.5
 
 
 def without_grammar() -> None:
@@ -24,7 +29,7 @@ def without_grammar() -> None:
     sys.modules.setdefault(GRAMMAR, None)  # pyright: ignore[reportArgumentType]
 
 
-def begin(address: str, page: str, desk: str) -> bool:
+def begin(address: str, page: str, desk: str, serves: Callable[[], bool] = lambda: True) -> bool:
     """Start what a page waits for while the browser still loads JupyterLab; False where something did not start.
 
     JupyterLab shows a saved view only when the page's kernel has answered, and the desk server starts when it is first
@@ -38,23 +43,31 @@ def begin(address: str, page: str, desk: str) -> bool:
         Notebook whose kernel is started, as the server names it.
     desk : str
         Path of the desk server behind the proxy.
+    serves : callable
+        Whether the server still runs: it tells its address before it listens, so a refusal is asked again.
     """
     at = urlsplit(address)
     token = parse_qs(at.query)["token"][0]
     asked = {"path": page, "name": page, "type": "notebook", "kernel": {"name": "python3"}}
-    done = True
     direct = urllib.request.build_opener(
         urllib.request.ProxyHandler({})
     )  # the token is for this machine alone
-    for path, body in (("/api/sessions", json.dumps(asked).encode()), (desk, None)):
+    wanted = [("/api/sessions", json.dumps(asked).encode()), (desk, None)]
+    ends, told = time.monotonic() + BEGIN_S, ""
+    while wanted and serves() and time.monotonic() < ends:
+        path, body = wanted[0]
         request = urllib.request.Request(
             f"{at.scheme}://{at.netloc}{path}", body, {"Authorization": f"token {token}"}
         )
         try:
             direct.open(request, timeout=BEGIN_S).close()
-        except (urllib.error.URLError, OSError):
-            done = False
-    return done
+            wanted.pop(0)
+        except (urllib.error.URLError, OSError) as error:
+            if told != str(error):
+                told = str(error)
+                log.info("not begun yet", extra={"path": path, "why": told})
+            time.sleep(AGAIN_S)  # asking again starts nothing twice: a page has one session
+    return not wanted
 
 
 def main() -> int | None:

@@ -7,9 +7,12 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.error import URLError
+from urllib.request import OpenerDirector
 
 import pytest
 
+from mia_kernel.adapters import jupyter_start
 from mia_kernel.adapters.jupyter_start import begin
 
 pytestmark = pytest.mark.unit
@@ -67,11 +70,33 @@ def test_kernel_and_desk_server_are_asked_for_with_the_token(jupyter: Jupyter) -
     assert desk == ("GET", "/mia/state", None)
 
 
-def test_what_does_not_start_is_left_to_the_page(jupyter: Jupyter) -> None:
+def test_what_does_not_start_is_left_to_the_page(jupyter: Jupyter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jupyter_start, "BEGIN_S", 0.2)
+    monkeypatch.setattr(jupyter_start, "AGAIN_S", 0.01)
     jupyter.refused = "/api/sessions"
     assert not begin(jupyter.address, "08_live_desk.ipynb", "/mia/state")
-    assert jupyter.asked[-1][1] == "/mia/state"
+    assert {where for _, where, _ in jupyter.asked} == {"/api/sessions"}
 
 
-def test_nobody_there_is_no_failure() -> None:
-    assert not begin(f"http://127.0.0.1:9/lab?token={TOKEN}", "x.ipynb", "/mia/state")
+def test_an_address_that_is_told_before_anybody_listens_is_asked_again(
+    jupyter: Jupyter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JupyterLab prints its address first, and the kernel used to begin only when the browser asked, seconds later."""
+    monkeypatch.setattr(jupyter_start, "AGAIN_S", 0.01)
+    refusals = iter([ConnectionRefusedError(111, "Connection refused"), URLError("refused")])
+    opens = OpenerDirector.open
+
+    def refuse_first(self: OpenerDirector, *asked: Any, **more: Any) -> Any:
+        refusal = next(refusals, None)
+        if refusal is not None:
+            raise refusal
+        return opens(self, *asked, **more)
+
+    monkeypatch.setattr(OpenerDirector, "open", refuse_first)
+    assert begin(jupyter.address, "08_live_desk.ipynb", "/mia/state")
+    assert [where for _, where, _ in jupyter.asked] == ["/api/sessions", "/mia/state"]
+
+
+def test_a_server_that_is_gone_is_asked_no_more() -> None:
+    alive = iter([True, False])
+    assert not begin(f"http://127.0.0.1:9/lab?token={TOKEN}", "x.ipynb", "/mia/state", lambda: next(alive))
