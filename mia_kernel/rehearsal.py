@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mia_kernel.adapters.handful import handful
+from mia_kernel.adapters.parent import end_with_parent
 from mia_kernel.core import compiled
 from mia_kernel.measures.shelf import Shelf
 from mia_kernel.runtime import Run
@@ -50,4 +51,5 @@ def _decide_first() -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     _decide_first()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,10 +13,11 @@ from pathlib import Path
 
 import click
 
+from mia_kernel.adapters.parent import end_with_parent
 from mia_kernel.core import compiled
 from mia_kernel.core import kernel as kernels
 from mia_kernel.rehearsal import warm_up
-from mia_kernel.settings import Settings
+from mia_kernel.settings import Settings, load
 
 NAMED = 6
 """So many changed sources are named before it is only counted."""
@@ -73,3 +76,11 @@ def kernels_there_are() -> int:
 def _some(names: Sequence[str]) -> str:
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    # Beside a first start: it steps back behind the loop and the screen, as far as it is told.
+    if hasattr(os, "nice"):
+        os.nice(int(sys.argv[1]))
+    compile_once(load().settings)

@@ -50,7 +50,10 @@ LOOP_END_S = 180.0
 AWAITED = (
     "loop    none is started: a guardian runs ({mode}), and the desk waits for the loop of its `mia run`"
 )
-STARTS = "loop    {source} starts: it reads and warms up first (a first start also compiles); log in {log}"
+STARTS = """\
+loop    {source} starts: it reads and warms up first; log in {log}
+        what has to be compiled is told here; the synthetic market runs in plain Python meanwhile"""
+PLAIN, PLAIN_SPEED = "plain", 10.0
 ENDED = "ended   {what} with code {code}; its words are in MIA_HOME/run and MIA_HOME/logs"
 ENDS = """\
 ending  the loop seals its record, replays it for the parity check and writes the page of the day
@@ -141,7 +144,7 @@ def _pass_on(server: subprocess.Popen[bytes], words: Path) -> None:
             if found is not None:
                 told = True
                 click.echo(OPEN.format(address=found.group(), log=words), err=True)
-                asks = (found.group(), PAGE, DESK)
+                asks = (found.group(), PAGE, DESK, lambda: server.poll() is None)
                 threading.Thread(target=begin, args=asks, name="mia-begin", daemon=True).start()
 
 
@@ -209,10 +212,11 @@ def dry_run_loop(
         if awaited is not None:
             click.echo(AWAITED.format(mode=awaited), err=True)
         elif not _runs(home, ENGINE):
-            words = ["run", "--dry-run", "--headless", "--source", source, "--speed", speed]
+            words = ["--source", source, "--speed", speed]
             words += ["--from", start] if start else []
             words += ["--weights", weights] if weights else []
-            started.append(_start(words, words_of_loop, home))
+            command = [PLAIN] if may_go_plain(source, speed, start) else ["run", "--dry-run", "--headless"]
+            started.append(_start(command + words, words_of_loop, home))
             started.append(_start(["alerts", "watch"], folder / "alerts.log", home))
             click.echo(STARTS.format(source=source, log=words_of_loop), err=True)
             asks = (words_of_loop, before, over)
@@ -223,6 +227,16 @@ def dry_run_loop(
         if started:
             click.echo(ENDS, err=True)
             click.echo(_last_words(words_of_loop, before) if _end_all(started) else LEFT, err=True)
+
+
+def may_go_plain(source: str, speed: str, start: str | None) -> bool:
+    """Return whether the loop may begin in plain Python, should it have to compile (`cli/plain` looks).
+
+    Plain Python takes three thousand rows a second, the SYNTHETIC market brings some thirty; another source may bring
+    any number, and its reading is compiled anyway.
+    """
+    slow = speed.replace(".", "", 1).isdigit() and float(speed) <= PLAIN_SPEED
+    return source.startswith("synthetic:") and start is not None and slow
 
 
 def _serves(home: Path) -> str | None:
@@ -243,7 +257,7 @@ def _serves(home: Path) -> str | None:
 
 
 def _pass_on_compiling(words: Path, at: int, over: threading.Event) -> None:
-    """Say in this terminal how far the loop's compiling is, until it is done: a first start takes minutes."""
+    """Say in this terminal how far the loop's compiling is: a first one takes minutes."""
     while not over.wait(LOOK_S):
         with words.open("rb") as said:
             said.seek(at)
@@ -253,12 +267,11 @@ def _pass_on_compiling(words: Path, at: int, over: threading.Event) -> None:
         for line in whole.decode("utf-8", "replace").splitlines():
             if line.startswith(WORDS):
                 click.echo(f"loop    {line}", err=True)
-            if line.startswith(WORDS[-1]):
-                return
 
 
 def _start(words: list[str], log: Path, home: Path) -> subprocess.Popen[bytes]:
-    module = ["mia_kernel.guardian", *words[1:]] if words[0] == "guardian" else ["mia_kernel", *words]
+    modules = {GUARDIAN: "mia_kernel.guardian", PLAIN: "mia_kernel.cli.plain"}
+    module = [modules[words[0]], *words[1:]] if words[0] in modules else ["mia_kernel", *words]
     with log.open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", *module],

@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from mia_kernel.core.kernel import CACHES, cache_folder, kernel_sources
 
+REHEARSED = "rehearsed"
+"""An empty file beside the folders: a rehearsal once went to its end here. Without it a first one was cut off."""
 UNREACHED = "not-rehearsed"
 """An empty file in the folder of a source whose kernels a rehearsal does not call: it is not named again."""
 
 
 class Compiled(NamedTuple):
-    """What lies compiled: `cold` where nothing does, and the folders of sources that changed since they did."""
+    """What lies compiled: `cold` where nothing does or the first rehearsal was cut off, and which sources changed."""
 
     cold: bool
     changed: tuple[Path, ...]
@@ -25,6 +27,11 @@ class Compiled(NamedTuple):
     def names(self) -> list[str]:
         """Return the changed sources as modules of the package, sorted."""
         return sorted(folder.name.rpartition("-")[0] for folder in self.changed)
+
+    @property
+    def wanting(self) -> bool:
+        """Return whether a run would have to compile first."""
+        return self.cold or bool(self.changed)
 
 
 def look(root: Path = CACHES) -> Compiled:
@@ -36,18 +43,24 @@ def look(root: Path = CACHES) -> Compiled:
     folders = [cache_folder(source, root) for source in kernel_sources()]
     empty = [folder for folder in folders if not _holds(folder)]
     missed = (folder for folder in empty if not (folder / UNREACHED).exists() and _held_before(folder))
-    return Compiled(len(empty) == len(folders), tuple(missed))
+    whole = (root / REHEARSED).exists()
+    return Compiled(not whole or len(empty) == len(folders), tuple(missed))
 
 
-def settle(was: Compiled) -> None:
-    """Note after a rehearsal which of the changed sources it did not reach; a read-only environment is left alone."""
-    for folder in was.changed:
-        if not _holds(folder):
-            try:
+def settle(was: Compiled, root: Path = CACHES) -> None:
+    """Note that a rehearsal went to its end, and which of the changed sources it did not reach.
+
+    A read-only environment is left alone.
+    """
+    try:
+        for folder in was.changed:
+            if not _holds(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / UNREACHED).touch()
-            except OSError:
-                return
+        root.mkdir(parents=True, exist_ok=True)
+        (root / REHEARSED).touch()
+    except OSError:
+        return
 
 
 def _holds(folder: Path) -> bool:

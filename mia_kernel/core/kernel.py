@@ -39,6 +39,7 @@ _IMPORT = re.compile(
     rf"|import[ \t]+{_PACKAGE.name}((?:\.\w+)+))",
     re.MULTILINE,
 )
+_plain = False
 _KEPT = 4
 """Folders of one source that stay, the newest first: other checkouts may share the environment."""
 
@@ -60,6 +61,22 @@ def cache_folder(source: Path, root: Path = CACHES) -> Path:
 def compiled() -> int:
     """Return how many kernels of the present sources lie compiled in this environment."""
     return sum(1 for source in kernel_sources() for _ in cache_folder(source).rglob("*.nbi"))
+
+
+def leave_plain() -> None:
+    """Leave every kernel made from here on as plain Python: for a process that must start at once.
+
+    It decides the same bits, some thousand times slower. What was made before stays compiled, unlike with
+    `NUMBA_DISABLE_JIT=1`, where nothing is.
+    """
+    global _plain
+    _plain = True
+    np.seterr(over="ignore")  # compiled integers wrap without a word
+
+
+def is_plain() -> bool:
+    """Return whether this process leaves kernels as plain Python."""
+    return _plain
 
 
 def _name(path: Path) -> str:
@@ -124,8 +141,11 @@ def kernel(function: F) -> F:
     `inline="always"` was measured slower to run (15 against 30 M rows/s) and to compile. With
     `NUMBA_DISABLE_JIT=1` a kernel runs as plain Python.
     """
+    if _plain:
+        return function
     folder = _prepare(Path(function.__code__.co_filename).resolve())
     if folder is not None:
         # Read when the function is decorated, not when it is compiled: each source gets its own folder.
         numba.config.CACHE_DIR = str(folder)  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
-    return numba.njit(cache=True, error_model="numpy")(function)  # type: ignore[return-value]
+    # Nobody calls a kernel through a C pointer: its wrapper for that took a tenth of the compiling.
+    return numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)  # type: ignore[return-value]

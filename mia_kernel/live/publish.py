@@ -18,6 +18,7 @@ from mia_kernel.adapters.guardian_link import GuardianLink
 from mia_kernel.adapters.machine import code_version
 from mia_kernel.core.errors import OutsideError
 from mia_kernel.core.events import EventArray
+from mia_kernel.core.kernel import is_plain
 from mia_kernel.live.before import left_behind
 from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.pulse import FeedAge, latency_view
@@ -118,6 +119,7 @@ class Publisher:
             "sent_ms": time.time() * 1e3,
             "rows_waiting": self._loop.inbox.waiting,
             "parity": None if self._before.parity is None else list(self._before.parity),
+            "plain": is_plain(),
             **self._felt_now(began),
         }
         frame = frames.build(

@@ -33,6 +33,7 @@ class Recorder:
     def __init__(self, environment: Path) -> None:
         self.environment = environment
         self.brings_uv = False
+        self.compiles_aside = 0
         self.commands: list[list[str]] = []
 
     def __call__(self, command: list[str], total: int = 0, log: str | None = None) -> tuple[int, str]:
@@ -54,6 +55,11 @@ def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder(tmp_path / "environment")
     monkeypatch.setattr(bootstrap, "_run", recorder)
     monkeypatch.setattr(bootstrap, "_which", lambda name: None)
+
+    def aside(folder: str) -> None:
+        recorder.compiles_aside += 1
+
+    monkeypatch.setattr(bootstrap, "_compile_aside", aside)
     monkeypatch.delenv("MIA_BOOTSTRAP", raising=False)
     return recorder
 
@@ -82,6 +88,7 @@ def test_first_start_installs_by_hash_and_the_second_nothing(tmp_path: Path, rec
     assert "--require-hashes" in lock
     assert lock[-1].endswith("run.txt")
     assert lock[1:3] == ["-m", "pip"]  # uv did not come: pip does it alone
+    assert recorder.compiles_aside == 1
     assert {"--no-deps", "--no-build-isolation"} <= set(project)
     recorder.commands.clear()
     bootstrap.prepare(root, environment, "run")
@@ -97,6 +104,12 @@ def test_uv_that_pip_brought_installs_the_rest(tmp_path: Path, recorder: Recorde
     assert lock[:3] == [uv, "pip", "install"]
     assert "--require-hashes" in lock
     assert project[:3] == [uv, "pip", "install"]
+    assert "--compile-bytecode" not in lock
+    assert recorder.compiles_aside == 1
+    recorder.commands.clear()
+    bootstrap.prepare(str(tmp_path / "project"), str(recorder.environment), "test")
+    assert "--compile-bytecode" in recorder.installs[0]
+    assert recorder.compiles_aside == 1
 
 
 def test_where_the_users_uv_fails_pip_is_made_ready_and_does_it(
@@ -279,3 +292,18 @@ def test_this_environment_needs_no_second_start(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MIA_BOOTSTRAP", "off")
     assert bootstrap.main(["config"]) is None
     assert sys.version_info[:2] in (bootstrap.OLDEST, bootstrap.NEWEST)
+
+
+def test_bytecode_is_made_behind_everything_else_and_by_a_process_that_ends(tmp_path: Path) -> None:
+    folder = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = bootstrap.environment_python(str(folder))
+    asked = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    site = Path(subprocess.check_output([python, "-c", asked], text=True).strip())
+    (site / "some.py").write_text("x = 1\n")
+    began = time.monotonic()
+    program = f"from mia_kernel import bootstrap; bootstrap._compile_aside({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    while not list(site.glob("__pycache__/some.*.pyc")):
+        assert time.monotonic() - began < 20.0
+        time.sleep(0.05)

@@ -2,7 +2,9 @@
 import { clockOf, fixed, held, isSimulated, make, put, signed, stampOf, stopKind, words } from "./panel.js";
 
 const CELLS = ["mode", "armed", "price", "position", "pnl"];
-const LIGHTS = ["feed", "guardian", "data", "stop", "ml", "parity"];
+const LIGHTS = ["engine", "feed", "guardian", "data", "stop", "ml", "parity"];
+
+const PLAIN = "first start: the engine runs in plain Python, with an hour of history, while its kernels are compiled; it then goes on compiled, with all of it";
 
 export function createStrip(root, { link, arm, halt }) {
   const bar = make("header", "mia-strip");
@@ -46,6 +48,7 @@ export function createStrip(root, { link, arm, halt }) {
     light[name].dataset.kind = kind;
     put(light[name].querySelector("span"), text);
     light[name].title = title || "";
+    light[name].hidden = !text;
   };
 
   return {
@@ -101,6 +104,7 @@ function showMoney(cell, guard, frame) {
 
 function showHealth(lamp, guard, frame, state, link) {
   const age = state.age;
+  lamp("engine", "caution", frame && frame.health && frame.health.plain ? "compiling" : "", PLAIN);
   const latency = frame && frame.health ? frame.health.feed_latency_ms : null;
   lamp("feed", !frame ? "off" : state.stale ? "alarm" : "fine",
     !frame ? "no frame" : state.stale ? `STALE ${Math.round(age / 1000)} s` : latency === null || latency === undefined ? "feed" : `feed ${fixed(latency, 0)} ms`,

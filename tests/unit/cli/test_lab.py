@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -49,9 +50,15 @@ def test_a_loop_that_compiles_is_told_in_the_terminal(
 ) -> None:
     monkeypatch.setattr(lab, "LOOK_S", 0.01)
     words = tmp_path / "loop.log"
-    words.write_bytes(b"of yesterday\ncompiling the engine\nread 3 rows\ncompiled in 3 s\ncompiling: 9\n")
-    lab._pass_on_compiling(words, len("of yesterday\n"), threading.Event())
-    assert capsys.readouterr().err.splitlines() == ["loop    compiling the engine", "loop    compiled in 3 s"]
+    words.write_bytes(
+        b"compiled of yesterday\ncompiling the engine\nread 3 rows\ncompiled in 3 s\ncompiled: the loop goes on\nha"
+    )
+    over = threading.Event()
+    threading.Timer(0.3, over.set).start()
+    lab._pass_on_compiling(words, len("compiled of yesterday\n"), over)
+    assert capsys.readouterr().err.splitlines() == [
+        "loop    compiling the engine", "loop    compiled in 3 s", "loop    compiled: the loop goes on",
+    ]  # fmt: skip
 
 
 def test_what_was_started_is_ended_in_reverse_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +85,36 @@ def test_what_was_started_is_ended_in_reverse_order(tmp_path: Path, monkeypatch:
     with pytest.raises(SystemExit), lab.dry_run_loop(tmp_path, "synthetic:", "1"):
         lab._end_in_order(15, None)
     assert told == ["start guardian", "start run", "start alerts", "end alerts", "end run", "end guardian"]
+
+
+@pytest.mark.parametrize(
+    ("source", "speed", "start", "may"),
+    [
+        ("synthetic:", "1", "10:00", True),
+        ("synthetic:7", "2.5", "10:00", True),
+        ("synthetic:", "1", None, False),
+        ("synthetic:", "max", "10:00", False),
+        ("synthetic:", "60", "10:00", False),
+        ("day.scid", "1", "10:00", False),
+    ],
+)
+def test_only_a_market_that_is_made_here_and_slow_may_begin_in_plain_python(
+    source: str, speed: str, start: str | None, may: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab.may_go_plain(source, speed, start) is may
+    begun: list[list[str]] = []
+
+    def start_one(words: list[str], log: Path, home: Path) -> Any:
+        begun.append(words)
+        raise SystemExit
+
+    monkeypatch.setattr(lab, "_start", start_one)
+    monkeypatch.setattr(lab, "_runs", lambda home, name: name == lab.GUARDIAN)
+    monkeypatch.setattr(lab, "_serves", lambda home: None)
+    with pytest.raises(SystemExit), lab.dry_run_loop(tmp_path, source, speed, start):
+        raise AssertionError("unreachable")
+    assert begun[0][0] == (lab.PLAIN if may else "run")
+    assert begun[0][-2:] == (["--from", start] if start else ["--speed", speed])
 
 
 def test_jupyter_is_loopback_only_and_has_the_desk_server_behind_it(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(compiled, "kernel_sources", lambda: SOURCES)
     for source in SOURCES:
         compile_into(kernel.cache_folder(source, tmp_path))
+    (tmp_path / compiled.REHEARSED).touch()
     return tmp_path
 
 
@@ -53,5 +56,27 @@ def test_what_a_rehearsal_does_not_reach_is_named_once(caches: Path, monkeypatch
     touch(SOURCES[2], monkeypatch)
     found = compiled.look(caches)
     assert len(found.changed) == 1
-    compiled.settle(found)
+    compiled.settle(found, caches)
     assert compiled.look(caches) == (False, ())
+
+
+def test_a_first_rehearsal_that_was_cut_off_is_not_taken_for_whole(caches: Path) -> None:
+    (caches / compiled.REHEARSED).unlink()
+    found = compiled.look(caches)
+    assert found.cold
+    assert found.wanting
+    compiled.settle(found, caches)
+    assert not compiled.look(caches).wanting
+
+
+def test_a_process_leaves_kernels_plain_from_when_it_is_told() -> None:
+    program = (
+        "from mia_kernel.core import kernel\n"
+        "import mia_kernel.adapters.synthetic_book as before\n"
+        "kernel.leave_plain()\n"
+        "import mia_kernel.features.roster as after\n"
+        "print(kernel.is_plain(), type(before.fill_book).__name__, type(after.measure_roster).__name__)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["True", "CPUDispatcher", "function"]
+    assert not kernel.is_plain()

@@ -1,0 +1,153 @@
+"""The loop of a first start: it runs at once in plain Python while what it needs is compiled beside it.
+
+How it moves: `mia lab` asks for it (`cli/plain`), and it happens where kernels have to be compiled. The SYNTHETIC
+market is made, an hour of it is the history, and a session begins as every dry-run does: same engine, same record, same
+guardian. Another process compiles meanwhile and gives way to everything else. When it is done and no position is open,
+the session ends and `mia run` goes on from the second reached, compiled and with the whole history. Plain Python
+decides the same bits as what is compiled (`tests/property/test_plain_engine.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from mia_kernel.adapters import logs
+from mia_kernel.adapters.recorded_feed import row_at
+from mia_kernel.adapters.sources import open_recording
+from mia_kernel.cli.replay import effective, note_asked
+from mia_kernel.cli.run import closed, speed_of, taken_to_its_end, told
+from mia_kernel.cli.stopping import stopping
+from mia_kernel.core.events import Recording
+from mia_kernel.live.loop import Timer
+from mia_kernel.live.publish import Publisher
+from mia_kernel.live.session import Session, dry_run
+
+log = logging.getLogger("mia.first")
+
+HISTORY_NS = 3_600_000_000_000
+"""What a first session has seen before its pace begins: plain Python takes eight seconds for an hour of the day."""
+LOOK_S = 0.5
+GIVES_WAY = 15
+"""How far the compiling steps back (`nice`) behind the loop, JupyterLab and the screen."""
+COMPILED = "compiled"
+NAMED = "{name}; first start: plain Python, one hour of history, while the engine compiles"
+STAYS = "compiling failed with code {code}: this session goes on in plain Python; its words stand above"
+GOES_ON = "compiled: the loop goes on compiled from {clock} New York, with the whole history"
+
+
+@dataclass
+class Beside:
+    """The process that compiles, and what the loop is told of it."""
+
+    process: subprocess.Popen[bytes]
+    told: bool = False
+
+    @classmethod
+    def start(cls) -> Beside:
+        """Start compiling; its words go where this process's go."""
+        command = [sys.executable, "-m", "mia_kernel.cli.compiling", str(GIVES_WAY)]
+        return cls(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+
+    def look(self, session: Session) -> None:
+        """Ask the session to end once everything is compiled and it is flat; say once where compiling failed."""
+        code = self.process.poll()
+        if code == 0 and session.run.engine.rooms.account.position == 0:
+            session.loop.stop(COMPILED)
+        elif code and not self.told:
+            self.told = True
+            log.error("compiling failed", extra={"code": code})
+            click.echo(STAYS.format(code=code), err=True)
+
+    def end(self) -> None:
+        """Stop compiling; what lies on disk stays."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+
+def with_an_hour(recording: Recording, first: int) -> tuple[Recording, int]:
+    """Return the rows from an hour before row `first` on, named as what they are, and where `first` lies in them."""
+    ts = recording.events["ts_recv"]
+    begins = int(ts.searchsorted(int(ts[first]) - HISTORY_NS))
+    source = replace(recording.source, name=NAMED.format(name=recording.source.name))
+    return replace(recording, events=recording.events[begins:].copy(), source=source), first - begins
+
+
+def clock_of(ts_ns: int) -> str:
+    """Return the New York time of day of an instant, to the second."""
+    return f"{dt.datetime.fromtimestamp(ts_ns // 1_000_000_000, ZoneInfo('America/New_York')):%H:%M:%S}"
+
+
+@contextlib.contextmanager
+def passing_on(signals: list[Callable[[], Any]]) -> Iterator[None]:
+    """Hand a polite kill to whoever `signals` holds; nobody started here outlives this process."""
+    before = signal.signal(signal.SIGTERM, lambda *_: [end() for end in signals])
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@click.command()
+@click.option("--source", required=True)
+@click.option("--speed", required=True)
+@click.option("--from", "start", required=True)
+@click.option("--weights")
+def first(source: str, speed: str, start: str, weights: str | None) -> None:
+    """Run a first session in plain Python, then `mia run` with the same words from where it ended."""
+    beside = Beside.start()
+    try:
+        session, path = opened(source, speed, start, weights, beside)
+        home, name = session.settings.home, session.folder.name
+        with stopping(session.loop), Publisher(home, session.loop, mode="dry-run", run_id=name):
+            taken_to_its_end(session)
+    finally:
+        beside.end()
+    if session.loop.stopped_by != COMPILED:
+        raise SystemExit(0 if told(session, path, session.settings, None) else 1)
+    raise SystemExit(handed_over(session, ["--source", source, "--speed", speed], weights))
+
+
+def opened(source: str, speed: str, start: str, weights: str | None, beside: Beside) -> tuple[Session, Path]:
+    """Return a session over an hour of history and all that follows, and where its journal lies."""
+    settings = effective(None, weights, ())
+    whole = open_recording(source, (), home=settings.home)
+    recording, at = with_an_hour(whole, row_at(whole.events, start))
+    path = settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logs.start(settings.home, "run", logs.secret_values(settings.secrets))
+    log.info("first start in plain Python", extra={"source": source, "journal": str(path)})
+    timers = [Timer(LOOK_S, lambda: beside.look(session))]
+    session = dry_run(settings, recording, path, uri=source, speed=speed_of(speed), timers=timers, first=at)
+    begins = dt.datetime.fromtimestamp(int(recording.events["ts_event"][0]) / 1e9, dt.UTC)
+    note_asked(session.run, source, (), symbol=None, tz=None, start=begins.isoformat())
+    return session, path
+
+
+def handed_over(session: Session, words: list[str], weights: str | None) -> int:
+    """Start the compiled loop at the second reached, close the plain session meanwhile, and stay beside the loop."""
+    clock = clock_of(int(session.run.engine.rooms.market.array["clock"]["ts"][0]))
+    click.echo(GOES_ON.format(clock=clock), err=True)
+    words = [*words, "--from", clock, *(["--weights", weights] if weights else [])]
+    command = [sys.executable, "-m", "mia_kernel", "run", "--dry-run", "--headless", *words]
+    going_on = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    with passing_on([going_on.terminate]):
+        if hasattr(os, "nice"):
+            os.nice(GIVES_WAY)
+        _, answer = closed(session)
+        log.info(answer.sentence, extra={"session": str(session.folder)})
+        click.echo(f"first   {answer.sentence}")
+        return going_on.wait()
