@@ -27,6 +27,7 @@ MARKER = "mia-environment.json"
 LOG = "mia-setup.log"
 INSTALLER = "installer"
 """The lock of uv alone."""
+ASIDE_S = 60.0  # bytecode waits for this long: first comes what the person started
 SILENT_S = 10.0  # after this long without a word from the installer a line says that it is still at work
 
 _NO_NETWORK = re.compile(
@@ -304,20 +305,20 @@ def _installers(folder, uv, bytecode=False):
 
 
 def _compile_aside(folder):
-    """Compile what was installed to bytecode, behind everything else; it takes a minute and ends by itself.
+    """Compile what was installed to bytecode, behind everything else; it takes two minutes and ends by itself.
 
     Nobody waits for it: what is imported meanwhile is compiled then. Without it a Python that is told to write no
     bytecode would do that anew at every start.
     """
     program = (
-        "import os, sys, sysconfig, compileall; getattr(os, 'nice', int)(19); "
+        "import os, sysconfig, compileall, sys, time; getattr(os, 'nice', int)(19); time.sleep(float(sys.argv[1])); "
         "compileall.compile_dir(sysconfig.get_paths()['purelib'], quiet=2, workers=2)"
     )
     with open(os.devnull, "r+") as nothing:
         how = {"stdin": nothing, "stdout": nothing, "stderr": nothing, "env": _clean_environment()}
         if os.name != "nt":
             how["start_new_session"] = True  # Ctrl-C ends the command, not this
-        subprocess.Popen([environment_python(folder), "-c", program], **how)
+        subprocess.Popen([environment_python(folder), "-c", program, str(ASIDE_S)], **how)
 
 
 def _uv(root, folder):

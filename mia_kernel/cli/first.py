@@ -52,17 +52,23 @@ GOES_ON = "compiled: the loop goes on compiled from {clock} New York, with the w
 class Beside:
     """The process that compiles, and what the loop is told of it."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None = None
     told: bool = False
 
-    @classmethod
-    def start(cls) -> Beside:
+    def start(self) -> None:
         """Start compiling; its words go where this process's go."""
         command = [sys.executable, "-m", "mia_kernel.cli.compiling", str(GIVES_WAY)]
-        return cls(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
-    def look(self, session: Session) -> None:
-        """Ask the session to end once everything is compiled and it is flat; say once where compiling failed."""
+    def look(self, session: Session, at: int) -> None:
+        """Start compiling at row `at`; ask the session to end once that is done and it is flat; say where it failed.
+
+        Before its pace begins the processors belong to the history, to JupyterLab and to the page.
+        """
+        if self.process is None:
+            if session.run.seen > at:
+                self.start()
+            return
         code = self.process.poll()
         if code == 0 and session.run.engine.rooms.account.position == 0:
             session.loop.stop(COMPILED)
@@ -73,7 +79,7 @@ class Beside:
 
     def end(self) -> None:
         """Stop compiling; what lies on disk stays."""
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
 
@@ -108,7 +114,7 @@ def passing_on(signals: list[Callable[[], Any]]) -> Iterator[None]:
 @click.option("--weights")
 def first(source: str, speed: str, start: str, weights: str | None) -> None:
     """Run a first session in plain Python, then `mia run` with the same words from where it ended."""
-    beside = Beside.start()
+    beside = Beside()
     try:
         session, path = opened(source, speed, start, weights, beside)
         home, name = session.settings.home, session.folder.name
@@ -130,7 +136,7 @@ def opened(source: str, speed: str, start: str, weights: str | None, beside: Bes
     path.parent.mkdir(parents=True, exist_ok=True)
     logs.start(settings.home, "run", logs.secret_values(settings.secrets))
     log.info("first start in plain Python", extra={"source": source, "journal": str(path)})
-    timers = [Timer(LOOK_S, lambda: beside.look(session))]
+    timers = [Timer(LOOK_S, lambda: beside.look(session, at))]
     session = dry_run(settings, recording, path, uri=source, speed=speed_of(speed), timers=timers, first=at)
     begins = dt.datetime.fromtimestamp(int(recording.events["ts_event"][0]) / 1e9, dt.UTC)
     note_asked(session.run, source, (), symbol=None, tz=None, start=begins.isoformat())

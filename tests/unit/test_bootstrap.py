@@ -302,7 +302,9 @@ def test_bytecode_is_made_behind_everything_else_and_by_a_process_that_ends(tmp_
     site = Path(subprocess.check_output([python, "-c", asked], text=True).strip())
     (site / "some.py").write_text("x = 1\n")
     began = time.monotonic()
-    program = f"from mia_kernel import bootstrap; bootstrap._compile_aside({str(folder)!r})"
+    program = (
+        f"from mia_kernel import bootstrap; bootstrap.ASIDE_S = 0; bootstrap._compile_aside({str(folder)!r})"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)
     while not list(site.glob("__pycache__/some.*.pyc")):
         assert time.monotonic() - began < 20.0

@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -66,11 +66,16 @@ class Standing:
     """As much of a session as is looked at: its position, and who asked it to end."""
 
     position: int = 0
+    seen: int = 9
     stopped_by: list[str] = field(default_factory=list)
 
     @property
     def run(self) -> Any:
-        return type("Run", (), {"engine": type("E", (), {"rooms": type("R", (), {"account": self})})})
+        return type(
+            "Run",
+            (),
+            {"seen": self.seen, "engine": type("E", (), {"rooms": type("R", (), {"account": self})})},
+        )
 
     @property
     def loop(self) -> Any:
@@ -80,13 +85,13 @@ class Standing:
 def test_the_session_ends_when_all_is_compiled_and_it_is_flat() -> None:
     process, session = Process(), Standing()
     beside: Any = Beside(process)  # type: ignore[arg-type]
-    beside.look(session)
+    beside.look(session, 5)
     assert session.stopped_by == []
     process.code, session.position = 0, 1
-    beside.look(session)
+    beside.look(session, 5)
     assert session.stopped_by == [], "an open position is not left behind"
     session.position = 0
-    beside.look(session)
+    beside.look(session, 5)
     assert session.stopped_by == [first.COMPILED]
 
 
@@ -95,11 +100,22 @@ def test_where_compiling_fails_the_session_goes_on_and_says_so_once(
 ) -> None:
     session = Standing()
     beside: Any = Beside(Process(3))  # type: ignore[arg-type]
-    beside.look(session)
-    beside.look(session)
+    beside.look(session, 5)
+    beside.look(session, 5)
     assert session.stopped_by == []
     assert capsys.readouterr().err.count("compiling failed with code 3") == 1
     assert not beside.process.ended
+
+
+def test_compiling_begins_with_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Beside] = []
+    monkeypatch.setattr(Beside, "start", lambda self: begun.append(self))
+    beside, session = Beside(), Standing(seen=5)
+    beside.look(cast(Any, session), 5)
+    assert begun == []
+    session.seen = 6
+    beside.look(cast(Any, session), 5)
+    assert begun == [beside]
 
 
 def test_compiling_is_ended_with_the_loop() -> None:
@@ -116,9 +132,9 @@ from mia_kernel.core.kernel import leave_plain
 leave_plain()
 from mia_kernel.cli import first
 first.HISTORY_NS //= 12
-def beside():
-    return first.Beside(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(5)"]))
-first.Beside.start = beside
+def start(self):
+    self.process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"])
+first.Beside.start = start
 first.first(["--source", "synthetic:", "--speed", "10", "--from", "10:00"])
 """
 
