@@ -16,10 +16,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -98,12 +97,13 @@ def clock_of(ts_ns: int) -> str:
 
 
 @contextlib.contextmanager
-def passing_on(signals: list[Callable[[], Any]]) -> Iterator[None]:
-    """Hand a polite kill to whoever `signals` holds; nobody started here outlives this process."""
-    before = signal.signal(signal.SIGTERM, lambda *_: [end() for end in signals])
+def passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Hand a polite kill on to `process`; whatever else happens, stay until it has ended."""
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         yield
     finally:
+        process.wait()
         signal.signal(signal.SIGTERM, before)
 
 
@@ -150,10 +150,10 @@ def handed_over(session: Session, words: list[str], weights: str | None) -> int:
     words = [*words, "--from", clock, *(["--weights", weights] if weights else [])]
     command = [sys.executable, "-m", "mia_kernel", "run", "--dry-run", "--headless", *words]
     going_on = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    with passing_on([going_on.terminate]):
+    with passing_on(going_on):
         if hasattr(os, "nice"):
             os.nice(GIVES_WAY)
         _, answer = closed(session)
         log.info(answer.sentence, extra={"session": str(session.folder)})
         click.echo(f"first   {answer.sentence}")
-        return going_on.wait()
+    return going_on.returncode
