@@ -18,8 +18,10 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
+
+from mia_kernel.installing import clean_environment, say
+from mia_kernel.installing import run as _run
 
 OLDEST = (3, 11)
 NEWEST = (3, 12)
@@ -28,7 +30,6 @@ LOG = "mia-setup.log"
 INSTALLER = "installer"
 """The lock of uv alone."""
 ASIDE_S = 60.0  # bytecode waits for this long: first comes what the person started
-SILENT_S = 10.0  # after this long without a word from the installer a line says that it is still at work
 
 _NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectionError|ConnectTimeout|ReadTimeout|Name or service not known|No address associated"
@@ -229,12 +230,6 @@ def _take(handle):
     return True
 
 
-def say(text):
-    """Print one line of progress at once."""
-    sys.stdout.write("mia: %s\n" % text)
-    sys.stdout.flush()
-
-
 def _make(folder):
     if os.path.exists(environment_python(folder)):
         return
@@ -315,7 +310,7 @@ def _compile_aside(folder):
         "compileall.compile_dir(sysconfig.get_paths()['purelib'], quiet=2, workers=2)"
     )
     with open(os.devnull, "r+") as nothing:
-        how = {"stdin": nothing, "stdout": nothing, "stderr": nothing, "env": _clean_environment()}
+        how = {"stdin": nothing, "stdout": nothing, "stderr": nothing, "env": clean_environment()}
         if os.name != "nt":
             how["start_new_session"] = True  # Ctrl-C ends the command, not this
         subprocess.Popen([environment_python(folder), "-c", program, str(ASIDE_S)], **how)
@@ -327,9 +322,11 @@ def _uv(root, folder):
     found = _which("uv") or (os.path.exists(inside) and inside)
     if found:
         return found
+    say("fetching the installer")
     _have_pip(folder)
     fetch = [environment_python(folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    code, _ = _run(fetch + ["--require-hashes", "-r", _lock(root, INSTALLER)])
+    fetch += ["--retries", "1", "--only-binary", ":all:", "--require-hashes", "-r", _lock(root, INSTALLER)]
+    code, _ = _run(fetch, 0, os.path.join(folder, LOG))
     return inside if code == 0 and os.path.exists(inside) else None
 
 
@@ -356,73 +353,6 @@ def _which(name):
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 return path
     return None
-
-
-def _run(command, total=0, log=None):
-    """Run a command; return (exit code, output). With `total`, show one line of progress per step."""
-    child = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        env=_clean_environment(),
-    )
-    lines = []
-    seen = 0
-    heard = {"at": time.time(), "doing": "still at work"}
-    with _patience(heard):
-        for line in child.stdout or ():
-            lines.append(line)
-            heard["at"] = time.time()
-            if total and line.startswith(("Collecting ", "Downloaded ")):
-                seen += 1
-                _show_progress(seen, total, line.split()[1])
-            elif total and line.startswith(("Installing collected", "Resolved", "Prepared", "Installed")):
-                _show_progress(seen, total, line.split(":")[0].strip(), last=True)
-                if line.startswith("Install"):
-                    heard["doing"] = "writing and compiling the packages, once"
-        code = child.wait()
-    if child.stdout:
-        child.stdout.close()
-    if log is not None:
-        with open(log, "a") as handle:
-            handle.write("".join(lines))
-    return code, "".join(lines)
-
-
-@contextlib.contextmanager
-def _patience(heard):
-    """Say every SILENT_S that the installer works on: pip writes and compiles for a minute without a word."""
-    over = threading.Event()
-
-    def watch():
-        while not over.wait(SILENT_S):
-            silent = time.time() - heard["at"]
-            if silent >= SILENT_S:
-                _show_progress(0, 0, "%s (%d s)" % (heard["doing"], silent), last=True)
-
-    thread = threading.Thread(target=watch)
-    thread.daemon = True
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _clean_environment():
-    # A PYTHONPATH or PYTHONHOME of the caller would let foreign packages count as installed.
-    return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
-
-
-def _show_progress(seen, total, what, last=False):
-    text = "  %s" % what if last else "  %3d/%d  %s" % (seen, total, what)
-    if sys.stdout.isatty():
-        sys.stdout.write("\r" + text[:76].ljust(76) + ("\n" if last else ""))
-    elif last or seen % 20 == 0:
-        sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def rerun(folder, arguments):

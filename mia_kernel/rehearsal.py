@@ -39,7 +39,8 @@ def warm_up(settings: Settings) -> Run:
 def _second_process() -> subprocess.Popen[bytes]:
     """Start this module as a process; leaving its context waits for it."""
     root = Path(__file__).resolve().parent.parent
-    return subprocess.Popen([sys.executable, "-m", __name__], cwd=root, stdin=subprocess.DEVNULL)
+    command = [sys.executable, "-m", __name__, str(os.getpid())]
+    return subprocess.Popen(command, cwd=root, stdin=subprocess.DEVNULL)
 
 
 def _decide_first() -> None:
@@ -51,5 +52,5 @@ def _decide_first() -> None:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    end_with_parent(int(sys.argv[1]))
     _decide_first()

@@ -53,7 +53,7 @@ def begin(address: str, page: str, desk: str, serves: Callable[[], bool] = lambd
         urllib.request.ProxyHandler({})
     )  # the token is for this machine alone
     wanted = [("/api/sessions", json.dumps(asked).encode()), (desk, None)]
-    ends, told = time.monotonic() + BEGIN_S, ""
+    ends, told, begun = time.monotonic() + BEGIN_S, "", True
     while wanted and serves() and time.monotonic() < ends:
         path, body = wanted[0]
         request = urllib.request.Request(
@@ -62,12 +62,16 @@ def begin(address: str, page: str, desk: str, serves: Callable[[], bool] = lambd
         try:
             direct.open(request, timeout=BEGIN_S).close()
             wanted.pop(0)
+        except urllib.error.HTTPError as error:  # it listens and says no: this one is left to the page
+            log.warning("not begun", extra={"path": path, "why": str(error)})
+            wanted.pop(0)
+            begun = False
         except (urllib.error.URLError, OSError) as error:
             if told != str(error):
                 told = str(error)
                 log.info("not begun yet", extra={"path": path, "why": told})
             time.sleep(AGAIN_S)  # asking again starts nothing twice: a page has one session
-    return not wanted
+    return begun and not wanted
 
 
 def main() -> int | None:

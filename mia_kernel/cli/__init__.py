@@ -107,8 +107,13 @@ def mia() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
+    return answered(mia, arguments)
+
+
+def answered(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; what went wrong is said in one line."""
     try:
-        return int(mia.main(list(arguments), prog_name="mia", standalone_mode=False) or 0)
+        return int(command.main(list(arguments), prog_name="mia", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         return 2

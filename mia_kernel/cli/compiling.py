@@ -37,7 +37,7 @@ def compile_once(settings: Settings, source: str = "synthetic:") -> None:
         return
     found = compiled.look()
     if found.cold:
-        click.echo("compiling the engine for this machine (once, one to two minutes)", err=True)
+        click.echo("compiling the engine for this machine (once, one to three minutes)", err=True)
     elif found.changed:
         click.echo(f"compiling anew what has changed, and what stands on it: {_some(found.names)}", err=True)
     else:
@@ -79,7 +79,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    end_with_parent(int(sys.argv[2]))
     # Beside a first start: it steps back behind the loop and the screen, as far as it is told.
     if hasattr(os, "nice"):
         os.nice(int(sys.argv[1]))

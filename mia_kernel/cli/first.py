@@ -9,14 +9,11 @@ decides the same bits as what is compiled (`tests/property/test_plain_engine.py`
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import logging
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -29,8 +26,9 @@ from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.replay import effective, note_asked
 from mia_kernel.cli.run import closed, speed_of, taken_to_its_end, told
 from mia_kernel.cli.stopping import stopping
+from mia_kernel.core import compiled
 from mia_kernel.core.events import Recording
-from mia_kernel.live.loop import Timer
+from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.publish import Publisher
 from mia_kernel.live.session import Session, dry_run
 
@@ -42,9 +40,12 @@ LOOK_S = 0.5
 GIVES_WAY = 15
 """How far the compiling steps back (`nice`) behind the loop, JupyterLab and the screen."""
 COMPILED = "compiled"
-NAMED = "{name}; first start: plain Python, one hour of history, while the engine compiles"
-STAYS = "compiling failed with code {code}: this session goes on in plain Python; its words stand above"
-GOES_ON = "compiled: the loop goes on compiled from {clock} New York, with the whole history"
+NAMED = "{name}; plain Python, one hour of history, while the engine compiles"
+STAYS = "compiling failed ({why}): this session goes on in plain Python; more in MIA_HOME/run/loop.log"
+NOT_KEPT = "nothing of it is on disk"
+GOES_ON = (
+    "compiled: a new session goes on from {clock} New York, with the whole history and an account of its own"
+)
 
 
 @dataclass
@@ -52,11 +53,11 @@ class Beside:
     """The process that compiles, and what the loop is told of it."""
 
     process: subprocess.Popen[bytes] | None = None
-    told: bool = False
+    failed: bool = False
 
     def start(self) -> None:
         """Start compiling; its words go where this process's go."""
-        command = [sys.executable, "-m", "mia_kernel.cli.compiling", str(GIVES_WAY)]
+        command = [sys.executable, "-m", "mia_kernel.cli.compiling", str(GIVES_WAY), str(os.getpid())]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def look(self, session: Session, at: int) -> None:
@@ -69,12 +70,15 @@ class Beside:
                 self.start()
             return
         code = self.process.poll()
-        if code == 0 and session.run.engine.rooms.account.position == 0:
+        if code is None or self.failed:
+            return
+        why = f"code {code}" if code else NOT_KEPT if compiled.look().wanting else ""
+        if why:
+            self.failed = True
+            log.error("compiling failed", extra={"why": why})
+            click.echo(STAYS.format(why=why), err=True)
+        elif session.run.engine.rooms.account.position == 0:
             session.loop.stop(COMPILED)
-        elif code and not self.told:
-            self.told = True
-            log.error("compiling failed", extra={"code": code})
-            click.echo(STAYS.format(code=code), err=True)
 
     def end(self) -> None:
         """Stop compiling; what lies on disk stays."""
@@ -96,15 +100,26 @@ def clock_of(ts_ns: int) -> str:
     return f"{dt.datetime.fromtimestamp(ts_ns // 1_000_000_000, ZoneInfo('America/New_York')):%H:%M:%S}"
 
 
-@contextlib.contextmanager
-def passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hand a polite kill on to `process`; whatever else happens, stay until it has ended."""
-    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
-        yield
-    finally:
-        process.wait()
-        signal.signal(signal.SIGTERM, before)
+@dataclass
+class Ending:
+    """Hears that this process is to end, whichever of the two sessions runs."""
+
+    loop: Loop
+    by_hand: bool = False
+    going_on: subprocess.Popen[bytes] | None = None
+
+    def stop(self, reason: str) -> None:
+        """End the session that runs; no other one begins after it."""
+        self.by_hand = True
+        self.loop.stop(reason)
+        if self.going_on is not None:
+            self.going_on.terminate()
+
+    def pass_on_to(self, process: subprocess.Popen[bytes]) -> None:
+        """Let `process` be ended too, at once where that was asked before it began."""
+        self.going_on = process
+        if self.by_hand:
+            process.terminate()
 
 
 @click.command()
@@ -112,19 +127,20 @@ def passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
 @click.option("--speed", required=True)
 @click.option("--from", "start", required=True)
 @click.option("--weights")
-def first(source: str, speed: str, start: str, weights: str | None) -> None:
+def first(source: str, speed: str, start: str, weights: str | None) -> int:
     """Run a first session in plain Python, then `mia run` with the same words from where it ended."""
     beside = Beside()
-    try:
-        session, path = opened(source, speed, start, weights, beside)
-        home, name = session.settings.home, session.folder.name
-        with stopping(session.loop), Publisher(home, session.loop, mode="dry-run", run_id=name):
-            taken_to_its_end(session)
-    finally:
-        beside.end()
-    if session.loop.stopped_by != COMPILED:
-        raise SystemExit(0 if told(session, path, session.settings, None) else 1)
-    raise SystemExit(handed_over(session, ["--source", source, "--speed", speed], weights))
+    session, path = opened(source, speed, start, weights, beside)
+    home, name, ending = session.settings.home, session.folder.name, Ending(session.loop)
+    with stopping(ending):
+        try:
+            with Publisher(home, session.loop, mode="dry-run", run_id=name):
+                taken_to_its_end(session)
+        finally:
+            beside.end()
+        if session.loop.stopped_by == COMPILED and not ending.by_hand:
+            return handed_over(session, ending, ["--source", source, "--speed", speed], weights)
+    return 0 if told(session, path, session.settings, None) else 1
 
 
 def opened(source: str, speed: str, start: str, weights: str | None, beside: Beside) -> tuple[Session, Path]:
@@ -143,17 +159,20 @@ def opened(source: str, speed: str, start: str, weights: str | None, beside: Bes
     return session, path
 
 
-def handed_over(session: Session, words: list[str], weights: str | None) -> int:
-    """Start the compiled loop at the second reached, close the plain session meanwhile, and stay beside the loop."""
+def handed_over(session: Session, ending: Ending, words: list[str], weights: str | None) -> int:
+    """Start the compiled loop at the second reached, close the plain session meanwhile, and stay until it has ended."""
     clock = clock_of(int(session.run.engine.rooms.market.array["clock"]["ts"][0]))
     click.echo(GOES_ON.format(clock=clock), err=True)
     words = [*words, "--from", clock, *(["--weights", weights] if weights else [])]
-    command = [sys.executable, "-m", "mia_kernel", "run", "--dry-run", "--headless", *words]
+    command = [sys.executable, "-m", "mia_kernel.cli.plain", str(os.getpid()), *words]
     going_on = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    with passing_on(going_on):
+    ending.pass_on_to(going_on)
+    try:
         if hasattr(os, "nice"):
             os.nice(GIVES_WAY)
         _, answer = closed(session)
         log.info(answer.sentence, extra={"session": str(session.folder)})
         click.echo(f"first   {answer.sentence}")
-    return going_on.returncode
+    finally:
+        code = going_on.wait()
+    return code if code >= 0 else 128 - code

@@ -50,9 +50,10 @@ LOOP_END_S = 180.0
 AWAITED = (
     "loop    none is started: a guardian runs ({mode}), and the desk waits for the loop of its `mia run`"
 )
-STARTS = """\
-loop    {source} starts: it reads and warms up first; log in {log}
-        what has to be compiled is told here; the synthetic market runs in plain Python meanwhile"""
+STARTS = "loop    {source} starts: it reads and warms up first (a first start also compiles); log in {log}"
+STARTS_PLAIN = """\
+loop    {source} starts; log in {log}
+        while the engine has to be compiled it runs in plain Python, and how far that is is told here"""
 PLAIN, PLAIN_SPEED = "plain", 10.0
 ENDED = "ended   {what} with code {code}; its words are in MIA_HOME/run and MIA_HOME/logs"
 ENDS = """\
@@ -218,7 +219,8 @@ def dry_run_loop(
             command = [PLAIN] if may_go_plain(source, speed, start) else ["run", "--dry-run", "--headless"]
             started.append(_start(command + words, words_of_loop, home))
             started.append(_start(["alerts", "watch"], folder / "alerts.log", home))
-            click.echo(STARTS.format(source=source, log=words_of_loop), err=True)
+            said = STARTS_PLAIN if command == [PLAIN] else STARTS
+            click.echo(said.format(source=source, log=words_of_loop), err=True)
             asks = (words_of_loop, before, over)
             threading.Thread(target=_pass_on_compiling, args=asks, name="mia-loop-words", daemon=True).start()
         yield started
@@ -270,8 +272,8 @@ def _pass_on_compiling(words: Path, at: int, over: threading.Event) -> None:
 
 
 def _start(words: list[str], log: Path, home: Path) -> subprocess.Popen[bytes]:
-    modules = {GUARDIAN: "mia_kernel.guardian", PLAIN: "mia_kernel.cli.plain"}
-    module = [modules[words[0]], *words[1:]] if words[0] in modules else ["mia_kernel", *words]
+    begins = {GUARDIAN: ["mia_kernel.guardian"], PLAIN: ["mia_kernel.cli.plain", str(os.getpid())]}
+    module = [*begins[words[0]], *words[1:]] if words[0] in begins else ["mia_kernel", *words]
     with log.open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", *module],

@@ -6,6 +6,7 @@ every source that stands on it; here they are named beforehand, at the price of 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +46,15 @@ def look(root: Path = CACHES) -> Compiled:
     missed = (folder for folder in empty if not (folder / UNREACHED).exists() and _held_before(folder))
     whole = (root / REHEARSED).exists()
     return Compiled(not whole or len(empty) == len(folders), tuple(missed))
+
+
+def can_be_kept(root: Path = CACHES) -> bool:
+    """Return whether what is compiled now could be written below `root`."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(root, os.W_OK)
 
 
 def settle(was: Compiled, root: Path = CACHES) -> None:

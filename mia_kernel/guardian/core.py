@@ -101,6 +101,7 @@ class Guardian:
         self.flattening: tuple[str, float, bool] | None = None  # reason, since, everything
         self.last_flat_move = 0.0
         self.engine_run: str | None = None
+        self.disarmed_by_hand = False  # no greeting undoes what a person said
         self.engine_beat: float | None = None
         self.engine_lost = False
         self.unprotected_since: float | None = None

@@ -86,8 +86,8 @@ class Intake:
             )
         if hello.mode != g.mode:
             return (Refused("mode", f"engine runs {hello.mode}, guardian {g.mode}"),)
-        if g.socket is None:  # dry-run begins armed for simulated fills
-            g.law.memory.arm(True)
+        if g.socket is None:  # dry-run begins armed for simulated fills, and goes on so with another engine
+            g.law.memory.arm(not g.disarmed_by_hand)
         elif g.armed and g.engine_run != hello.run_id:
             g.disarm("another engine greeted", now)
         g.engine_run, g.engine_beat, g.engine_lost = hello.run_id, now, False

@@ -61,6 +61,7 @@ class People:
         """Return the answer to a control message; None for a message of another kind."""
         g = self.g
         if isinstance(message, Disarm):
+            g.disarmed_by_hand = True
             g.disarm(message.reason or "by hand", now)
         elif isinstance(message, Halt):
             g.halt(message.reason or "by hand", now)
@@ -111,6 +112,7 @@ class People:
         g.last_reason = f"armed by hand from {said.channel}"
         if not g.write_down("arm", channel=said.channel, allows=self._allows()):
             return Refused("disk", g.last_reason)
+        g.disarmed_by_hand = False
         g.law.memory.arm(True)
         return None
 

@@ -2,7 +2,7 @@
 
 Two machines for one text: an error of the compiler, or a place where numpy's own types count differently (a sum of its
 booleans is a boolean, its float32 stays one), shows as another digest. A first start relies on it: its session is
-decided in plain Python and checked by what was compiled meanwhile.
+decided in plain Python until the engine is compiled.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mia_kernel import bootstrap
+from mia_kernel import bootstrap, installing
 
 pytestmark = pytest.mark.unit
 
@@ -185,11 +185,11 @@ def test_an_interrupted_start_leaves_no_marker(
 def test_a_silent_installer_is_said_to_be_at_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bootstrap, "SILENT_S", 0.05)
+    monkeypatch.setattr(installing, "SILENT_S", 0.05)
     compiling = (
         "import time; print('Installed 153 packages in 1s', flush=True); time.sleep(0.5); print('Bytecode')"
     )
-    code, text = bootstrap._run([sys.executable, "-c", compiling], total=153)
+    code, text = installing.run([sys.executable, "-c", compiling], total=153)
     said = capsys.readouterr().out
     assert (code, text.splitlines()) == (0, ["Installed 153 packages in 1s", "Bytecode"])
     assert "writing and compiling the packages, once (" in said

@@ -4,7 +4,7 @@ import { clockOf, fixed, held, isSimulated, make, put, signed, stampOf, stopKind
 const CELLS = ["mode", "armed", "price", "position", "pnl"];
 const LIGHTS = ["engine", "feed", "guardian", "data", "stop", "ml", "parity"];
 
-const PLAIN = "first start: the engine runs in plain Python, with an hour of history, while its kernels are compiled; it then goes on compiled, with all of it";
+const PLAIN = "the engine runs in plain Python, with an hour of history, until it is compiled; then a new session begins compiled, with all of it. How far it is stands in the terminal";
 
 export function createStrip(root, { link, arm, halt }) {
   const bar = make("header", "mia-strip");
@@ -104,7 +104,7 @@ function showMoney(cell, guard, frame) {
 
 function showHealth(lamp, guard, frame, state, link) {
   const age = state.age;
-  lamp("engine", "caution", frame && frame.health && frame.health.plain ? "compiling" : "", PLAIN);
+  lamp("engine", "caution", frame && frame.health && frame.health.plain ? "plain Python" : "", PLAIN);
   const latency = frame && frame.health ? frame.health.feed_latency_ms : null;
   lamp("feed", !frame ? "off" : state.stale ? "alarm" : "fine",
     !frame ? "no frame" : state.stale ? `STALE ${Math.round(age / 1000)} s` : latency === null || latency === undefined ? "feed" : `feed ${fixed(latency, 0)} ms`,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -70,12 +71,10 @@ def test_kernel_and_desk_server_are_asked_for_with_the_token(jupyter: Jupyter) -
     assert desk == ("GET", "/mia/state", None)
 
 
-def test_what_does_not_start_is_left_to_the_page(jupyter: Jupyter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jupyter_start, "BEGIN_S", 0.2)
-    monkeypatch.setattr(jupyter_start, "AGAIN_S", 0.01)
+def test_what_does_not_start_is_left_to_the_page(jupyter: Jupyter) -> None:
     jupyter.refused = "/api/sessions"
     assert not begin(jupyter.address, "08_live_desk.ipynb", "/mia/state")
-    assert {where for _, where, _ in jupyter.asked} == {"/api/sessions"}
+    assert [where for _, where, _ in jupyter.asked] == ["/api/sessions", "/mia/state"]
 
 
 def test_an_address_that_is_told_before_anybody_listens_is_asked_again(
@@ -98,5 +97,7 @@ def test_an_address_that_is_told_before_anybody_listens_is_asked_again(
 
 
 def test_a_server_that_is_gone_is_asked_no_more() -> None:
-    alive = iter([True, False])
+    alive, began = iter([True, False]), time.monotonic()
     assert not begin(f"http://127.0.0.1:9/lab?token={TOKEN}", "x.ipynb", "/mia/state", lambda: next(alive))
+    assert next(alive, None) is None
+    assert time.monotonic() - began < 5.0

@@ -5,22 +5,25 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 
 import psutil
 import pytest
 
+from mia_kernel.adapters.parent import end_with_parent
+
 pytestmark = pytest.mark.unit
 
 HELPER = """
-import time
+import sys, time
 from mia_kernel.adapters.parent import end_with_parent
-end_with_parent(0.05)
+end_with_parent(int(sys.argv[1]), look_s=0.05)
 print(1, flush=True)
 time.sleep(60)
 """
 STARTER = f"""
-import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", {HELPER!r}], stdout=subprocess.PIPE)
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", {HELPER!r}, str(os.getpid())], stdout=subprocess.PIPE)
 child.stdout.readline()
 print(child.pid, flush=True)
 time.sleep(60)
@@ -37,3 +40,11 @@ def test_a_helper_ends_with_a_parent_that_was_killed(end: signal.Signals) -> Non
         starter.wait()
     helper.wait(10.0)
     assert not helper.is_running()
+
+
+def test_a_parent_that_is_gone_already_ends_the_helper() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    ended = threading.Event()
+    end_with_parent(gone.pid, ended.set, 0.01)
+    assert ended.wait(5.0)

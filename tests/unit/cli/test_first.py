@@ -21,7 +21,8 @@ from mia_kernel.adapters.recorded import SESSIONS
 from mia_kernel.adapters.recorded_feed import row_at
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli import first
-from mia_kernel.cli.first import Beside
+from mia_kernel.cli.first import Beside, Ending
+from mia_kernel.core.compiled import Compiled
 
 pytestmark = pytest.mark.unit
 
@@ -82,7 +83,8 @@ class Standing:
         return type("Loop", (), {"stop": self.stopped_by.append})
 
 
-def test_the_session_ends_when_all_is_compiled_and_it_is_flat() -> None:
+def test_the_session_ends_when_all_is_compiled_and_it_is_flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first.compiled, "look", lambda: Compiled(False, ()))
     process, session = Process(), Standing()
     beside: Any = Beside(process)  # type: ignore[arg-type]
     beside.look(session, 5)
@@ -95,15 +97,17 @@ def test_the_session_ends_when_all_is_compiled_and_it_is_flat() -> None:
     assert session.stopped_by == [first.COMPILED]
 
 
+@pytest.mark.parametrize(("code", "wanting", "why"), [(3, True, "code 3"), (0, True, first.NOT_KEPT)])
 def test_where_compiling_fails_the_session_goes_on_and_says_so_once(
-    capsys: pytest.CaptureFixture[str],
+    code: int, wanting: bool, why: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(first.compiled, "look", lambda: Compiled(wanting, ()))
     session = Standing()
-    beside: Any = Beside(Process(3))  # type: ignore[arg-type]
+    beside: Any = Beside(Process(code))  # type: ignore[arg-type]
     beside.look(session, 5)
     beside.look(session, 5)
     assert session.stopped_by == []
-    assert capsys.readouterr().err.count("compiling failed with code 3") == 1
+    assert capsys.readouterr().err.count(f"compiling failed ({why})") == 1
     assert not beside.process.ended
 
 
@@ -125,17 +129,30 @@ def test_compiling_is_ended_with_the_loop() -> None:
     assert process.ended
 
 
+def test_who_is_to_end_begins_no_other_session_and_ends_the_one_that_goes_on() -> None:
+    session, before, after = Standing(), Process(), Process()
+    ending = Ending(cast(Any, session.loop))
+    ending.pass_on_to(cast(Any, before))
+    assert not before.ended
+    session.loop.stop(first.COMPILED)
+    ending.stop("SIGTERM")
+    assert ending.by_hand, "a session that ends because all is compiled hears it too"
+    assert before.ended
+    ending.pass_on_to(cast(Any, after))
+    assert after.ended, "asked before it began"
+
+
 PROGRAM = """
 import subprocess, sys
 import mia_kernel.adapters.synthetic
 from mia_kernel.core.kernel import leave_plain
 leave_plain()
-from mia_kernel.cli import first
+from mia_kernel.cli import answered, first
 first.HISTORY_NS //= 12
 def start(self):
     self.process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"])
 first.Beside.start = start
-first.first(["--source", "synthetic:", "--speed", "10", "--from", "10:00"])
+sys.exit(answered(first.first, ["--source", "synthetic:", "--speed", "10", "--from", "10:00"]))
 """
 
 
@@ -173,7 +190,7 @@ def test_a_first_start_goes_on_compiled_where_it_was_and_both_sessions_replay_th
                 loop.send_signal(signal.SIGTERM)  # `mia lab` ends: whoever goes on ends too, in order
     assert loop.returncode == 0, "\n".join(said)
     text = "\n".join(said)
-    reached = re.search(r"goes on compiled from 10:0(\d):(\d\d) New York", text)
+    reached = re.search(r"goes on from 10:0(\d):(\d\d) New York", text)
     assert reached is not None, text
     assert 1 <= 60 * int(reached[1]) + int(reached[2]) <= 240
     counts = re.findall(r"^(?:first   )?parity (\d+)/(\d+)", text, re.MULTILINE)

@@ -80,3 +80,9 @@ def test_a_process_leaves_kernels_plain_from_when_it_is_told() -> None:
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["True", "CPUDispatcher", "function"]
     assert not kernel.is_plain()
+
+
+def test_a_place_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
+    assert compiled.can_be_kept(tmp_path / "caches")
+    (tmp_path / "file").touch()
+    assert not compiled.can_be_kept(tmp_path / "file" / "caches")
