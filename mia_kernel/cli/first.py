@@ -16,7 +16,6 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -24,10 +23,11 @@ from mia_kernel.adapters import logs
 from mia_kernel.adapters.recorded_feed import row_at
 from mia_kernel.adapters.sources import open_recording
 from mia_kernel.cli.replay import effective, note_asked
-from mia_kernel.cli.run import closed, speed_of, taken_to_its_end, told
+from mia_kernel.cli.run import closed, new_journal, speed_of, taken_to_its_end, told
 from mia_kernel.cli.stopping import stopping
 from mia_kernel.core import compiled
 from mia_kernel.core.events import Recording
+from mia_kernel.core.session_table import NEW_YORK
 from mia_kernel.live.loop import Loop, Timer
 from mia_kernel.live.publish import Publisher
 from mia_kernel.live.session import Session, dry_run
@@ -97,7 +97,7 @@ def with_an_hour(recording: Recording, first: int) -> tuple[Recording, int]:
 
 def clock_of(ts_ns: int) -> str:
     """Return the New York time of day of an instant, to the second."""
-    return f"{dt.datetime.fromtimestamp(ts_ns // 1_000_000_000, ZoneInfo('America/New_York')):%H:%M:%S}"
+    return f"{dt.datetime.fromtimestamp(ts_ns // 1_000_000_000, NEW_YORK):%H:%M:%S}"
 
 
 @dataclass
@@ -148,7 +148,7 @@ def opened(source: str, speed: str, start: str, weights: str | None, beside: Bes
     settings = effective(None, weights, ())
     whole = open_recording(source, (), home=settings.home)
     recording, at = with_an_hour(whole, row_at(whole.events, start))
-    path = settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
+    path = new_journal(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     logs.start(settings.home, "run", logs.secret_values(settings.secrets))
     log.info("first start in plain Python", extra={"source": source, "journal": str(path)})

@@ -234,8 +234,8 @@ def dry_run_loop(
 def may_go_plain(source: str, speed: str, start: str | None) -> bool:
     """Return whether the loop may begin in plain Python, should it have to compile (`cli/plain` looks).
 
-    Plain Python takes three thousand rows a second, the SYNTHETIC market brings some thirty; another source may bring
-    any number, and its reading is compiled anyway.
+    Plain Python takes three thousand rows a second, the SYNTHETIC market brings 8 to 15 in the cash session; another
+    source may bring any number, and its reading is compiled anyway.
     """
     slow = speed.replace(".", "", 1).isdigit() and float(speed) <= PLAIN_SPEED
     return source.startswith("synthetic:") and start is not None and slow

@@ -92,7 +92,7 @@ def run(
         return
     compile_once(settings, source)
     recording = open_recording(source, extra, symbol=symbol, tz=tz, home=settings.home)
-    path = journal or settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
+    path = journal or new_journal(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     logs.start(settings.home, "run", logs.secret_values(settings.secrets))
     log.info("dry-run started", extra={"source": source, "speed": speed, "journal": str(path)})
@@ -111,6 +111,11 @@ def run(
         raise
     if not holds:
         stop(1)
+
+
+def new_journal(settings: Settings) -> Path:
+    """Return where the journal of a run that begins now lies."""
+    return settings.journal_folder / f"run-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.sqlite"
 
 
 def told(session: Session, path: Path, settings: Settings, json_path: str | None) -> bool:

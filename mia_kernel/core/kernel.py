@@ -66,7 +66,7 @@ def compiled() -> int:
 def leave_plain() -> None:
     """Leave every kernel made from here on as plain Python: for a process that must start at once.
 
-    It decides the same bits, some thousand times slower. What was made before stays compiled, unlike with
+    It decides the same bits, some two hundred times slower. What was made before stays compiled, unlike with
     `NUMBA_DISABLE_JIT=1`, where nothing is.
     """
     global _plain
